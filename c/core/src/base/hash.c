@@ -1,0 +1,84 @@
+#include "base/hash.h"
+
+struct iip_sip {
+    iip_u64 v0, v1, v2, v3;
+};
+
+IIP_INLINE iip_u64 iip_rotl64(iip_u64 x, int n)
+{
+    return x << n | x >> (64 - n);
+}
+
+static void iip_sip_round(struct iip_sip *s)
+{
+    s->v0 += s->v1;
+    s->v1 = iip_rotl64(s->v1, 13) ^ s->v0;
+    s->v0 = iip_rotl64(s->v0, 32);
+    s->v2 += s->v3;
+    s->v3 = iip_rotl64(s->v3, 16) ^ s->v2;
+    s->v0 += s->v3;
+    s->v3 = iip_rotl64(s->v3, 21) ^ s->v0;
+    s->v2 += s->v1;
+    s->v1 = iip_rotl64(s->v1, 17) ^ s->v2;
+    s->v2 = iip_rotl64(s->v2, 32);
+}
+
+static iip_u64 iip_get64le(const iip_u8 *p, iip_u32 len)
+{
+    iip_u64 v = 0;
+    while (len--)
+        v = v << 8 | p[len];
+    return v;
+}
+
+IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len)
+{
+    iip_u64 k0 = iip_get64le(key, 8);
+    iip_u64 k1 = iip_get64le(key + 8, 8);
+    iip_u64 word;
+    iip_u32 left = len;
+    struct iip_sip s;
+
+    s.v0 = k0 ^ IIP_U64(0x736f6d65U, 0x70736575U);
+    s.v1 = k1 ^ IIP_U64(0x646f7261U, 0x6e646f6dU);
+    s.v2 = k0 ^ IIP_U64(0x6c796765U, 0x6e657261U);
+    s.v3 = k1 ^ IIP_U64(0x74656462U, 0x79746573U);
+    for (;; left -= 8, p += 8) {
+        word = left >= 8 ? iip_get64le(p, 8) : (iip_get64le(p, left) | (iip_u64)(len & 0xff) << 56);
+        s.v3 ^= word;
+        iip_sip_round(&s);
+        iip_sip_round(&s);
+        s.v0 ^= word;
+        if (left < 8)
+            break;
+    }
+    s.v2 ^= 0xff;
+    iip_sip_round(&s);
+    iip_sip_round(&s);
+    iip_sip_round(&s);
+    iip_sip_round(&s);
+    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+IIP_LOCAL void iip_hash_key_init(struct iip_hash_key *hk, const iip_u8 key[16])
+{
+    iip_u8 label[5] = { 't', 'a', 'b', 'l', 0 };
+    iip_u32 i;
+    for (i = 0; i <= IIP_HASH_WORDS; i++) {
+        label[4] = (iip_u8)i;
+        hk->mul[i] = iip_siphash(key, label, 5);
+    }
+}
+
+IIP_LOCAL iip_u64 iip_mix64(iip_u64 x)
+{
+    x = (x ^ x >> 30) * IIP_U64(0xbf58476dU, 0x1ce4e5b9U);
+    x = (x ^ x >> 27) * IIP_U64(0x94d049bbU, 0x133111ebU);
+    return x ^ x >> 31;
+}
+
+IIP_LOCAL iip_u64 iip_rand(iip_u64 *state)
+{
+    *state += IIP_U64(0x9e3779b9U, 0x7f4a7c15U);
+    return iip_mix64(*state);
+}
