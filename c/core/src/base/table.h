@@ -15,6 +15,7 @@ enum { IIP_TABLE_SEG_BITS = 9, IIP_TABLE_SEG = 1 << IIP_TABLE_SEG_BITS };
 struct iip_node {
     struct iip_node *next;
     iip_u32 hash;
+    iip_u32 word; /* the owner's own: a part of its key */
 };
 
 /* Memory for the table: alloc(ctx, bytes) may answer null; release gives it back. */

@@ -45,3 +45,55 @@ IIP_LOCAL void iip_table_mem_of(struct iip_stack *stk, struct iip_table_mem *mem
     mem->alloc = iip_table_mem_alloc;
     mem->release = iip_table_mem_release;
 }
+
+IIP_LOCAL void iip_pool_init(struct iip_pool *pool, iip_u32 size, iip_u32 chunk)
+{
+    pool->free = 0;
+    pool->chunks = 0;
+    pool->size = (size + 7) & ~7U;
+    pool->chunk = chunk;
+}
+
+static iip_size iip_pool_chunk_bytes(const struct iip_pool *pool)
+{
+    return 16 + (iip_size)pool->size * pool->chunk;
+}
+
+static int iip_pool_grow(struct iip_stack *stk, struct iip_pool *pool)
+{
+    iip_u8 *chunk = (iip_u8 *)iip_mem_alloc(stk, iip_pool_chunk_bytes(pool));
+    iip_u32 i;
+    if (!chunk)
+        return -1;
+    *(void **)(void *)chunk = pool->chunks;
+    pool->chunks = chunk;
+    for (i = pool->chunk; i-- > 0;)
+        iip_pool_put(pool, chunk + 16 + (iip_size)pool->size * i);
+    return 0;
+}
+
+IIP_LOCAL void *iip_pool_get(struct iip_stack *stk, struct iip_pool *pool)
+{
+    void *p;
+    if (!pool->free && iip_pool_grow(stk, pool))
+        return 0;
+    p = pool->free;
+    pool->free = *(void **)p;
+    return p;
+}
+
+IIP_LOCAL void iip_pool_put(struct iip_pool *pool, void *p)
+{
+    *(void **)p = pool->free;
+    pool->free = p;
+}
+
+IIP_LOCAL void iip_pool_free(struct iip_stack *stk, struct iip_pool *pool)
+{
+    void *chunk;
+    while ((chunk = pool->chunks) != 0) {
+        pool->chunks = *(void **)chunk;
+        iip_mem_free(stk, chunk, iip_pool_chunk_bytes(pool));
+    }
+    pool->free = 0;
+}

@@ -95,6 +95,19 @@ IIP_LOCAL void *iip_mem_zalloc(struct iip_stack *stk, iip_size bytes);
 IIP_LOCAL void iip_mem_free(struct iip_stack *stk, void *p, iip_size bytes);
 IIP_LOCAL void iip_table_mem_of(struct iip_stack *stk, struct iip_table_mem *mem);
 
+
+/* Objects of one size, taken from the host in chunks and kept until the end. */
+struct iip_pool {
+    void *free;
+    void *chunks;
+    iip_u32 size;   /* bytes of an object; a multiple of 8 */
+    iip_u32 chunk;  /* objects a chunk */
+};
+IIP_LOCAL void iip_pool_init(struct iip_pool *pool, iip_u32 size, iip_u32 chunk);
+IIP_LOCAL void *iip_pool_get(struct iip_stack *stk, struct iip_pool *pool); /* not zeroed; null: counted */
+IIP_LOCAL void iip_pool_put(struct iip_pool *pool, void *p);
+IIP_LOCAL void iip_pool_free(struct iip_stack *stk, struct iip_pool *pool);
+
 /* ---- packets (pkt.c) ---- */
 /* An empty packet in a fresh frame with IIP_HEADROOM before data and room for `size` bytes; null: counted. */
 IIP_LOCAL struct iip_pkt *iip_pkt_alloc(struct iip_stack *stk, iip_u32 size);

@@ -48,6 +48,7 @@
     X(tcp_nodelay, "tcp.nodelay", 0, 1, 0, "1: no Nagle on new connections")                                  \
     X(tcp_ttl, "tcp.ttl", 1, 255, 64, "hop limit")                                                            \
     X(tcp_dscp, "tcp.dscp", 0, 63, 0, "DSCP of new connections")                                              \
+    X(tcp_fast_path, "tcp.fast_path", 0, 1, 1, "0: every segment goes the long way (for tests: nothing else may differ)") \
     X(tcp_copy_max, "tcp.copy_max", 0, 1460, 192, "bytes; payloads up to this are copied behind their header") \
     X(tcp_time_wait_max, "tcp.time_wait_max", 0, 0x1000000, 1048576, "connections in TIME-WAIT; the oldest goes first") \
     X(tcp_half_open_max, "tcp.half_open_max", 1, 0x1000000, 65536, "half-open connections of all listeners; beyond them, cookies") \
