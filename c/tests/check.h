@@ -31,8 +31,8 @@ static inline int check_that(int ok, const char *file, int line, const char *tex
 static inline int check_same(long long a, long long b, const char *file, int line, const char *text)
 {
     if (a != b) {
-        printf("%s:%d: failed: %s: %lld (0x%llx) is not %lld (0x%llx)\n", file, line, text, a, (unsigned long long)a,
-               b, (unsigned long long)b);
+        printf("%s:%d: failed: %s: %lld (0x%llx) is not %lld (0x%llx)\n", file, line, text, a, (unsigned long long)a, b,
+               (unsigned long long)b);
         check_failures++;
     }
     return a == b;
