@@ -1,0 +1,202 @@
+/*
+ * dpdk.h - what the files of the DPDK port share.
+ *
+ * A port is one ethdev. A queue of it is one receive and one transmit queue of the device, with one mempool of its
+ * own. The core's frame lives in the private area of the mbuf that holds the bytes, so that receiving copies nothing:
+ *
+ *     struct rte_mbuf | struct dpdk_frame (private area) | headroom | bytes
+ *
+ * A frame that the stack holds is exactly one reference of its mbuf; the driver's are further ones. Who may touch what:
+ * everything of a queue belongs to the thread that turns its loop; open and close are serialised by one lock.
+ */
+#ifndef IIP_DPDK_H
+#define IIP_DPDK_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <rte_version.h>
+
+#include "plugin.h"
+
+#define DPDK_BURST 64U       /* packets that go to or come from the driver in one call */
+#define DPDK_RING 1024U      /* descriptors of a ring by default: 128, as many examples have it, lose packets under bulk */
+#define DPDK_FRAMES 4096U    /* mbufs of a queue by default: fits --no-huge -m 256 several times */
+#define DPDK_COPY_BYTES 128U /* a shared view up to here is copied behind the header: one segment less for the driver */
+
+enum { /* dpdk_frame.state: what the transmit path did with the mbuf */
+    DPDK_GIVEN = 1, /* the driver has the stack's reference; frame_put must not free it again */
+    DPDK_LENT = 2,  /* the driver has a second reference, given by the burst that is being built */
+    DPDK_TEMP = 4,  /* made for this burst (a clone or a copy): no view of the stack points to it */
+    DPDK_HELD = 8   /* the driver may still read it: the port holds one view, see tx.c */
+};
+
+enum { /* what a driver needs beyond its capabilities: see dpdk_quirks in device.c */
+    DPDK_QUIRK_HOLD = 1,       /* may say "not sent" of mbufs that it has freed: keep a reference over the burst */
+    DPDK_QUIRK_NO_INDIRECT = 2 /* cannot send indirect mbufs: copy instead */
+};
+
+struct dpdk_frame { /* one cache line behind the mbuf */
+    struct iip_frame frame;
+    struct dpdk_frame *next; /* in dpdk_queue.held_... */
+    uint32_t state;
+    uint32_t pad;
+};
+
+struct dpdk_stats {
+    uint64_t rx_packets, rx_bytes, rx_dropped;
+    uint64_t tx_packets, tx_bytes, tx_refused, tx_invalid;
+};
+
+/* One queue: struct iip_port_queue of port.h. */
+struct iip_port_queue {
+    struct iip_stack *stk;
+    struct rte_mempool *pool;
+    struct rte_ring *pool_ring; /* of the pool, if it is made of one */
+    struct iip_port *port;
+    struct dpdk_frame *held_head, *held_tail; /* frames that the driver may still read, oldest first */
+    uint16_t port_id, index;
+    uint32_t quirks;
+    uint32_t max_segs;      /* segments of one packet that the device takes */
+    uint32_t frame_bytes;   /* memory of one frame, headroom included */
+    int intr_fd;            /* -1: none, or not wanted (dpdk_queue_fd was never called) */
+    uint8_t intr_drain;     /* the descriptor is an event counter, to be read empty */
+    uint8_t intr_armed;
+    uint8_t multi_segs;
+    struct dpdk_stats stats;
+} __rte_cache_aligned;
+
+struct dpdk_regions {
+    struct iip_port_region *at;
+    uint32_t len, cap;
+};
+
+/* One ethdev: struct iip_port of port.h. */
+struct iip_port {
+    char *name;             /* the ethdev's */
+    uint16_t port_id;
+    uint16_t queues, ring;
+    uint32_t quirks, caps, mtu, tso_max, frames, frame_bytes;
+    uint32_t intr;          /* 1: every queue has a receive interrupt */
+    uint32_t started;
+    uint64_t rx_offloads, tx_offloads;
+    int if_index;           /* of the kernel's interface below, 0: none */
+    uint8_t mac[6];
+    uint8_t link_up;
+    uint8_t has_share;
+    uint8_t given;          /* the device was there before us (--vdev or -a in the EAL arguments) */
+    uint64_t changed_at_ms; /* when link and MTU were last looked at */
+    int pid;                /* after a fork the child must not touch the device */
+    struct iip_share share;
+    struct dpdk_regions regions;
+    struct iip_port_queue *queue;
+};
+
+/* A port string taken apart (args.c). Strings point into `text`. */
+struct dpdk_args {
+    char *text;
+    char *eal;      /* what stands in eal=[...], or null */
+    char *device;   /* PCI address or vdev name */
+    char *devargs;  /* what follows it, "" if nothing */
+    int is_pci;
+};
+
+extern const struct iip_port_core *dpdk_core;
+
+/* Writes one sentence into err and returns `status`. */
+int dpdk_fail(int status, char *err, size_t err_len, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* args.c */
+int dpdk_args_parse(const char *text, struct dpdk_args *out, char *err, size_t err_len);
+void dpdk_args_free(struct dpdk_args *args);
+/* Copies the value of `key` in "k=v,k=v" to out; 1 if it is there. */
+int dpdk_args_get(const char *devargs, const char *key, char *out, size_t out_len);
+
+/* eal.c */
+int dpdk_eal_start(const struct dpdk_args *args, const struct iip_port_cfg *cfg, char *err, size_t err_len);
+/* Gives the calling thread an lcore id, and with it a mempool cache; best effort. */
+void dpdk_thread_join(void);
+
+/* log.c: DPDK's log goes here, so that errors can name what DPDK said. */
+void dpdk_log_capture(int also_stderr);
+void dpdk_log_clear(void);
+/* The first line logged since the last clear, without prefix and line end; "" if none. */
+const char *dpdk_log_line(void);
+
+/* signal.c: handlers that DPDK installs lack SA_ONSTACK, which kills a Go process. Note before, mend after. */
+void dpdk_signals_note(void);
+void dpdk_signals_mend(void);
+
+/* probe.c */
+int dpdk_probe(const struct dpdk_args *args, uint32_t queues, struct iip_port *port, char *err, size_t err_len);
+void dpdk_unprobe(struct iip_port *port);
+
+/* device.c */
+int dpdk_device_start(struct iip_port *port, const struct iip_port_cfg *cfg, char *err, size_t err_len);
+void dpdk_device_stop(struct iip_port *port);
+
+/* rss.c */
+void dpdk_rss_wish(const struct rte_eth_dev_info *info, struct rte_eth_conf *conf);
+void dpdk_rss_read(struct iip_port *port, const struct rte_eth_dev_info *info);
+
+/* link.c */
+void dpdk_link_read(struct iip_port *port);
+int dpdk_link_changed(struct iip_port *port);
+
+/* pool.c */
+int dpdk_pool_new(struct iip_port *port, struct iip_port_queue *q, char *err, size_t err_len);
+/* Frees the pool now, or, while somebody still holds frames of it, when the next port is opened or closed. */
+void dpdk_pool_retire(struct rte_mempool *pool);
+/* Pools that wait for their frames; for tests. */
+uint32_t dpdk_pools_waiting(void);
+void dpdk_pools_sweep(void);
+
+/* queue.c, rx.c, tx.c: the functions of struct iip_port_ops */
+struct iip_frame *dpdk_frame_get(void *q, iip_u32 size);
+void dpdk_frame_put(void *q, struct iip_frame *frame);
+uint32_t dpdk_frames_free(struct iip_port_queue *q);
+uint32_t dpdk_rx(struct iip_port_queue *q, struct iip_pkt **pkts, uint32_t n);
+uint32_t dpdk_tx(void *q, struct iip_pkt **pkts, uint32_t n);
+int dpdk_queue_fd(struct iip_port_queue *q);
+int dpdk_intr_probe(struct iip_port *port);
+void dpdk_intr_arm(struct iip_port_queue *q);
+void dpdk_intr_disarm(struct iip_port_queue *q);
+void dpdk_held_reap(struct iip_port_queue *q);
+void dpdk_held_drop(struct iip_port_queue *q);
+
+static inline struct dpdk_frame *dpdk_frame_of(struct rte_mbuf *m)
+{
+    return (struct dpdk_frame *)rte_mbuf_to_priv(m);
+}
+
+static inline struct rte_mbuf *dpdk_mbuf_of(const struct iip_frame *frame)
+{
+    return (struct rte_mbuf *)frame->host;
+}
+
+/* Does the frame lie in an mbuf of ours? Told from addresses alone: the host pointer of a foreign frame is not read. */
+static inline int dpdk_frame_ours(const struct iip_frame *frame)
+{
+    return (uintptr_t)frame->host == (uintptr_t)frame - sizeof(struct rte_mbuf);
+}
+
+/* Makes the mbuf's private area a frame that no view points to. */
+static inline struct iip_frame *dpdk_frame_init(struct rte_mbuf *m)
+{
+    struct dpdk_frame *df = dpdk_frame_of(m);
+
+    df->frame.base = (uint8_t *)m->buf_addr;
+    df->frame.size = m->buf_len;
+    df->frame.views = 0;
+    df->frame.flags = RTE_MBUF_DIRECT(m) ? 0 : IIP_FRAME_READ_ONLY;
+    df->state = 0;
+    return &df->frame;
+}
+
+#endif

@@ -1,0 +1,171 @@
+/*
+ * pool.c - the mempools: one a queue, with the core's frame in the private area of each mbuf.
+ *
+ * A pool is freed when all its mbufs are home. The application may keep received buffers longer than the port, so a
+ * pool that is not complete at close waits in a list and is looked at again whenever a port is opened or closed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_errno.h>
+#include <rte_ring.h>
+
+#include "dpdk.h"
+
+#define POOL_CACHE 256U
+
+static struct rte_mempool **waiting; /* under the open lock */
+static uint32_t waiting_len, waiting_cap;
+
+/* ---- regions ----------------------------------------------------------------------------------------------------- */
+
+static void region_add(struct rte_mempool *mp, void *opaque, struct rte_mempool_memhdr *hdr, unsigned idx)
+{
+    struct dpdk_regions *r = opaque;
+
+    (void)mp;
+    (void)idx;
+    if (r->len == r->cap) {
+        uint32_t cap = r->cap ? r->cap * 2 : 8;
+        struct iip_port_region *at = realloc(r->at, cap * sizeof(*at));
+
+        if (!at)
+            return;
+        r->at = at;
+        r->cap = cap;
+    }
+    r->at[r->len] = (struct iip_port_region){.base = hdr->addr, .len = hdr->len, .id = r->len};
+    r->len++;
+}
+
+static uint32_t region_of(const struct dpdk_regions *r, const void *p)
+{
+    uint32_t i;
+
+    for (i = r->len; i-- > 0;)
+        if ((uintptr_t)p - (uintptr_t)r->at[i].base < r->at[i].len)
+            return i;
+    return 0;
+}
+
+static void frame_prepare(struct rte_mempool *mp, void *opaque, void *obj, unsigned idx)
+{
+    struct rte_mbuf *m = obj;
+    struct dpdk_frame *df = dpdk_frame_of(m);
+
+    (void)mp;
+    (void)idx;
+    memset(df, 0, sizeof(*df));
+    df->frame.base = (uint8_t *)m->buf_addr;
+    df->frame.size = m->buf_len;
+    df->frame.host = m;
+    df->frame.region = region_of(opaque, m);
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+int dpdk_pool_new(struct iip_port *port, struct iip_port_queue *q, char *err, size_t err_len)
+{
+    static uint32_t serial;
+    uint32_t cache = port->frames >= 4 * POOL_CACHE ? POOL_CACHE : port->frames / 8;
+    int socket = rte_eth_dev_socket_id(port->port_id);
+    char name[RTE_MEMPOOL_NAMESIZE];
+
+    snprintf(name, sizeof(name), "iip_%u", serial++);
+    q->pool = rte_pktmbuf_pool_create(name, port->frames, cache, sizeof(struct dpdk_frame), (uint16_t)port->frame_bytes,
+                                      socket < 0 ? SOCKET_ID_ANY : socket);
+    if (!q->pool)
+        return dpdk_fail(IIP_E_NOMEM, err, err_len,
+                         "%s: no memory for %u frames of %u bytes (queue %u): %s: ask for fewer frames, or give more memory "
+                         "(hugepages, or IIP_EAL_ARGS=\"--no-huge -m 512\")",
+                         port->name, port->frames, port->frame_bytes, q->index, rte_strerror(rte_errno));
+    rte_mempool_mem_iter(q->pool, region_add, &port->regions);
+    rte_mempool_obj_iter(q->pool, frame_prepare, &port->regions);
+    q->frame_bytes = port->frame_bytes;
+    if (strncmp(rte_mempool_get_ops(q->pool->ops_index)->name, "ring_", 5) == 0)
+        q->pool_ring = q->pool->pool_data;
+    return 0;
+}
+
+void dpdk_pools_sweep(void)
+{
+    uint32_t i, kept = 0;
+
+    for (i = 0; i < waiting_len; i++) {
+        if (rte_mempool_full(waiting[i]))
+            rte_mempool_free(waiting[i]);
+        else
+            waiting[kept++] = waiting[i];
+    }
+    waiting_len = kept;
+    if (kept == 0) {
+        free(waiting);
+        waiting = NULL;
+        waiting_cap = 0;
+    }
+}
+
+void dpdk_pool_retire(struct rte_mempool *pool)
+{
+    if (!pool)
+        return;
+    if (waiting_len == waiting_cap) {
+        uint32_t cap = waiting_cap ? waiting_cap * 2 : 8;
+        struct rte_mempool **at = realloc(waiting, cap * sizeof(struct rte_mempool *));
+
+        if (!at)
+            return; /* the pool stays until the process ends */
+        waiting = at;
+        waiting_cap = cap;
+    }
+    waiting[waiting_len++] = pool;
+    dpdk_pools_sweep();
+}
+
+uint32_t dpdk_pools_waiting(void)
+{
+    return waiting_len;
+}
+
+/* ---- frames ------------------------------------------------------------------------------------------------------ */
+
+struct iip_frame *dpdk_frame_get(void *ctx, iip_u32 size)
+{
+    struct iip_port_queue *q = ctx;
+    struct rte_mbuf *m;
+
+    if (size > q->frame_bytes)
+        return NULL;
+    m = rte_mbuf_raw_alloc(q->pool);
+    if (unlikely(!m)) {
+        /* Sent frames may lie in the transmit ring until the driver next looks at it: make it look. */
+        rte_eth_tx_done_cleanup(q->port_id, q->index, 0);
+        dpdk_held_reap(q);
+        m = rte_mbuf_raw_alloc(q->pool);
+        if (!m)
+            return NULL;
+    }
+    return dpdk_frame_init(m);
+}
+
+void dpdk_frame_put(void *ctx, struct iip_frame *frame)
+{
+    struct dpdk_frame *df = (struct dpdk_frame *)frame;
+
+    (void)ctx;
+    if (df->state & DPDK_GIVEN)
+        df->state = 0; /* the driver frees it */
+    else
+        rte_pktmbuf_free_seg(dpdk_mbuf_of(frame));
+}
+
+/* Cheap, as a loop asks every turn: what lies in the caches of other threads is not counted. */
+uint32_t dpdk_frames_free(struct iip_port_queue *q)
+{
+    struct rte_mempool_cache *cache = rte_mempool_default_cache(q->pool, rte_lcore_id());
+
+    if (unlikely(!q->pool_ring))
+        return rte_mempool_avail_count(q->pool);
+    return rte_ring_count(q->pool_ring) + (cache ? cache->len : 0);
+}
