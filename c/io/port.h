@@ -46,10 +46,11 @@ struct iip_port_region { /* memory in which frames lie */
     uint32_t id;           /* iip_frame.region */
 };
 
-struct iip_port_stats {    /* of one queue; the account closes: offered = sent + refused, received = delivered + dropped */
+struct iip_port_stats {    /* of one queue; the account closes: offered = sent + dropped + refused, received = delivered + dropped */
     uint64_t rx_packets, rx_bytes, rx_dropped; /* dropped: the device or the wire had no room, or a frame was unusable */
     uint64_t tx_packets, tx_bytes, tx_refused; /* refused: came back to the stack, which keeps them */
     uint64_t wire_lost, wire_duplicated;       /* sim: done to packets on purpose */
+    uint64_t tx_dropped;                       /* taken, but the device could not send it (malformed, or it is gone) */
 };
 
 /*
@@ -76,7 +77,12 @@ struct iip_port_ops {
     struct iip_frame *(*frame_get)(void *q, iip_u32 size);
     void (*frame_put)(void *q, struct iip_frame *frame);
     uint32_t (*frames_free)(struct iip_port_queue *q);
-    /* Descriptor that is readable when rx has packets, -1 if none (info.polls); the same is writable when tx has room. */
+    /*
+     * Descriptor to wait on, -1 if none (info.polls): readable when rx has packets; after a refusal it becomes readable
+     * or writable when tx has room again (wait for both then). Call it before every wait, also when the answer is
+     * known: a port whose other end is in this process wakes only who has called it since its last rx, so that
+     * busy loops make no system call. The answer stays the same for the life of the queue.
+     */
     int (*fd)(struct iip_port_queue *q);
     /* Microseconds of this port's clock (sim: virtual); null: CLOCK_MONOTONIC. */
     uint64_t (*now)(struct iip_port_queue *q);

@@ -1,0 +1,392 @@
+/* pair.c - opens and closes the ends of pairs. */
+#include "pair.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../args.h"
+#include "../kinds.h"
+#include "../wire.h"
+#include "iip/status.h"
+
+enum { IIP_PAIR_RING = 512, IIP_PAIR_RING_SIDE = 64, IIP_PAIR_FRAMES = 16384, IIP_PAIR_MTU = 1500, IIP_PAIR_LINK = 18 };
+
+static pthread_mutex_t iip_pair_lock = PTHREAD_MUTEX_INITIALIZER; /* for opening and closing only */
+static struct iip_pair_wire *iip_pair_wires;
+
+/* What one open asks for; -1 or 0: nothing was said. */
+struct iip_pair_ask {
+    char name[IIP_PAIR_NAME];
+    struct iip_port_cfg cfg;
+    uint32_t mtu;
+    int csum, tso, l3, has_mac;
+    uint8_t mac[6];
+};
+
+static int iip_pair_arg(struct iip_args *a, struct iip_pair_ask *ask)
+{
+    int status = iip_args_cfg(a, &ask->cfg);
+    if (status)
+        return status;
+    if (iip_args_is(a, "mtu"))
+        return iip_args_u32(a, 576, 65535, &ask->mtu);
+    if (iip_args_is(a, "csum"))
+        return iip_args_switch(a, &ask->csum);
+    if (iip_args_is(a, "tso"))
+        return iip_args_switch(a, &ask->tso);
+    if (iip_args_is(a, "l3"))
+        return iip_args_switch(a, &ask->l3);
+    if (iip_args_is(a, "mac"))
+        return ask->has_mac = 1, iip_args_mac(a, ask->mac);
+    return iip_args_unknown(a, "mtu, csum, tso, l3, mac, " IIP_ARGS_CFG);
+}
+
+static int iip_pair_ask(struct iip_pair_ask *ask, const char *args, const struct iip_port_cfg *cfg, struct iip_port_err *err)
+{
+    struct iip_args a;
+    int status;
+    memset(ask, 0, sizeof(*ask));
+    ask->cfg = *cfg;
+    ask->csum = ask->tso = ask->l3 = -1;
+    iip_args_init(&a, "pair", args, err);
+    status = iip_args_name(&a, ask->name, sizeof(ask->name));
+    while (status >= 0 && (status = iip_args_next(&a)) > 0)
+        status = iip_pair_arg(&a, ask);
+    if (status < 0)
+        return status;
+    if (ask->tso == 1 && ask->csum == 0)
+        return iip_port_fail(err, IIP_E_INVAL, "pair:%s: tso=on needs csum=on", ask->name);
+    return IIP_OK;
+}
+
+/* ---- queues ---- */
+
+static void iip_pair_queue_free(struct iip_pair_queue *q)
+{
+    if (!q)
+        return;
+    for (uint32_t i = 0; i < IIP_PAIR_QUEUES; i++)
+        iip_pair_ring_free(q->in[i]);
+    if (q->wake_fd[0] >= 0)
+        close(q->wake_fd[0]);
+    if (q->wake_fd[1] >= 0)
+        close(q->wake_fd[1]);
+    iip_pool_free(&q->pool);
+    free(q);
+}
+
+static uint32_t iip_pair_ring_size(const struct iip_pair_ask *ask)
+{
+    uint32_t size = 64, want = ask->cfg.ring ? ask->cfg.ring : IIP_PAIR_RING;
+    while (size < want && size < 65536)
+        size *= 2;
+    return size;
+}
+
+/* One ring for each queue that may send to this one; the one that most flows take is long. */
+static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_ask *ask, struct iip_port_err *err)
+{
+    uint32_t senders = q->end->wire->queues;
+    for (uint32_t i = 0; i < senders; i++) {
+        uint32_t size = i % q->end->queues == q->index ? iip_pair_ring_size(ask) : IIP_PAIR_RING_SIDE;
+        if (iip_pair_ring_new(&q->in[i], size, q))
+            return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: no memory for a ring of %u descriptors: ask for fewer with ring=",
+                                 ask->name, size);
+        iip_pair_ring_post(q->in[i]);
+    }
+    return IIP_OK;
+}
+
+static int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct iip_pair_ask *ask, struct iip_port_err *err)
+{
+    struct iip_pair_queue *q = aligned_alloc(64, sizeof(*q));
+    uint32_t size = ask->cfg.frame_size ? ask->cfg.frame_size : iip_pool_frame_size(end->wire->mtu);
+    int status;
+    if (!q)
+        return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: no memory", ask->name);
+    memset(q, 0, sizeof(*q));
+    end->q[i] = q;
+    q->end = end;
+    q->index = i;
+    q->wake_fd[0] = q->wake_fd[1] = -1;
+    q->rx_flags = end->wire->csum ? IIP_PKT_IP_CSUM_OK | IIP_PKT_L4_CSUM_OK : 0;
+    status = iip_pool_init(&q->pool, i, ask->cfg.frames ? ask->cfg.frames : IIP_PAIR_FRAMES, size, err);
+    if (status < 0)
+        return status;
+    q->reserve = q->pool.count / 8;
+    if (pipe2(q->wake_fd, O_NONBLOCK | O_CLOEXEC))
+        return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: pipe: %s; raise the limit of open files (ulimit -n)", ask->name,
+                             strerror(errno));
+    return iip_pair_queue_rings(q, ask, err);
+}
+
+/* ---- ends and wires ---- */
+
+static void iip_pair_end_free(struct iip_pair_end *end)
+{
+    for (uint32_t i = 0; end && i < end->queues; i++)
+        iip_pair_queue_free(end->q[i]);
+    free(end);
+}
+
+/* Memory lives until both ends are closed, since either may be writing into the other's. */
+static void iip_pair_wire_drop(struct iip_pair_wire *wire)
+{
+    struct iip_pair_wire **at;
+    if (wire->opened != wire->closed)
+        return;
+    for (at = &iip_pair_wires; *at && *at != wire; at = &(*at)->next)
+        ;
+    if (*at)
+        *at = wire->next;
+    iip_pair_end_free(wire->end[0]);
+    iip_pair_end_free(wire->end[1]);
+    free(wire);
+}
+
+static struct iip_pair_wire *iip_pair_wire_new(const struct iip_pair_ask *ask)
+{
+    struct iip_pair_wire *wire = calloc(1, sizeof(*wire));
+    if (!wire)
+        return NULL;
+    strcpy(wire->name, ask->name);
+    wire->mtu = ask->mtu ? ask->mtu : IIP_PAIR_MTU;
+    wire->csum = ask->csum != 0;
+    wire->tso = ask->tso == 1;
+    wire->l3 = ask->l3 == 1;
+    wire->max_len = wire->mtu + (wire->l3 ? 0 : IIP_PAIR_LINK);
+    wire->queues = ask->cfg.queues ? ask->cfg.queues : 1;
+    if (wire->queues > IIP_PAIR_QUEUES)
+        wire->queues = IIP_PAIR_QUEUES;
+    wire->next = iip_pair_wires;
+    iip_pair_wires = wire;
+    return wire;
+}
+
+/* What the second end says must be what the first one said. */
+static int iip_pair_agree(const struct iip_pair_wire *wire, const struct iip_pair_ask *ask, struct iip_port_err *err)
+{
+    const struct {
+        const char *key;
+        int said, has;
+    } all[] = {{"csum", ask->csum, wire->csum}, {"tso", ask->tso, wire->tso}, {"l3", ask->l3, wire->l3}};
+    if (wire->closed)
+        return iip_port_fail(err, IIP_E_BUSY, "pair:%s: its other end was closed; close this end too, then open both anew",
+                             wire->name);
+    if (wire->opened == 2)
+        return iip_port_fail(err, IIP_E_BUSY, "pair:%s: both ends are open already; take another name", wire->name);
+    if (ask->mtu && ask->mtu != wire->mtu)
+        return iip_port_fail(err, IIP_E_INVAL, "pair:%s: mtu=%u, but the other end has mtu=%u; give both the same",
+                             wire->name, ask->mtu, wire->mtu);
+    for (uint32_t i = 0; i < 3; i++)
+        if (all[i].said >= 0 && all[i].said != all[i].has)
+            return iip_port_fail(err, IIP_E_INVAL, "pair:%s: %s=%s, but the other end has %s=%s; give both the same",
+                                 wire->name, all[i].key, all[i].said ? "on" : "off", all[i].key, all[i].has ? "on" : "off");
+    return IIP_OK;
+}
+
+static void iip_pair_mac(struct iip_pair_end *end)
+{
+    uint32_t hash = 2166136261U; /* FNV-1a of the name, so that captures of two runs look alike */
+    for (const char *s = end->wire->name; *s; s++)
+        hash = (hash ^ (uint8_t)*s) * 16777619U;
+    end->mac[0] = 2;
+    end->mac[1] = (uint8_t)(hash >> 24);
+    end->mac[2] = (uint8_t)(hash >> 16);
+    end->mac[3] = (uint8_t)(hash >> 8);
+    end->mac[4] = (uint8_t)hash;
+    end->mac[5] = (uint8_t)(end->side + 1);
+}
+
+static int iip_pair_end_new(struct iip_pair_wire *wire, const struct iip_pair_ask *ask, struct iip_port_err *err)
+{
+    struct iip_pair_end *end = calloc(1, sizeof(*end));
+    int status = IIP_OK;
+    if (!end)
+        return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: no memory", wire->name);
+    end->wire = wire;
+    end->side = wire->opened;
+    end->queues = ask->cfg.queues ? ask->cfg.queues : 1;
+    if (end->queues > wire->queues)
+        end->queues = wire->queues;
+    iip_pair_mac(end);
+    if (ask->has_mac)
+        memcpy(end->mac, ask->mac, 6);
+    for (uint32_t i = 0; i < end->queues && status >= 0; i++)
+        status = iip_pair_queue_new(end, i, ask, err);
+    if (status < 0) {
+        iip_pair_end_free(end);
+        return status;
+    }
+    wire->end[wire->opened++] = end;
+    return IIP_OK;
+}
+
+static void iip_pair_link(struct iip_pair_end *from, struct iip_pair_end *to)
+{
+    for (uint32_t i = 0; i < from->queues; i++) {
+        struct iip_pair_queue *q = from->q[i];
+        for (uint32_t k = 0; k < to->queues; k++) {
+            struct iip_pair_ring *ring = q->tx[k] = to->q[k]->in[i];
+            ring->sender = q;
+            ring->max_len = ring->room < from->wire->max_len ? ring->room : from->wire->max_len;
+        }
+        atomic_store(&q->tx_count, to->queues);
+        if (to->queues == 1)
+            atomic_store(&q->tx_only, q->tx[0]);
+        iip_pair_wake(q);
+    }
+}
+
+static int iip_pair_open_locked(const struct iip_pair_ask *ask, struct iip_pair_end **out, struct iip_port_err *err)
+{
+    struct iip_pair_wire *wire = iip_pair_wires;
+    int status;
+    while (wire && strcmp(wire->name, ask->name) != 0)
+        wire = wire->next;
+    if (!wire && !(wire = iip_pair_wire_new(ask)))
+        return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: no memory", ask->name);
+    status = wire->opened ? iip_pair_agree(wire, ask, err) : IIP_OK;
+    if (status >= 0)
+        status = iip_pair_end_new(wire, ask, err);
+    if (status < 0) {
+        iip_pair_wire_drop(wire);
+        return status;
+    }
+    *out = wire->end[wire->opened - 1];
+    if (wire->opened == 2) {
+        iip_pair_link(wire->end[0], wire->end[1]);
+        iip_pair_link(wire->end[1], wire->end[0]);
+        atomic_store(&wire->up, 1);
+        atomic_fetch_add(&wire->epoch, 1);
+    }
+    return IIP_OK;
+}
+
+static int iip_pair_open(const char *args, const struct iip_port_cfg *cfg, struct iip_port **out, char *err, size_t err_len)
+{
+    struct iip_port_err e = {err, err_len};
+    struct iip_pair_ask ask;
+    struct iip_pair_end *end = NULL;
+    int status = iip_pair_ask(&ask, args, cfg, &e);
+    if (status < 0)
+        return status;
+    pthread_mutex_lock(&iip_pair_lock);
+    status = iip_pair_open_locked(&ask, &end, &e);
+    if (end)
+        end->epoch = atomic_load(&end->wire->epoch);
+    pthread_mutex_unlock(&iip_pair_lock);
+    *out = (struct iip_port *)end;
+    return status;
+}
+
+static void iip_pair_close(struct iip_port *port)
+{
+    struct iip_pair_end *end = (struct iip_pair_end *)port;
+    struct iip_pair_wire *wire = end->wire;
+    pthread_mutex_lock(&iip_pair_lock);
+    atomic_store(&wire->up, 0);
+    atomic_fetch_add(&wire->epoch, 1);
+    wire->closed++;
+    iip_pair_wire_drop(wire);
+    pthread_mutex_unlock(&iip_pair_lock);
+}
+
+/* ---- what a loop asks ---- */
+
+static void iip_pair_info(struct iip_port *port, struct iip_port_info *out)
+{
+    const struct iip_pair_end *end = (const struct iip_pair_end *)port;
+    const struct iip_pair_wire *wire = end->wire;
+    memset(out, 0, sizeof(*out));
+    out->stack_flags = wire->l3 ? IIP_STACK_L3 : 0;
+    out->caps = IIP_CAP_TX_SG;
+    if (wire->csum)
+        out->caps |= IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM | IIP_CAP_TX_UDP_CSUM;
+    if (wire->tso) {
+        out->caps |= IIP_CAP_TX_TSO;
+        out->tso_max = 65535 - 120; /* less both headers with their options */
+    }
+    out->mtu = wire->mtu;
+    out->queues = end->queues;
+    out->link_up = atomic_load(&end->wire->up);
+    memcpy(out->mac, end->mac, 6);
+    if (end->queues > 1) {
+        out->has_share = 1;
+        iip_wire_share(&out->share, end->queues);
+    }
+}
+
+static int iip_pair_changed(struct iip_port *port)
+{
+    struct iip_pair_end *end = (struct iip_pair_end *)port;
+    uint32_t epoch = atomic_load_explicit(&end->wire->epoch, memory_order_acquire);
+    if (IIP_LIKELY(epoch == end->epoch))
+        return 0;
+    end->epoch = epoch;
+    return 1;
+}
+
+static struct iip_port_queue *iip_pair_queue(struct iip_port *port, uint32_t i)
+{
+    struct iip_pair_end *end = (struct iip_pair_end *)port;
+    return i < end->queues ? (struct iip_port_queue *)end->q[i] : NULL;
+}
+
+static uint32_t iip_pair_regions(struct iip_port *port, struct iip_port_region *out, uint32_t cap)
+{
+    const struct iip_pair_end *end = (const struct iip_pair_end *)port;
+    for (uint32_t i = 0; i < end->queues && i < cap; i++)
+        out[i] = (struct iip_port_region){end->q[i]->pool.base, end->q[i]->pool.len, end->q[i]->pool.id};
+    return end->queues;
+}
+
+static void iip_pair_attach(struct iip_port_queue *q, struct iip_stack *stk)
+{
+    ((struct iip_pair_queue *)q)->stk = stk;
+}
+
+static struct iip_frame *iip_pair_frame_get(void *queue, iip_u32 size)
+{
+    struct iip_pair_queue *q = queue;
+    return size <= q->pool.frame_size ? iip_pool_get(&q->pool) : NULL;
+}
+
+static void iip_pair_frame_put(void *queue, struct iip_frame *frame)
+{
+    struct iip_pair_queue *q = queue;
+    iip_pool_put(&q->pool, frame);
+}
+
+static uint32_t iip_pair_frames_free(struct iip_port_queue *q)
+{
+    return iip_pool_left(&((struct iip_pair_queue *)q)->pool);
+}
+
+static void iip_pair_stats(struct iip_port_queue *q, struct iip_port_stats *out)
+{
+    *out = ((struct iip_pair_queue *)q)->stats;
+}
+
+const struct iip_port_ops iip_pair_ops = {
+    .kind = "pair",
+    .build_id = IIP_BUILD_ID,
+    .open = iip_pair_open,
+    .close = iip_pair_close,
+    .info = iip_pair_info,
+    .changed = iip_pair_changed,
+    .queue = iip_pair_queue,
+    .regions = iip_pair_regions,
+    .attach = iip_pair_attach,
+    .rx = iip_pair_rx,
+    .tx = iip_pair_tx,
+    .frame_get = iip_pair_frame_get,
+    .frame_put = iip_pair_frame_put,
+    .frames_free = iip_pair_frames_free,
+    .fd = iip_pair_fd,
+    .stats = iip_pair_stats,
+};

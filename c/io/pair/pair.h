@@ -1,0 +1,101 @@
+/*
+ * pair.h - two in-memory ends of one wire, in one process: "pair:name", opened twice.
+ *
+ * Each end works like a NIC. It posts descriptors of empty frames of its own, the other end copies bytes into them and
+ * marks them filled, and nothing is ever lost: without a posted frame, transmit refuses. Every pair of queues has its
+ * own ring with one writer and one reader, so both ends, and all queues, may be on different threads, and no lock is
+ * taken after open. Who wants to sleep says so (fd): only then does the other side spend a system call to wake it.
+ */
+#ifndef IIP_IO_PAIR_H
+#define IIP_IO_PAIR_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#include "../pool.h"
+#include "../port.h"
+
+enum {
+    IIP_PAIR_QUEUES = 16,
+    IIP_PAIR_NAME = 64,
+    IIP_PAIR_MORE = 0x8000 /* descriptor flag: the packet goes on in the next one */
+};
+
+struct iip_pair_desc {
+    uint8_t *buf;
+    uint32_t len;
+    uint16_t flags; /* of the packet that it makes, and IIP_PAIR_MORE */
+    uint16_t seg_size;
+};
+
+/* Positions count up for ever and are taken modulo the size. consumed <= filled <= posted <= consumed + size. */
+struct iip_pair_ring {
+    struct iip_pair_desc *desc;
+    struct iip_frame **frame; /* the receiver's: whose memory each descriptor names */
+    uint32_t mask;
+    uint32_t room;            /* bytes of one descriptor */
+    uint32_t max_len;         /* bytes of the longest packet that is no TSO packet and fits one descriptor */
+    struct iip_pair_queue *sender, *receiver;
+
+    alignas(64) _Atomic uint32_t posted; /* written by the receiver */
+    uint32_t posted_mine, consumed, filled_seen;
+
+    alignas(64) _Atomic uint32_t filled; /* written by the sender */
+    _Atomic uint32_t starved;            /* the sender found no room and wants to be woken */
+    uint32_t filled_mine, posted_seen;
+};
+
+struct iip_pair_queue {
+    _Atomic(struct iip_pair_ring *) tx_only; /* the other end has one queue: its ring; else null */
+    struct iip_stack *stk;
+    struct iip_pair_end *end;
+    uint16_t rx_flags;   /* what every received packet is marked with */
+    uint32_t index;
+    uint32_t reserve;    /* frames that receive leaves for transmit */
+    uint32_t armed;      /* fd() was called since the last rx */
+    struct iip_pair_ring *blocked; /* the ring that had no room in the last transmit, or null */
+    _Atomic uint32_t tx_count; /* queues of the other end, once it is there */
+    struct iip_pair_ring *tx[IIP_PAIR_QUEUES];
+    struct iip_pair_ring *in[IIP_PAIR_QUEUES];
+    int wake_fd[2];
+    struct iip_pool pool;
+    struct iip_port_stats stats;
+    alignas(64) _Atomic uint32_t parked;
+};
+
+struct iip_pair_end {
+    struct iip_pair_wire *wire;
+    uint32_t side;
+    uint32_t queues;
+    uint32_t epoch; /* of the wire, as `changed` last saw it */
+    uint8_t mac[6];
+    struct iip_pair_queue *q[IIP_PAIR_QUEUES];
+};
+
+struct iip_pair_wire {
+    struct iip_pair_wire *next;
+    char name[IIP_PAIR_NAME];
+    uint32_t queues; /* of the first end; the second has at most as many */
+    uint32_t mtu;
+    uint32_t max_len; /* bytes of the longest packet that is not TSO */
+    int csum, tso, l3;
+    struct iip_pair_end *end[2];
+    uint32_t opened, closed;
+    _Atomic uint32_t epoch;
+    _Atomic uint32_t up;
+};
+
+/* ring.c */
+int iip_pair_ring_new(struct iip_pair_ring **out, uint32_t size, struct iip_pair_queue *receiver);
+void iip_pair_ring_free(struct iip_pair_ring *ring);
+/* Posts as many empty frames as the pool and the ring allow. */
+void iip_pair_ring_post(struct iip_pair_ring *ring);
+
+/* queue.c */
+uint32_t iip_pair_rx(struct iip_port_queue *queue, struct iip_pkt **pkts, uint32_t n);
+uint32_t iip_pair_tx(void *queue, struct iip_pkt **pkts, uint32_t n);
+int iip_pair_fd(struct iip_port_queue *queue);
+/* Any thread: makes the descriptor of a parked queue readable. */
+void iip_pair_wake(struct iip_pair_queue *q);
+
+#endif
