@@ -2,6 +2,7 @@
 """Prints the table at the end of ci/demo and checks the account of packets; exit code 1 when it does not close."""
 
 import argparse
+import collections
 import json
 import sys
 
@@ -16,12 +17,14 @@ def main():
     args = parser.parse_args()
     with open(args.stats) as file:
         stats = json.load(file)
-    counters = stats["counters"]
+    counters = collections.Counter()
+    for loop in stats["loops"]:
+        counters.update(loop["counters"])
     drops = {name: n for name, n in counters.items() if name.startswith("drop_") and n}
     rows = [
         ("port", stats.get("port", args.port)),
         ("address", args.address),
-        ("requests", stats["requests"]),
+        ("requests", stats["counts"].get("requests", 0)),
         ("requests/s", args.rate),
         ("retransmits", counters["tcp_retrans"]),
         ("drops", ", ".join(f"{name[5:]} {n}" for name, n in sorted(drops.items())) or "none"),
