@@ -1,7 +1,10 @@
 /*
  * args.c - takes a port string apart: [eal=[ARGUMENTS],]DEVICE[,key=value...].
+ *
+ * The keys that every kind of port has (queues, frames, frame_size, ring) are ours; all others are the driver's.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +40,70 @@ static int take_eal(char *text, struct dpdk_args *out, char **rest, char *err, s
     *rest = *end == ',' ? end + 1 : end;
     return 0;
 }
+
+/* ---- keys of ours among those of the driver ---------------------------------------------------------------------- */
+
+static int key_is(const char *item, size_t len, const char *key)
+{
+    size_t n = strlen(key);
+
+    return len > n && strncmp(item, key, n) == 0 && item[n] == '=';
+}
+
+static uint32_t *key_target(struct iip_port_cfg *cfg, const char *item, size_t len)
+{
+    return key_is(item, len, "queues")       ? &cfg->queues
+           : key_is(item, len, "frames")     ? &cfg->frames
+           : key_is(item, len, "frame_size") ? &cfg->frame_size
+           : key_is(item, len, "ring")       ? &cfg->ring
+                                             : NULL;
+}
+
+static int key_value(const char *item, uint32_t *out, char *err, size_t err_len)
+{
+    const char *value = strchr(item, '=') + 1;
+    char *end;
+    unsigned long v;
+
+    errno = 0;
+    v = strtoul(value, &end, 10);
+    if (end == value || (*end && *end != ',') || *value == '-' || errno || v == 0 || v > 1U << 24)
+        return dpdk_fail(IIP_E_RANGE, err, err_len, "%.*s: a number from 1 to %u is wanted", (int)strcspn(item, ","), item, 1U << 24);
+    *out = (uint32_t)v;
+    return 0;
+}
+
+/* net_vhost and net_virtio_user have an argument "queues" of the same meaning. */
+static int is_drivers_too(const char *device, const char *item, size_t len)
+{
+    return key_is(item, len, "queues") && (strncmp(device, "net_vhost", 9) == 0 || strncmp(device, "net_virtio_user", 15) == 0);
+}
+
+int dpdk_args_cfg(struct dpdk_args *args, struct iip_port_cfg *cfg, char *err, size_t err_len)
+{
+    char *from = args->devargs, *to = args->devargs;
+
+    while (*from) {
+        size_t n = strcspn(from, ",");
+        uint32_t *target = key_target(cfg, from, n);
+        int rc = target ? key_value(from, target, err, err_len) : 0;
+        int more = from[n] == ',';
+
+        if (rc < 0)
+            return rc;
+        if (!target || is_drivers_too(args->device, from, n)) {
+            if (to != args->devargs)
+                *to++ = ',';
+            memmove(to, from, n);
+            to += n;
+        }
+        from += n + (size_t)more;
+    }
+    *to = '\0';
+    return 0;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 int dpdk_args_parse(const char *text, struct dpdk_args *out, char *err, size_t err_len)
 {

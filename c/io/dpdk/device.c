@@ -214,8 +214,9 @@ int dpdk_device_start(struct iip_port *port, const struct iip_port_cfg *cfg, cha
     port->started = 1;
     port->intr = (uint32_t)dpdk_intr_probe(port);
     rte_eth_allmulticast_enable(port->port_id); /* neighbour discovery is multicast; what cannot filter passes all anyway */
-    if (rte_eth_macaddr_get(port->port_id, &mac) == 0)
-        memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+    if (rte_eth_macaddr_get(port->port_id, &mac) != 0 || rte_is_zero_ether_addr(&mac))
+        rte_eth_random_addr(mac.addr_bytes); /* net_ring has none */
+    memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
     dpdk_link_read(port);
     dpdk_rss_read(port, &info);
     return 0;

@@ -115,6 +115,8 @@ int dpdk_fail(int status, char *err, size_t err_len, const char *fmt, ...) __att
 /* args.c */
 int dpdk_args_parse(const char *text, struct dpdk_args *out, char *err, size_t err_len);
 void dpdk_args_free(struct dpdk_args *args);
+/* Takes queues=, frames=, frame_size= and ring= out of the device's arguments and puts them into *cfg. */
+int dpdk_args_cfg(struct dpdk_args *args, struct iip_port_cfg *cfg, char *err, size_t err_len);
 /* Copies the value of `key` in "k=v,k=v" to out; 1 if it is there. */
 int dpdk_args_get(const char *devargs, const char *key, char *out, size_t out_len);
 

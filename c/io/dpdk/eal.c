@@ -146,21 +146,38 @@ static unsigned first_cpu(void)
     return 0;
 }
 
+static int use_hugepages(const struct eal_args *user, const struct iip_port_cfg *cfg)
+{
+    static const char *const without[] = {"--no-huge", NULL};
+    static const char *const with[] = {"--socket-mem", "--socket-limit", "--huge-dir", "--huge-unlink", "--legacy-mem", NULL};
+
+    if (args_have(user, without))
+        return 0;
+    return args_have(user, with) || (huge_free_bytes() >= (uint64_t)memory_mb(cfg) << 20 && huge_permitted());
+}
+
+/* --in-memory does not go together with --no-huge, which shares nothing but its configuration. */
 static void defaults_memory(struct eal_args *a, const struct eal_args *user, const struct iip_port_cfg *cfg)
 {
-    static const char *const memory[] = {"--no-huge", "-m", "--socket-mem", "--huge-dir", "--legacy-mem", NULL};
-    uint32_t mb = memory_mb(cfg);
+    static const char *const shared[] = {"--in-memory", "--no-shconf", "--proc-type", "--file-prefix", NULL};
+    static const char *const without[] = {"--no-huge", NULL};
+    static const char *const amount[] = {"-m", NULL};
+    int huge = use_hugepages(user, cfg);
     char word[64];
 
-    if (args_have(user, memory) || (huge_free_bytes() >= (uint64_t)mb << 20 && huge_permitted()))
+    if (!args_have(user, shared))
+        args_add_words(a, huge ? "--in-memory" : "--no-shconf");
+    if (huge)
         return;
-    snprintf(word, sizeof(word), "--no-huge -m %u", mb);
-    args_add_words(a, word);
+    if (!args_have(user, without))
+        args_add_words(a, "--no-huge");
+    snprintf(word, sizeof(word), "-m %u", memory_mb(cfg));
+    if (!args_have(user, amount))
+        args_add_words(a, word);
 }
 
 static void args_build(struct eal_args *a, const struct eal_args *user, const struct dpdk_args *dev, const struct iip_port_cfg *cfg)
 {
-    static const char *const shared[] = {"--in-memory", "--no-shconf", "--proc-type", "--file-prefix", NULL};
     static const char *const cores[] = {"-l", "-c", "--lcores", "-s", "-S", NULL};
     static const char *const log[] = {"--log-level", NULL};
     static const char *const pci[] = {"-a", "-b", "-w", "--allow", "--block", "--no-pci", NULL};
@@ -168,8 +185,7 @@ static void args_build(struct eal_args *a, const struct eal_args *user, const st
     int i;
 
     args_add_words(a, "iip --no-telemetry");
-    if (!args_have(user, shared))
-        args_add_words(a, "--in-memory");
+    defaults_memory(a, user, cfg);
     if (!args_have(user, cores)) {
         snprintf(word, sizeof(word), "--lcores 0@%u", first_cpu());
         args_add_words(a, word);
@@ -179,7 +195,6 @@ static void args_build(struct eal_args *a, const struct eal_args *user, const st
     /* An allow list with nobody on it: no device is taken from anyone, and PCI ports can still be opened later. */
     if (!args_have(user, pci))
         args_add_words(a, dev->is_pci ? "-a ffff:ff:1f.7" : "--no-pci");
-    defaults_memory(a, user, cfg);
     for (i = 0; i < user->argc; i++)
         args_add(a, user->argv[i], strlen(user->argv[i]));
 }

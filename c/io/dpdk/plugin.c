@@ -63,16 +63,23 @@ static int port_open(const struct dpdk_args *args, const struct iip_port_cfg *cf
 
 static int op_open(const char *text, const struct iip_port_cfg *cfg, struct iip_port **out, char *err, size_t err_len)
 {
-    static const struct iip_port_cfg none;
+    struct iip_port_cfg own = {0};
     struct dpdk_args args;
     int rc = dpdk_args_parse(text, &args, err, err_len);
 
     *out = NULL;
     if (rc < 0)
         return rc;
+    if (cfg)
+        own = *cfg;
+    rc = dpdk_args_cfg(&args, &own, err, err_len);
+    if (rc < 0) {
+        dpdk_args_free(&args);
+        return rc;
+    }
     pthread_mutex_lock(&open_lock);
     dpdk_signals_note();
-    rc = port_open(&args, cfg ? cfg : &none, out, err, err_len);
+    rc = port_open(&args, &own, out, err, err_len);
     dpdk_signals_mend();
     pthread_mutex_unlock(&open_lock);
     dpdk_args_free(&args);

@@ -125,7 +125,7 @@ uint32_t dpdk_rx(struct iip_port_queue *q, struct iip_pkt **pkts, uint32_t n)
     if (unlikely(rte_lcore_id() == LCORE_ID_ANY))
         dpdk_thread_join();
     dpdk_held_reap(q);
-    if (n == 0)
+    if (unlikely(n == 0 || !q->stk))
         return 0;
     do {
         want = (uint16_t)RTE_MIN(n - made, DPDK_BURST);
