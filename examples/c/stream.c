@@ -1,0 +1,185 @@
+/*
+ * stream.c - the two queues of a connection.
+ *
+ * Receiving: bytes stay where they arrived until the example has used them; a buffer that is not released keeps the
+ * peer's window closed, and that is all the flow control that a server needs.
+ *
+ * Sending: the example writes into empty buffers that the turn laid out, and submits them. Whatever the stack does not
+ * take stays ours, in order, until it says that there is room.
+ */
+#include "common.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int ex_stream_init(struct ex_loop *l, struct ex_stream *s, uint64_t conn)
+{
+    memset(s, 0, sizeof *s);
+    ex_list_init(&s->ready);
+    s->conn = conn;
+    s->in_end = &s->in;
+    return ex_bind(l, conn, s);
+}
+
+static void ready_cut(struct ex_loop *l, struct ex_stream *s)
+{
+    if (ex_list_empty(&s->ready))
+        return;
+    ex_list_cut(&s->ready);
+    l->ready_n--;
+}
+
+void ex_stream_end(struct ex_loop *l, struct ex_stream *s)
+{
+    uint32_t i;
+    ready_cut(l, s);
+    while (s->in)
+        ex_data_used(l, s, s->in->len);
+    for (i = 0; i < s->held_n; i++)
+        ex_release(l, s->held[i].buf);
+    for (i = 0; s->burst && i < l->turn.op_n; i++) { /* sends of this very turn have nobody to report to now */
+        if (l->op_owner[i] == s)
+            l->op_owner[i] = NULL;
+    }
+    ex_bind(l, s->conn, NULL);
+}
+
+/* ---- receiving ------------------------------------------------------------------------------------------------- */
+
+int ex_data_put(struct ex_loop *l, struct ex_stream *s, const struct iip_event *e)
+{
+    struct ex_data *data = malloc(sizeof *data);
+    if (!data) {
+        ex_release(l, e->buf);
+        iip_conn_abort(s->conn);
+        return -1;
+    }
+    data->next = NULL;
+    data->buf = e->buf;
+    data->bytes = (const uint8_t *)(uintptr_t)e->addr;
+    data->len = e->len;
+    *s->in_end = data;
+    s->in_end = &data->next;
+    return 0;
+}
+
+void ex_data_used(struct ex_loop *l, struct ex_stream *s, uint32_t n)
+{
+    struct ex_data *data = s->in;
+    data->bytes += n;
+    data->len -= n;
+    if (data->len)
+        return;
+    s->in = data->next;
+    if (!s->in)
+        s->in_end = &s->in;
+    ex_release(l, data->buf);
+    free(data);
+}
+
+/* ---- sending --------------------------------------------------------------------------------------------------- */
+
+static void go_on_later(struct ex_loop *l, struct ex_stream *s)
+{
+    if (!ex_list_empty(&s->ready))
+        return;
+    ex_list_put(&l->ready, &s->ready);
+    l->ready_n++;
+}
+
+const struct iip_span *ex_take(struct ex_loop *l, struct ex_stream *s)
+{
+    /* A quarter of the operations is left to those that are not sends. */
+    if (s->blocked)
+        return NULL;
+    if (s->burst < EX_BURST && l->turn.tx_taken < l->turn.tx_free_n && l->turn.op_n < l->area.op_cap / 4 * 3)
+        return &l->area.tx_free[l->turn.tx_taken++];
+    go_on_later(l, s);
+    return NULL;
+}
+
+static void submit(struct ex_loop *l, struct ex_stream *s, const struct ex_piece *piece)
+{
+    struct iip_op *op = ex_op(l, IIP_OP_SEND_BUF, s->conn);
+    if (!op) { /* cannot happen while ex_take keeps room; the stream would have a hole, so it ends */
+        ex_release(l, piece->buf);
+        iip_conn_abort(s->conn);
+        return;
+    }
+    op->buf = piece->buf;
+    op->offset = piece->offset;
+    op->len = piece->len;
+    op->flags = (uint16_t)piece->flags;
+    l->op_owner[l->turn.op_n - 1] = s;
+    s->burst++;
+}
+
+void ex_send(struct ex_loop *l, struct ex_stream *s, const struct iip_span *to, uint32_t len, uint32_t flags)
+{
+    struct ex_piece piece = {to->buf, 0, len, flags};
+    if (flags & IIP_OP_SHUT)
+        s->shut = 1;
+    submit(l, s, &piece);
+}
+
+void ex_shut(struct ex_loop *l, struct ex_stream *s)
+{
+    if (!s->shut && ex_op(l, IIP_OP_SHUTDOWN, s->conn))
+        s->shut = 1;
+}
+
+void ex_writable(struct ex_loop *l, struct ex_stream *s)
+{
+    uint32_t n = s->held_n;
+    uint32_t i;
+    s->blocked = 0;
+    s->held_n = 0;
+    for (i = 0; i < n; i++)
+        submit(l, s, &s->held[i]);
+}
+
+/* What a send of the last turn left over is held, in order; its WRITABLE event will come. */
+static void hold(struct ex_loop *l, struct ex_stream *s, const struct iip_op *op)
+{
+    struct ex_piece *piece;
+    if (op->status < 0 && op->status != IIP_E_AGAIN) { /* the connection is over, its CLOSED event says why */
+        ex_release(l, op->buf);
+        return;
+    }
+    piece = &s->held[s->held_n++];
+    piece->buf = op->buf;
+    piece->offset = op->offset + (uint32_t)op->out;
+    piece->len = op->len - (uint32_t)op->out;
+    piece->flags = op->flags;
+    s->blocked = 1;
+}
+
+void ex_sent(struct ex_loop *l)
+{
+    uint32_t i;
+    for (i = 0; i < l->ops_done; i++) {
+        const struct iip_op *op = &l->area.ops[i];
+        struct ex_stream *s = l->op_owner[i];
+        if (op->code != IIP_OP_SEND_BUF)
+            continue;
+        if (s)
+            s->burst = 0;
+        if (op->out == op->len && op->status >= 0)
+            continue;
+        if (s)
+            hold(l, s, op);
+        else
+            ex_release(l, op->buf);
+    }
+}
+
+struct ex_stream *ex_ready_next(struct ex_loop *l, uint32_t *left)
+{
+    struct ex_stream *s;
+    if (!*left || ex_list_empty(&l->ready))
+        return NULL;
+    (*left)--;
+    s = (struct ex_stream *)(void *)l->ready.next; /* `ready` is its first member */
+    ready_cut(l, s);
+    return s;
+}
