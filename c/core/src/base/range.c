@@ -56,6 +56,8 @@ IIP_LOCAL iip_u32 iip_ranges_add(struct iip_ranges *set, iip_u32 left, iip_u32 r
     sum.right = right;
     sum.head = pkt;
     sum.tail = pkt;
+    while (sum.tail && sum.tail->link)
+        sum.tail = sum.tail->link;
     if (i < set->n && iip_seq_leq(set->r[i].left, left)) { /* it continues this one */
         struct iip_range first = set->r[i];
         iip_range_join(&first, &sum);

@@ -32,7 +32,7 @@ struct iip_ranges {
 IIP_LOCAL iip_u32 iip_ranges_find(const struct iip_ranges *set, iip_u32 seq);
 /* 1 when [left, right) can be added without more room. */
 IIP_LOCAL int iip_ranges_fits(const struct iip_ranges *set, iip_u32 left, iip_u32 right);
-/* Adds [left, right); joins what it touches or overlaps. `pkt` (or null) fills it. Returns the index of the range that holds it now. */
+/* Adds [left, right); joins what it touches or overlaps. `pkt`, a list by `link` or null, fills it. Returns the index of the range that holds it now. */
 IIP_LOCAL iip_u32 iip_ranges_add(struct iip_ranges *set, iip_u32 left, iip_u32 right, struct iip_pkt *pkt);
 /* Removes ranges and parts below `seq` (no packets may be in what is cut). */
 IIP_LOCAL void iip_ranges_cut(struct iip_ranges *set, iip_u32 seq);

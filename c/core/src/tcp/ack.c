@@ -1,0 +1,163 @@
+/* ack.c - the fifth step of 3.10.7.4: is the ACK acceptable, and what an acceptable one does. */
+#include "tcp/tcp.h"
+
+static void iip_tcp_acked_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    struct iip_pkt *pkt;
+    while ((pkt = conn->snd_head) != 0 && iip_seq_leq(pkt->seq + pkt->len, conn->snd.una)) {
+        conn->snd_head = pkt->link;
+        if (conn->rtx_cur == pkt)
+            conn->rtx_cur = 0;
+        iip_pkt_free(stk, pkt);
+    }
+    if (!conn->snd_head)
+        conn->snd_tail = 0;
+}
+
+static void iip_tcp_rtt_acked(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    if ((conn->flags & IIP_F_RTT_PENDING) && iip_seq_lt(conn->rtt_seq, conn->snd.una)) {
+        conn->flags &= ~(iip_u32)IIP_F_RTT_PENDING;
+        iip_tcp_rtt_sample(stk, conn, (iip_u32)stk->now - conn->rtt_sent);
+    }
+}
+
+/* [RFC 9293 3.8.6.2.1] the application was refused: it is told when half of the buffer is free. */
+static void iip_tcp_writable(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    if ((conn->flags & IIP_F_WANT_WRITE) && conn->snd.end - conn->snd.una <= conn->sndbuf / 2) {
+        conn->flags &= ~(iip_u32)IIP_F_WANT_WRITE;
+        iip_tcp_notify(stk, conn, IIP_F_NOTE_WRITABLE);
+    }
+}
+
+/* [RFC 7661, in spirit] the window grows only while it is what holds us back. */
+static int iip_tcp_cwnd_limited(const struct iip_tcp_conn *conn, iip_u32 flight)
+{
+    return conn->cwnd < conn->ssthresh ? flight * 2 >= conn->cwnd : flight + 2U * conn->mss >= conn->cwnd;
+}
+
+/* SND.UNA < SEG.ACK =< SND.NXT: the queue shrinks, the clock restarts, the window grows. */
+IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ack)
+{
+    iip_u32 acked = ack - conn->snd.una;
+    iip_u32 flight = conn->snd.nxt - conn->snd.una;
+
+    conn->snd.una = ack;
+    conn->bytes_out += acked;
+    conn->retries = 0;
+    conn->probes = 0;
+    conn->flags &= ~(iip_u32)IIP_F_TOLD_R1;
+    iip_tcp_acked_free(stk, conn);
+    iip_tcp_rtt_acked(stk, conn);
+    if (conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS))
+        iip_tcp_recovery_ack(stk, conn, acked);
+    else
+        conn->dup_acks = 0;
+    if (!(conn->flags & IIP_F_RECOVERY) && iip_tcp_cwnd_limited(conn, flight))
+        iip_tcp_cc_of(conn)->on_ack(conn, acked, stk->now);
+    iip_tcp_writable(stk, conn);
+    iip_path_confirm(stk, &conn->path);
+    if (conn->snd.una == conn->snd.nxt)
+        conn->rto_at = IIP_NEVER;
+    else
+        iip_tcp_rto_start(stk, conn);
+}
+
+/* [RFC 9293 3.10.7.4 fifth] the send window, from the latest segment only. */
+IIP_LOCAL void iip_tcp_window_update(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    iip_u32 wnd = seg->wnd << conn->snd_wscale;
+    if (iip_seq_lt(seg->seq, conn->snd.wl1) || (seg->seq == conn->snd.wl1 && iip_seq_lt(seg->ack, conn->snd.wl2)))
+        return;
+    conn->snd.wl1 = seg->seq;
+    conn->snd.wl2 = seg->ack;
+    if (wnd == conn->snd.wnd)
+        return;
+    conn->snd.max_wnd = iip_max32(conn->snd.max_wnd, wnd);
+    conn->snd.wnd = wnd;
+    if (conn->flags & IIP_F_PERSIST)
+        iip_tcp_persist_end(stk, conn);
+    iip_tcp_touch(stk, conn);
+}
+
+/* [RFC 5681 2] outstanding data, no text, no SYN or FIN, the same ACK and the same window. */
+static int iip_tcp_is_dup_ack(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    return seg->ack == conn->snd.una && conn->snd.una != conn->snd.nxt && !seg->len && seg->wnd << conn->snd_wscale == conn->snd.wnd &&
+           !(conn->flags & IIP_F_PERSIST);
+}
+
+/* The FIN is acknowledged when its number is. */
+static iip_verdict iip_tcp_fin_acked(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    iip_tcp_transit(conn, IIP_EV_FIN_ACKED);
+    switch (conn->id.state) {
+    case IIP_TCP_CLOSED: /* LAST-ACK */
+        iip_tcp_end(stk, conn, IIP_OK);
+        return IIP_DONE;
+    case IIP_TCP_TIME_WAIT: /* CLOSING */
+        iip_tcp_time_wait(stk, conn);
+        return IIP_DONE;
+    default: /* FIN-WAIT-1 */
+        iip_tcp_idle_restart(stk, conn);
+        return IIP_NEXT_STEP;
+    }
+}
+
+/* In SYN-RECEIVED: SND.UNA < SEG.ACK =< SND.NXT completes the simultaneous open; anything else is answered with RST. */
+static iip_verdict iip_tcp_ack_syn_received(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+{
+    if (arr->seg.ack != conn->iss + 1) {
+        iip_tcp_reset_reply(stk, arr);
+        return IIP_CTR_DROP_TCP_ACK;
+    }
+    conn->snd.una = arr->seg.ack;
+    conn->snd.wl1 = arr->seg.seq - 1; /* whatever window it brings is newer than that of the SYN */
+    conn->snd.wl2 = arr->seg.ack;
+    iip_tcp_rtt_acked(stk, conn);
+    iip_tcp_establish(stk, conn);
+    iip_tcp_notify(stk, conn, IIP_F_NOTE_CONNECTED);
+    if (conn->flags & IIP_F_FIN_QUEUED)
+        iip_tcp_touch(stk, conn);
+    return IIP_NEXT_STEP;
+}
+
+/* [RFC 5961 5.2] an ACK of what was never sent, or older than the peer's largest window, is challenged. */
+static int iip_tcp_ack_outside(const struct iip_tcp_conn *conn, iip_u32 ack)
+{
+    return iip_seq_lt(conn->snd.nxt, ack) || iip_seq_lt(ack, conn->snd.una - conn->snd.max_wnd);
+}
+
+IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+{
+    const struct iip_tcp_seg *seg = &arr->seg;
+    iip_verdict verdict = IIP_NEXT_STEP;
+    iip_u32 was_una;
+    int dup;
+
+    if (!(seg->flags & IIP_TCP_ACK))
+        return IIP_CTR_DROP_TCP_ACK;
+    if (conn->id.state == IIP_TCP_SYN_RECEIVED) {
+        verdict = iip_tcp_ack_syn_received(stk, conn, arr);
+        if (verdict != IIP_NEXT_STEP)
+            return verdict;
+    }
+    if (iip_tcp_ack_outside(conn, seg->ack)) {
+        iip_tcp_challenge(stk, conn);
+        return IIP_CTR_DROP_TCP_ACK;
+    }
+    was_una = conn->snd.una;
+    dup = iip_tcp_is_dup_ack(conn, seg);
+    if (seg->sacks && (conn->id.options & IIP_HAS_SACK_OK))
+        iip_tcp_sack_take(stk, conn, seg);
+    if (iip_seq_lt(conn->snd.una, seg->ack))
+        iip_tcp_ack_advance(stk, conn, seg->ack);
+    else if (dup)
+        iip_tcp_dup_ack(stk, conn);
+    iip_tcp_window_update(stk, conn, seg);
+    iip_tcp_touch(stk, conn);
+    if (conn->snd.una != was_una && conn->snd.una == conn->snd.end + 1)
+        verdict = iip_tcp_fin_acked(stk, conn);
+    return verdict;
+}

@@ -1,0 +1,342 @@
+/* conn.c - a connection's birth, its agreement with the peer, and its end. */
+#include "stack/up.h"
+#include "tcp/tcp.h"
+
+enum { IIP_CONNS_CHUNK = 16, IIP_MINIS_CHUNK = 64, IIP_IP6_BYTES = 2 * sizeof(struct iip_ip), IIP_RANGES_FIRST = 8 };
+
+IIP_LOCAL int iip_tcp_new(struct iip_stack *stk)
+{
+    struct iip_tcp *tcp = (struct iip_tcp *)iip_mem_zalloc(stk, sizeof(*tcp));
+    struct iip_table_mem mem;
+    if (!tcp)
+        return -1;
+    stk->tcp = tcp;
+    iip_pool_init(&tcp->conns4, sizeof(struct iip_tcp_conn), IIP_CONNS_CHUNK);
+    iip_pool_init(&tcp->conns6, ((sizeof(struct iip_tcp_conn) + 7) & ~7U) + IIP_IP6_BYTES, IIP_CONNS_CHUNK);
+    iip_pool_init(&tcp->minis4, sizeof(struct iip_tcp_mini), IIP_MINIS_CHUNK);
+    iip_pool_init(&tcp->minis6, sizeof(struct iip_tcp_mini) + IIP_IP6_BYTES, IIP_MINIS_CHUNK);
+    tcp->mini_timer.kind = IIP_TIMER_TCP_MINI;
+    iip_table_mem_of(stk, &mem);
+    return iip_table_init(&tcp->table, &mem);
+}
+
+static void iip_tcp_rcvq_free(struct iip_stack *stk, struct iip_tcp_conn *conn);
+
+/* Ended connections whose CLOSED note was never taken still hold received packets; they wait on the ready list. */
+static void iip_tcp_free_all(struct iip_stack *stk)
+{
+    struct iip_node *node = iip_table_next(&stk->tcp->table, 0);
+    struct iip_node *next;
+    struct iip_tcp_id *id;
+    struct iip_ready *ready;
+    for (; node; node = next) {
+        next = iip_table_next(&stk->tcp->table, node);
+        id = IIP_OUTER(node, struct iip_tcp_id, node);
+        if (id->kind == IIP_ID_CONN)
+            iip_tcp_end(stk, iip_tcp_conn_of_id(id), IIP_OK);
+    }
+    for (ready = stk->ready_head; ready; ready = ready->next) {
+        if (ready->kind == IIP_READY_TCP)
+            iip_tcp_rcvq_free(stk, IIP_OUTER(ready, struct iip_tcp_conn, ready));
+    }
+}
+
+IIP_LOCAL void iip_tcp_free(struct iip_stack *stk)
+{
+    struct iip_tcp *tcp = stk->tcp;
+    struct iip_tcp_listener *lis;
+    iip_u32 i;
+    if (tcp->table.seg)
+        iip_tcp_free_all(stk);
+    for (i = 0; i < IIP_LISTEN_BUCKETS; i++) {
+        while ((lis = tcp->listeners[i]) != 0) {
+            tcp->listeners[i] = lis->next;
+            iip_mem_free(stk, lis, sizeof(*lis));
+        }
+    }
+    iip_wheel_cancel(&stk->wheel, &tcp->mini_timer);
+    iip_table_free(&tcp->table);
+    iip_pool_free(stk, &tcp->conns4);
+    iip_pool_free(stk, &tcp->conns6);
+    iip_pool_free(stk, &tcp->minis4);
+    iip_pool_free(stk, &tcp->minis6);
+    iip_mem_free(stk, tcp, sizeof(*tcp));
+    stk->tcp = 0;
+}
+
+static void iip_tcp_conn_defaults(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    const struct iip_tune *tune = &stk->tune;
+    conn->rto_at = conn->ack_at = conn->idle_at = IIP_NEVER;
+    conn->rto_us = (iip_u32)tune->tcp_rto_initial_us;
+    conn->rcvbuf = (iip_u32)tune->tcp_rcvbuf;
+    conn->sndbuf = (iip_u32)tune->tcp_sndbuf;
+    conn->ttl = (iip_u8)tune->tcp_ttl;
+    conn->tos = (iip_u8)(tune->tcp_dscp << 2);
+    conn->cc = (iip_u8)tune->tcp_cc;
+    conn->quickacks = (iip_u8)iip_min64(tune->tcp_quickack, 255);
+    conn->keepidle_us = tune->tcp_keepidle_us;
+    conn->keepintvl_us = (iip_u32)tune->tcp_keepintvl_us;
+    conn->keepcnt = (iip_u8)tune->tcp_keepcnt;
+    conn->syn_retries = (iip_u8)tune->tcp_syn_retries;
+    conn->retries_max = (iip_u8)tune->tcp_retries;
+    conn->user_timeout_us = tune->tcp_user_timeout_us;
+    conn->peer_mss = conn->id.family == 4 ? 536 : 1220; /* [RFC 9293 3.7.1 MUST-15] */
+    if (tune->tcp_nodelay)
+        conn->flags |= IIP_F_NODELAY;
+    if (tune->tcp_keepalive)
+        conn->flags |= IIP_F_KEEPALIVE;
+}
+
+IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const struct iip_tcp_tuple *t, void *user)
+{
+    struct iip_pool *pool = t->family == 4 ? &stk->tcp->conns4 : &stk->tcp->conns6;
+    struct iip_tcp_conn *conn = (struct iip_tcp_conn *)iip_pool_get(stk, pool);
+    struct iip_tcp_secret secret;
+    if (!conn)
+        return 0;
+    IIP_ZERO(conn, sizeof(*conn));
+    iip_tcp_id_init(stk, &conn->id, IIP_ID_CONN, t);
+    conn->ready.kind = IIP_READY_TCP;
+    conn->timer.kind = IIP_TIMER_TCP;
+    conn->user = user;
+    iip_tcp_secret_of(stk, t, &secret);
+    conn->iss = secret.iss;
+    conn->ts_off = secret.ts_off;
+    iip_tcp_conn_defaults(stk, conn);
+    return conn;
+}
+
+IIP_LOCAL void iip_tcp_touch(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    struct iip_tcp *tcp = stk->tcp;
+    if (conn->flags & IIP_F_TOUCHED)
+        return;
+    conn->flags |= IIP_F_TOUCHED;
+    conn->touched = 0;
+    if (tcp->touched_head)
+        tcp->touched_tail->touched = conn;
+    else
+        tcp->touched_head = conn;
+    tcp->touched_tail = conn;
+}
+
+/* A connection may end while it is on the list: rare, and the list is as short as a burst. */
+static void iip_tcp_untouch(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    struct iip_tcp_conn **link = &stk->tcp->touched_head;
+    struct iip_tcp_conn *last = 0;
+    if (!(conn->flags & IIP_F_TOUCHED))
+        return;
+    conn->flags &= ~(iip_u32)IIP_F_TOUCHED;
+    for (; *link && *link != conn; link = &(*link)->touched)
+        last = *link;
+    if (!*link)
+        return;
+    *link = conn->touched;
+    if (stk->tcp->touched_tail == conn)
+        stk->tcp->touched_tail = last;
+}
+
+IIP_LOCAL void iip_tcp_notify(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 note_flag)
+{
+    if ((conn->flags & IIP_F_DETACHED) && note_flag != IIP_F_NOTE_CLOSED)
+        return;
+    conn->flags |= note_flag;
+    iip_ready_put(stk, &conn->ready);
+}
+
+IIP_LOCAL void iip_tcp_soft_error(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_s32 status, iip_u32 value)
+{
+    conn->error = status;
+    conn->error_value = value;
+    iip_tcp_notify(stk, conn, IIP_F_NOTE_ERROR);
+}
+
+static void iip_tcp_queue_free(struct iip_stack *stk, struct iip_pkt *pkt)
+{
+    struct iip_pkt *next;
+    for (; pkt; pkt = next) {
+        next = pkt->link;
+        iip_pkt_free(stk, pkt);
+    }
+}
+
+static void iip_tcp_ranges_free(struct iip_stack *stk, struct iip_ranges *set)
+{
+    iip_u32 i;
+    for (i = 0; i < set->n; i++)
+        iip_tcp_queue_free(stk, set->r[i].head);
+    iip_mem_free(stk, set->r, set->cap * sizeof(*set->r));
+    set->r = 0;
+    set->n = 0;
+    set->cap = 0;
+}
+
+static void iip_tcp_repair_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    if (!conn->repair)
+        return;
+    iip_tcp_ranges_free(stk, &conn->repair->sacked);
+    iip_tcp_ranges_free(stk, &conn->repair->ooo);
+    iip_mem_free(stk, conn->repair, sizeof(*conn->repair));
+    conn->repair = 0;
+}
+
+IIP_LOCAL struct iip_tcp_repair *iip_tcp_repair(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    if (!conn->repair)
+        conn->repair = (struct iip_tcp_repair *)iip_mem_zalloc(stk, sizeof(*conn->repair));
+    return conn->repair;
+}
+
+/* Room for one more range, unless it joins one that is there; 0: none to be had. */
+IIP_LOCAL int iip_tcp_ranges_reserve(struct iip_stack *stk, struct iip_ranges *set, iip_u32 left, iip_u32 right)
+{
+    iip_u32 cap = set->cap ? set->cap * 2 : (iip_u32)IIP_RANGES_FIRST;
+    struct iip_range *r;
+    if (iip_ranges_fits(set, left, right))
+        return 1;
+    if (cap > IIP_RANGES_MAX)
+        return 0;
+    r = (struct iip_range *)iip_mem_alloc(stk, cap * sizeof(*r));
+    if (!r)
+        return 0;
+    if (set->n)
+        IIP_COPY(r, set->r, set->n * sizeof(*r));
+    iip_mem_free(stk, set->r, set->cap * sizeof(*r));
+    set->r = r;
+    set->cap = cap;
+    return 1;
+}
+
+static void iip_tcp_backlog_leave(struct iip_tcp_conn *conn)
+{
+    if (conn->flags & IIP_F_ACCEPTING)
+        conn->listener->waiting--;
+    conn->flags &= ~(iip_u32)IIP_F_ACCEPTING;
+}
+
+/* Frees all but what the CLOSED note needs; data that waits to be taken stays until then, unless it was a reset. */
+IIP_LOCAL void iip_tcp_end(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_s32 reason)
+{
+    if (conn->flags & IIP_F_NOTE_CLOSED)
+        return;
+    iip_count(stk, IIP_CTR_TCP_CLOSED);
+    iip_table_del(&stk->tcp->table, &conn->id.node);
+    iip_wheel_cancel(&stk->wheel, &conn->timer);
+    iip_tcp_untouch(stk, conn);
+    iip_tcp_queue_free(stk, conn->snd_head);
+    conn->snd_head = conn->snd_cur = conn->snd_tail = conn->rtx_cur = 0;
+    iip_tcp_repair_free(stk, conn);
+    iip_path_drop(stk, &conn->path);
+    conn->id.state = IIP_TCP_CLOSED;
+    conn->reason = reason;
+    if ((conn->flags & IIP_F_NOTE_ACCEPT) && reason) { /* nobody knows of it yet, and nobody needs to */
+        iip_ready_del(stk, &conn->ready);
+        iip_tcp_backlog_leave(conn);
+        iip_tcp_conn_free(stk, conn);
+        return;
+    }
+    iip_tcp_notify(stk, conn, IIP_F_NOTE_CLOSED);
+}
+
+static void iip_tcp_rcvq_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    struct iip_pkt *head;
+    if (!conn->rcv_tail)
+        return;
+    head = conn->rcv_tail->link;
+    conn->rcv_tail->link = 0;
+    conn->rcv_tail = 0;
+    iip_tcp_queue_free(stk, head);
+}
+
+/* The CLOSED note was taken. */
+IIP_LOCAL void iip_tcp_conn_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    iip_tcp_rcvq_free(stk, conn);
+    iip_pool_put(conn->id.family == 4 ? &stk->tcp->conns4 : &stk->tcp->conns6, conn);
+}
+
+/* [RFC 9293 3.7.1] announced: the link's MTU less fixed headers, or less if so tuned. */
+IIP_LOCAL iip_u32 iip_tcp_mss_offer(struct iip_stack *stk, const struct iip_tcp_tuple *t)
+{
+    iip_u32 mss = (iip_u32)stk->tune.mtu - (t->family == 4 ? 40 : 60);
+    if (stk->tune.tcp_mss)
+        mss = iip_min32(mss, (iip_u32)stk->tune.tcp_mss);
+    return mss;
+}
+
+/* [RFC 9293 3.7.1 MUST-16] Eff.snd.MSS = min(SendMSS, MMS_S) - options. */
+IIP_LOCAL void iip_tcp_mss_update(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    iip_u32 headers = conn->id.family == 4 ? 40 : 60;
+    iip_u32 mtu = conn->path.valid ? conn->path.mtu : (iip_u32)stk->tune.mtu;
+    iip_u32 mss = iip_min32(conn->peer_mss, mtu - headers);
+    if (stk->tune.tcp_mss)
+        mss = iip_min32(mss, (iip_u32)stk->tune.tcp_mss);
+    mss = iip_max32(mss, 88); /* a smaller announcement makes work, not sense (CVE-2019-11479) */
+    if (conn->id.options & IIP_HAS_TS)
+        mss -= IIP_TCP_TS_LEN;
+    conn->mss = (iip_u16)iip_min32(mss, 65000);
+}
+
+/* The shift that lets the window field name the whole receive buffer; 15: do not offer the option. */
+IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvbuf)
+{
+    iip_u32 shift = 0;
+    if (stk->tune.tcp_wscale <= 15)
+        return (iip_u32)stk->tune.tcp_wscale;
+    while (shift < 14 && rcvbuf >> shift > 65535)
+        shift++;
+    return shift;
+}
+
+IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    iip_u32 shift = iip_tcp_wscale_offer(stk, conn->rcvbuf);
+    conn->irs = seg->seq;
+    conn->rcv.nxt = conn->rcv.acked = seg->seq + 1;
+    conn->rcv.edge = conn->rcv.nxt;
+    conn->id.options = 0;
+    if ((seg->has & IIP_HAS_TS) && stk->tune.tcp_timestamps) {
+        conn->id.options |= IIP_HAS_TS;
+        conn->ts_recent = seg->ts_val;
+        conn->ts_recent_age = (iip_u32)(stk->now >> 20);
+    }
+    if ((seg->has & IIP_HAS_SACK_OK) && stk->tune.tcp_sack)
+        conn->id.options |= IIP_HAS_SACK_OK;
+    if ((seg->has & IIP_HAS_WSCALE) && shift <= 14) { /* [RFC 7323 2.3] more than 14 counts as 14 */
+        conn->id.options |= IIP_HAS_WSCALE;
+        conn->snd_wscale = (iip_u8)iip_min32(seg->wscale, 14);
+        conn->rcv_wscale = (iip_u8)shift;
+    }
+    if (seg->has & IIP_HAS_MSS)
+        conn->peer_mss = seg->mss;
+    iip_tcp_mss_update(stk, conn);
+}
+
+/* [RFC 6928] and, after a lost SYN, [RFC 5681 3.1] one segment and [RFC 6298 5.7] an RTO of 3 s at least. */
+static iip_u32 iip_tcp_initial_window(const struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    iip_u32 segments = (iip_u32)stk->tune.tcp_initcwnd;
+    if (!(conn->flags & IIP_F_SYN_LOST))
+        return segments * conn->mss;
+    if (!(conn->id.options & IIP_HAS_TS))
+        conn->rto_us = iip_max32(conn->rto_us, 3000000);
+    return conn->mss;
+}
+
+IIP_LOCAL void iip_tcp_establish(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    conn->id.state = IIP_TCP_ESTABLISHED;
+    conn->rto_at = IIP_NEVER;
+    conn->retries = 0;
+    conn->flags &= ~(iip_u32)IIP_F_TOLD_R1;
+    conn->cwnd = iip_tcp_initial_window(stk, conn);
+    conn->ssthresh = 0x7fffffff;
+    conn->recover = conn->snd.una - 1;
+    iip_tcp_cc_of(conn)->start(conn);
+    iip_tcp_idle_restart(stk, conn);
+}

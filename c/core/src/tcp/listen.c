@@ -1,0 +1,226 @@
+/*
+ * listen.c - SEGMENT ARRIVES in LISTEN [RFC 9293 3.10.7.2], and half-open connections: 64 bytes each [RFC 4987 3.6]
+ * until the ACK that completes the handshake. When there are too many, cookies take their place.
+ */
+#include "tcp/tcp.h"
+
+static iip_u64 iip_tcp_half_delay(const struct iip_stack *stk, iip_u32 retries)
+{
+    return iip_min64(stk->tune.tcp_rto_initial_us << iip_min32(retries, 16), stk->tune.tcp_rto_max_us);
+}
+
+/* <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> with what we agree to; the window of a SYN is never scaled [RFC 7323 2.2]. */
+static void iip_tcp_synack_send(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn, iip_u32 options, iip_u32 iss)
+{
+    struct iip_tcp_seg seg;
+    struct iip_tcp_secret secret;
+    iip_u32 rcvbuf = (iip_u32)stk->tune.tcp_rcvbuf;
+    seg.seq = iss;
+    seg.ack = syn->seq + 1;
+    seg.flags = IIP_TCP_SYN | IIP_TCP_ACK;
+    seg.wnd = iip_min32(rcvbuf, 65535);
+    seg.has = (iip_u8)(options | IIP_HAS_MSS);
+    seg.mss = (iip_u16)iip_tcp_mss_offer(stk, t);
+    seg.wscale = (iip_u8)iip_tcp_wscale_offer(stk, rcvbuf);
+    iip_tcp_secret_of(stk, t, &secret);
+    seg.ts_val = iip_tcp_ts_now(stk, secret.ts_off);
+    seg.ts_ecr = syn->ts_val;
+    iip_tcp_bare(stk, t, &seg, (iip_u32)stk->tune.tcp_dscp << 2);
+}
+
+/* Options that the SYN offers and that we want. */
+static iip_u32 iip_tcp_agree(const struct iip_stack *stk, const struct iip_tcp_seg *syn)
+{
+    iip_u32 options = 0;
+    if (stk->tune.tcp_timestamps)
+        options |= syn->has & IIP_HAS_TS;
+    if (stk->tune.tcp_sack)
+        options |= syn->has & IIP_HAS_SACK_OK;
+    if (stk->tune.tcp_wscale != 15)
+        options |= syn->has & IIP_HAS_WSCALE;
+    return options;
+}
+
+static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn)
+{
+    struct iip_tcp_secret secret;
+    struct iip_tcp_mini *half = 0;
+    iip_tcp_secret_of(stk, t, &secret);
+    if (stk->tcp->half_count < stk->tune.tcp_half_open_max)
+        half = iip_tcp_mini_new(stk, IIP_ID_HALF, t);
+    if (!half) {
+        iip_count(stk, IIP_CTR_TCP_COOKIES_SENT);
+        iip_tcp_synack_send(stk, t, syn, 0, iip_tcp_cookie_make(stk, t, syn));
+        return;
+    }
+    half->id.options = (iip_u8)iip_tcp_agree(stk, syn);
+    half->snd_nxt = secret.iss + 1;
+    half->rcv_nxt = syn->seq + 1;
+    half->ts_recent = syn->has & IIP_HAS_TS ? syn->ts_val : 0;
+    half->mss = syn->has & IIP_HAS_MSS ? syn->mss : 0;
+    half->wscale = syn->has & IIP_HAS_WSCALE ? syn->wscale : 0;
+    if (syn->has & IIP_HAS_MSS)
+        half->id.options |= IIP_HAS_MSS;
+    stk->tcp->half_count++;
+    iip_tcp_fifo_put(stk, &stk->tcp->half[0], half, iip_tcp_half_delay(stk, 0));
+    iip_tcp_synack_send(stk, t, syn, half->id.options, secret.iss);
+}
+
+IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp_listener *lis, struct iip_tcp_arrival *arr)
+{
+    struct iip_tcp_seg *seg = &arr->seg;
+    struct iip_tcp_tuple t;
+    struct iip_tcp_seg syn;
+    struct iip_tcp_conn *conn;
+
+    if (seg->flags & IIP_TCP_RST) /* first: a RST is ignored */
+        return IIP_CTR_DROP_TCP_LISTEN;
+    iip_tcp_tuple_rx(&t, arr->rx, seg);
+    if (seg->flags & IIP_TCP_ACK) { /* second: an ACK is answered with RST, unless it brings back a cookie */
+        if (iip_tcp_cookie_check(stk, &t, seg, &syn)) {
+            conn = lis->waiting < lis->backlog ? iip_tcp_accept(stk, lis, &t, &syn, seg->ack - 1) : 0;
+            return conn ? iip_tcp_segment_arrives(stk, conn, arr) : IIP_CTR_DROP_TCP_BACKLOG;
+        }
+        iip_tcp_reset_reply(stk, arr);
+        return IIP_CTR_DROP_TCP_LISTEN;
+    }
+    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_FIN)) != IIP_TCP_SYN) /* fourth: anything but a SYN is dropped */
+        return IIP_CTR_DROP_TCP_LISTEN;
+    if (lis->waiting >= lis->backlog)
+        return IIP_CTR_DROP_TCP_BACKLOG;
+    iip_tcp_half_open(stk, &t, seg); /* third: a SYN */
+    return IIP_DONE;
+}
+
+IIP_LOCAL void iip_tcp_half_drop(struct iip_stack *stk, struct iip_tcp_mini *half)
+{
+    iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, IIP_HALF_QUEUES - 1)], half);
+    stk->tcp->half_count--;
+    iip_tcp_mini_free(stk, half);
+}
+
+/* What the peer's SYN said, from the record. */
+static void iip_tcp_half_syn(const struct iip_tcp_mini *half, struct iip_tcp_seg *syn)
+{
+    syn->seq = half->rcv_nxt - 1;
+    syn->has = half->id.options;
+    syn->ts_val = half->ts_recent;
+    syn->wscale = half->wscale;
+    syn->mss = half->mss;
+}
+
+/* The SYN-ACK was not answered in time. */
+IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half)
+{
+    struct iip_tcp_tuple t;
+    struct iip_tcp_seg syn;
+    if (half->retries >= stk->tune.tcp_synack_retries) {
+        iip_tcp_half_drop(stk, half);
+        return;
+    }
+    iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, IIP_HALF_QUEUES - 1)], half);
+    half->retries++;
+    iip_tcp_fifo_put(stk, &stk->tcp->half[iip_min32(half->retries, IIP_HALF_QUEUES - 1)], half, iip_tcp_half_delay(stk, half->retries));
+    iip_tcp_tuple_of(&half->id, &t);
+    iip_tcp_half_syn(half, &syn);
+    iip_count(stk, IIP_CTR_TCP_RETRANS);
+    iip_tcp_synack_send(stk, &t, &syn, half->id.options, half->snd_nxt - 1);
+}
+
+/* The handshake is complete: a connection takes the place of the record, and the listener learns of it. */
+IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_tcp_listener *lis, const struct iip_tcp_tuple *t,
+                                              const struct iip_tcp_seg *syn, iip_u32 iss)
+{
+    struct iip_tcp_conn *conn = iip_tcp_conn_new(stk, t, 0);
+    struct iip_ip local = t->local;
+    if (!conn)
+        return 0;
+    conn->iss = iss;
+    conn->snd.una = conn->snd.nxt = conn->snd.end = iss + 1;
+    if (iip_path_find(stk, &local, &t->remote, &conn->path)) {
+        iip_table_del(&stk->tcp->table, &conn->id.node);
+        iip_tcp_conn_free(stk, conn);
+        return 0;
+    }
+    iip_tcp_negotiate(stk, conn, syn);
+    conn->rcv.edge = conn->rcv.nxt + iip_min32(conn->rcvbuf, 65535); /* what the SYN-ACK said */
+    conn->snd.wl1 = syn->seq;
+    conn->snd.wl2 = iss;
+    conn->flags |= IIP_F_PASSIVE | IIP_F_ACCEPTING;
+    conn->listener = lis;
+    lis->waiting++;
+    iip_count(stk, IIP_CTR_TCP_PASSIVE);
+    iip_tcp_establish(stk, conn);
+    iip_tcp_notify(stk, conn, IIP_F_NOTE_ACCEPT);
+    return conn;
+}
+
+/* A valid ACK: its window is that of an established connection, and it may bring text and FIN. */
+static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_mini *half, struct iip_tcp_arrival *arr)
+{
+    struct iip_tcp_listener *lis;
+    struct iip_tcp_conn *conn;
+    struct iip_tcp_tuple t;
+    struct iip_tcp_seg syn;
+    iip_u32 iss = half->snd_nxt - 1;
+    iip_u32 lost = half->retries;
+
+    iip_tcp_tuple_of(&half->id, &t);
+    lis = iip_tcp_listener_for(stk, &t);
+    if (!lis) {
+        iip_tcp_half_drop(stk, half);
+        return iip_tcp_closed_input(stk, arr);
+    }
+    if (lis->waiting >= lis->backlog)
+        return IIP_CTR_DROP_TCP_BACKLOG; /* the SYN-ACK will be sent again, and the peer will answer again */
+    iip_tcp_half_syn(half, &syn);
+    iip_tcp_half_drop(stk, half);
+    conn = iip_tcp_accept(stk, lis, &t, &syn, iss);
+    if (!conn)
+        return IIP_CTR_DROP_TCP_MEMORY;
+    if (lost)
+        conn->cwnd = conn->mss; /* [RFC 5681 3.1] */
+    return iip_tcp_segment_arrives(stk, conn, arr);
+}
+
+static void iip_tcp_half_ack(struct iip_stack *stk, const struct iip_tcp_mini *half)
+{
+    struct iip_tcp_tuple t;
+    struct iip_tcp_seg syn;
+    iip_tcp_tuple_of(&half->id, &t);
+    iip_tcp_half_syn(half, &syn);
+    iip_tcp_synack_send(stk, &t, &syn, half->id.options, half->snd_nxt - 1);
+}
+
+/* SYN-RECEIVED from LISTEN: the steps of 3.10.7.4, as far as a record without a connection knows them. */
+IIP_LOCAL iip_verdict iip_tcp_half_input(struct iip_stack *stk, struct iip_tcp_mini *half, struct iip_tcp_arrival *arr)
+{
+    const struct iip_tcp_seg *seg = &arr->seg;
+    iip_u32 start = seg->seq - half->rcv_nxt;
+    if ((half->id.options & seg->has & IIP_HAS_TS) && !(seg->flags & IIP_TCP_RST) && iip_seq_lt(seg->ts_val, half->ts_recent))
+        return IIP_CTR_DROP_TCP_PAWS;
+    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_ACK)) == IIP_TCP_SYN && seg->seq + 1 == half->rcv_nxt) {
+        iip_tcp_half_ack(stk, half); /* the SYN again: our SYN-ACK was lost */
+        return IIP_DONE;
+    }
+    if (start >= iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535)) {
+        if (!(seg->flags & IIP_TCP_RST))
+            iip_tcp_half_ack(stk, half);
+        return IIP_CTR_DROP_TCP_SEQ;
+    }
+    if (seg->flags & IIP_TCP_RST) {
+        if (start)
+            return IIP_CTR_DROP_TCP_RST;
+        iip_tcp_half_drop(stk, half); /* [MUST-11] back to LISTEN, in silence */
+        return IIP_DONE;
+    }
+    if (seg->flags & IIP_TCP_SYN)
+        return IIP_CTR_DROP_TCP_SYN;
+    if (!(seg->flags & IIP_TCP_ACK))
+        return IIP_CTR_DROP_TCP_ACK;
+    if (seg->ack != half->snd_nxt) {
+        iip_tcp_reset_reply(stk, arr);
+        return IIP_CTR_DROP_TCP_ACK;
+    }
+    return iip_tcp_half_complete(stk, half, arr);
+}

@@ -1,0 +1,202 @@
+/*
+ * text.c - the seventh step: text that is next in order goes to the application, text behind a hole waits for it.
+ * What arrived first stays: bytes that are here already are never replaced.
+ */
+#include "tcp/tcp.h"
+
+IIP_LOCAL void iip_tcp_deliver(struct iip_tcp_conn *conn, struct iip_pkt *pkt)
+{
+    struct iip_pkt *next;
+    for (; pkt; pkt = next) { /* a chain becomes a run of packets */
+        next = pkt->next;
+        pkt->next = 0;
+        conn->rcv.nxt += pkt->len;
+        conn->rcv.held += iip_pkt_charge(pkt);
+        conn->bytes_in += pkt->len;
+        if (conn->rcv_tail) {
+            pkt->link = conn->rcv_tail->link;
+            conn->rcv_tail->link = pkt;
+        } else {
+            pkt->link = pkt;
+        }
+        conn->rcv_tail = pkt;
+    }
+    if (IIP_UNLIKELY((conn->flags & IIP_F_URG_RECV) && !iip_seq_lt(conn->rcv.nxt, conn->rcv_up)))
+        conn->flags &= ~(iip_u32)IIP_F_URG_RECV;
+}
+
+/* [RFC 9293 3.8.6.3] an ACK for every second full segment, which may ride on the application's answer; else a delayed one. */
+IIP_LOCAL void iip_tcp_ack_for_text(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    iip_u32 owed = conn->rcv.nxt - conn->rcv.acked;
+    if (owed >= 2U * conn->mss || (conn->flags & IIP_F_QUICKACK) || conn->quickacks || !stk->tune.tcp_delack_us) {
+        conn->flags |= IIP_F_ACK_DUE;
+        conn->quickacks -= conn->quickacks != 0;
+        iip_tcp_touch(stk, conn);
+    }
+    if (conn->flags & IIP_F_ACK_DELAYED)
+        return;
+    conn->flags |= IIP_F_ACK_DELAYED;
+    conn->ack_at = stk->now + stk->tune.tcp_delack_us;
+    iip_tcp_arm(stk, conn);
+}
+
+/* [RFC 2018 4] the range that holds the latest segment is reported first. */
+static void iip_tcp_recent(struct iip_tcp_repair *repair, iip_u32 left, iip_u32 right)
+{
+    struct iip_sack_block *r = repair->recent;
+    iip_u32 i;
+    for (i = 0; i < IIP_SACK_MAX - 1 && !(iip_seq_leq(left, r[i].left) && iip_seq_leq(r[i].right, right)); i++)
+        ;
+    for (; i > 0; i--)
+        r[i] = r[i - 1];
+    r[0].left = left;
+    r[0].right = right;
+}
+
+IIP_LOCAL void iip_tcp_dsack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 left, iip_u32 right)
+{
+    struct iip_tcp_repair *repair;
+    if (!(conn->id.options & IIP_HAS_SACK_OK) || !iip_seq_lt(left, right))
+        return;
+    repair = iip_tcp_repair(stk, conn);
+    if (!repair)
+        return;
+    repair->has_dsack = 1;
+    repair->dsack.left = left;
+    repair->dsack.right = right;
+}
+
+/* Reports ranges as they are now: those whose latest segment came last stand first, each once. */
+IIP_LOCAL iip_u32 iip_tcp_sack_blocks(const struct iip_tcp_conn *conn, struct iip_sack_block *out, iip_u32 cap)
+{
+    const struct iip_tcp_repair *repair = conn->repair;
+    const struct iip_range *r;
+    iip_u32 n = 0;
+    iip_u32 i;
+    iip_u32 k;
+    iip_u32 first;
+    if (repair->has_dsack)
+        out[n++] = repair->dsack;
+    first = n;
+    for (i = 0; i < IIP_SACK_MAX && n < cap && repair->ooo.n; i++) {
+        k = iip_ranges_find(&repair->ooo, repair->recent[i].left);
+        r = &repair->ooo.r[k];
+        if (k == repair->ooo.n || !iip_seq_leq(r->left, repair->recent[i].left))
+            continue;
+        for (k = first; k < n && out[k].left != r->left; k++)
+            ;
+        if (k < n)
+            continue;
+        out[n].left = r->left;
+        out[n++].right = r->right;
+    }
+    return n;
+}
+
+/* The first range has become next in order. */
+static void iip_tcp_fill(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    struct iip_ranges *ooo = &conn->repair->ooo;
+    struct iip_pkt *pkt = ooo->r[0].head;
+    struct iip_pkt *next;
+    for (; pkt; pkt = next) {
+        next = pkt->link;
+        conn->rcv.held -= iip_pkt_charge(pkt); /* deliver counts it again */
+        iip_tcp_deliver(conn, pkt);
+    }
+    iip_ranges_remove(ooo, 0);
+    conn->flags |= IIP_F_ACK_NOW; /* [RFC 5681 4.2] a filled gap is told at once */
+    iip_tcp_touch(stk, conn);
+}
+
+/* Text next in order, possibly up to and over ranges that wait. */
+static void iip_tcp_text_in_order(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 right)
+{
+    struct iip_ranges *ooo = conn->repair ? &conn->repair->ooo : 0;
+    if (!ooo || !ooo->n) {
+        iip_tcp_deliver(conn, pkt);
+        return;
+    }
+    if (iip_seq_leq(ooo->r[0].left, right)) { /* what is here already stays: keep the part before it, and the part behind comes again */
+        iip_tcp_dsack(stk, conn, ooo->r[0].left, iip_seq_min(right, ooo->r[0].right));
+        iip_pkt_trim(stk, pkt, ooo->r[0].left - conn->rcv.nxt);
+        iip_tcp_deliver(conn, pkt);
+        iip_tcp_fill(stk, conn);
+        return;
+    }
+    iip_tcp_deliver(conn, pkt);
+    conn->flags |= IIP_F_ACK_NOW;
+}
+
+/* The part of [*left, *right) that lies in the first hole it touches; 0: it is all here. */
+static int iip_tcp_hole_of(const struct iip_ranges *ooo, iip_u32 *left, iip_u32 *right)
+{
+    iip_u32 i = iip_ranges_find(ooo, *left);
+    if (i < ooo->n && iip_seq_leq(ooo->r[i].left, *left)) {
+        *left = ooo->r[i].right;
+        i++;
+    }
+    if (i < ooo->n)
+        *right = iip_seq_min(*right, ooo->r[i].left);
+    return iip_seq_lt(*left, *right);
+}
+
+/* The views of a chain become packets of their own. */
+static void iip_tcp_unchain(struct iip_pkt *pkt)
+{
+    for (; pkt; pkt = pkt->link) {
+        pkt->link = pkt->next;
+        pkt->next = 0;
+    }
+}
+
+/* Text behind a hole: it is kept in the ranges, charged to the receive buffer, and acknowledged at once. */
+static iip_verdict iip_tcp_text_ahead(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr, iip_u32 right)
+{
+    struct iip_tcp_repair *repair = iip_tcp_repair(stk, conn);
+    struct iip_tcp_seg *seg = &arr->seg;
+    struct iip_pkt *pkt;
+    iip_u32 left = seg->seq;
+    iip_u32 k;
+
+    conn->flags |= IIP_F_ACK_NOW;
+    iip_tcp_touch(stk, conn);
+    if (!repair || conn->rcv.held + iip_pkt_charge(arr->pkt) > 2 * (iip_u64)conn->rcvbuf)
+        return IIP_CTR_DROP_TCP_MEMORY;
+    if (!iip_tcp_hole_of(&repair->ooo, &left, &right)) {
+        iip_tcp_dsack(stk, conn, seg->seq, right);
+        return IIP_CTR_DROP_TCP_OLD;
+    }
+    if (!iip_tcp_ranges_reserve(stk, &repair->ooo, left, right))
+        return IIP_CTR_DROP_TCP_MEMORY;
+    pkt = iip_pkt_skip(stk, arr->pkt, arr->skip + (left - seg->seq));
+    arr->pkt = 0;
+    iip_pkt_trim(stk, pkt, right - left);
+    conn->rcv.held += iip_pkt_charge(pkt);
+    iip_tcp_unchain(pkt);
+    k = iip_ranges_add(&repair->ooo, left, right, pkt);
+    iip_tcp_recent(repair, repair->ooo.r[k].left, repair->ooo.r[k].right);
+    return IIP_NEXT_STEP;
+}
+
+IIP_LOCAL iip_verdict iip_tcp_text(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+{
+    const struct iip_tcp_seg *seg = &arr->seg;
+    iip_u32 right = seg->seq + seg->len - (seg->flags & IIP_TCP_FIN ? 1 : 0);
+    struct iip_pkt *pkt;
+
+    if (seg->seq != conn->rcv.nxt)
+        return iip_tcp_text_ahead(stk, conn, arr, right);
+    if (conn->rcv.held > 2 * (iip_u64)conn->rcvbuf) {
+        conn->flags |= IIP_F_ACK_NOW;
+        iip_tcp_touch(stk, conn);
+        return IIP_CTR_DROP_TCP_MEMORY;
+    }
+    pkt = iip_pkt_skip(stk, arr->pkt, arr->skip);
+    arr->pkt = 0;
+    iip_tcp_text_in_order(stk, conn, pkt, right);
+    iip_tcp_notify(stk, conn, 0);
+    iip_tcp_ack_for_text(stk, conn);
+    return IIP_NEXT_STEP;
+}

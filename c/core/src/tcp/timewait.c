@@ -1,0 +1,195 @@
+/* timewait.c - TIME-WAIT as a small record [RFC 9293 3.6.1, 3.10.7.4; RFC 1337; RFC 6191], and the queues it shares with half-open connections. */
+#include "stack/up.h"
+#include "tcp/tcp.h"
+
+enum { IIP_TICK_BITS = 8 }; /* 256 us */
+
+static iip_u32 iip_tcp_tick(iip_u64 us)
+{
+    return (iip_u32)((us + (1 << IIP_TICK_BITS) - 1) >> IIP_TICK_BITS);
+}
+
+/* The time of a tick that lies at most half of their range (six days) ahead or behind. */
+static iip_u64 iip_tcp_tick_time(const struct iip_stack *stk, iip_u32 tick)
+{
+    iip_u64 now = stk->now >> IIP_TICK_BITS;
+    return (now + (iip_u64)(iip_s64)(iip_s32)(tick - (iip_u32)now)) << IIP_TICK_BITS;
+}
+
+IIP_LOCAL struct iip_tcp_mini *iip_tcp_mini_new(struct iip_stack *stk, iip_u32 kind, const struct iip_tcp_tuple *t)
+{
+    struct iip_pool *pool = t->family == 4 ? &stk->tcp->minis4 : &stk->tcp->minis6;
+    struct iip_tcp_mini *mini = (struct iip_tcp_mini *)iip_pool_get(stk, pool);
+    if (!mini)
+        return 0;
+    IIP_ZERO(mini, sizeof(*mini));
+    iip_tcp_id_init(stk, &mini->id, kind, t);
+    return mini;
+}
+
+IIP_LOCAL void iip_tcp_mini_free(struct iip_stack *stk, struct iip_tcp_mini *mini)
+{
+    iip_table_del(&stk->tcp->table, &mini->id.node);
+    iip_pool_put(mini->id.family == 4 ? &stk->tcp->minis4 : &stk->tcp->minis6, mini);
+}
+
+IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini, iip_u64 delay_us)
+{
+    mini->due = iip_tcp_tick(stk->now + delay_us);
+    mini->next = 0;
+    mini->prev = q->tail;
+    if (q->tail)
+        q->tail->next = mini;
+    else
+        q->head = mini;
+    q->tail = mini;
+    q->count++;
+    iip_tcp_mini_arm(stk);
+}
+
+IIP_LOCAL void iip_tcp_fifo_del(struct iip_tcp_fifo *q, struct iip_tcp_mini *mini)
+{
+    if (mini->prev)
+        mini->prev->next = mini->next;
+    else
+        q->head = mini->next;
+    if (mini->next)
+        mini->next->prev = mini->prev;
+    else
+        q->tail = mini->prev;
+    q->count--;
+}
+
+/* One timer for all: the earliest head of the queues. */
+IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk)
+{
+    struct iip_tcp *tcp = stk->tcp;
+    iip_u64 due = IIP_NEVER;
+    iip_u32 i;
+    if (tcp->wait.head)
+        due = iip_tcp_tick_time(stk, tcp->wait.head->due);
+    for (i = 0; tcp->half_count && i < IIP_HALF_QUEUES; i++) {
+        if (tcp->half[i].head)
+            due = iip_min64(due, iip_tcp_tick_time(stk, tcp->half[i].head->due));
+    }
+    if (due == IIP_NEVER)
+        iip_wheel_cancel(&stk->wheel, &tcp->mini_timer);
+    else if (!iip_timer_armed(&tcp->mini_timer) || tcp->mini_timer.at != due)
+        iip_wheel_set(&stk->wheel, &tcp->mini_timer, due);
+}
+
+static struct iip_tcp_mini *iip_tcp_fifo_due(const struct iip_stack *stk, const struct iip_tcp_fifo *q)
+{
+    return q->head && iip_tcp_tick_time(stk, q->head->due) <= stk->now ? q->head : 0;
+}
+
+IIP_LOCAL void iip_tcp_mini_timer(struct iip_stack *stk, struct iip_timer *t)
+{
+    struct iip_tcp *tcp = stk->tcp;
+    struct iip_tcp_mini *mini;
+    iip_u32 i;
+    (void)t;
+    while ((mini = iip_tcp_fifo_due(stk, &tcp->wait)) != 0)
+        iip_tcp_wait_drop(stk, mini);
+    for (i = 0; i < IIP_HALF_QUEUES; i++) {
+        while ((mini = iip_tcp_fifo_due(stk, &tcp->half[i])) != 0)
+            iip_tcp_half_due(stk, mini);
+    }
+    iip_tcp_mini_arm(stk);
+}
+
+IIP_LOCAL void iip_tcp_wait_drop(struct iip_stack *stk, struct iip_tcp_mini *wait)
+{
+    iip_tcp_fifo_del(&stk->tcp->wait, wait);
+    iip_tcp_mini_free(stk, wait);
+}
+
+/* An ACK of where the connection ended: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
+static void iip_tcp_wait_ack(struct iip_stack *stk, const struct iip_tcp_mini *wait)
+{
+    struct iip_tcp_tuple t;
+    struct iip_tcp_seg seg;
+    struct iip_tcp_secret secret;
+    iip_tcp_tuple_of(&wait->id, &t);
+    seg.seq = wait->snd_nxt;
+    seg.ack = wait->rcv_nxt;
+    seg.flags = IIP_TCP_ACK;
+    seg.wnd = 0;
+    seg.has = wait->id.options & IIP_HAS_TS;
+    if (seg.has) {
+        iip_tcp_secret_of(stk, &t, &secret);
+        seg.ts_val = iip_tcp_ts_now(stk, secret.ts_off);
+        seg.ts_ecr = wait->ts_recent;
+    }
+    iip_tcp_bare(stk, &t, &seg, 0);
+}
+
+/* The connection becomes a record that remembers the tuple for 2 MSL [MUST-13]; without memory for one it is forgotten. */
+IIP_LOCAL void iip_tcp_time_wait(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    struct iip_tcp *tcp = stk->tcp;
+    struct iip_tcp_mini *wait;
+    struct iip_tcp_tuple t;
+    iip_u64 twice = 2 * stk->tune.tcp_msl_us;
+    iip_u8 options = conn->id.options;
+    iip_u32 ack_owed = conn->flags & IIP_F_ACK_ANY;
+
+    iip_tcp_tuple_of(&conn->id, &t);
+    iip_tcp_end(stk, conn, IIP_OK);
+    if (tcp->wait.count >= stk->tune.tcp_time_wait_max && tcp->wait.head)
+        iip_tcp_wait_drop(stk, tcp->wait.head);
+    wait = iip_tcp_mini_new(stk, IIP_ID_WAIT, &t);
+    if (!wait)
+        return;
+    wait->id.options = options;
+    wait->snd_nxt = conn->snd.nxt;
+    wait->rcv_nxt = conn->rcv.nxt;
+    wait->ts_recent = conn->ts_recent;
+    iip_tcp_fifo_put(stk, &tcp->wait, wait, twice);
+    if (ack_owed)
+        iip_tcp_wait_ack(stk, wait);
+}
+
+/* [RFC 6191, RFC 9293 MAY-2] a SYN that is newer than all that was, by timestamp or number, opens the tuple again. */
+static int iip_tcp_wait_reopens(const struct iip_tcp_mini *wait, const struct iip_tcp_seg *seg)
+{
+    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_ACK | IIP_TCP_RST)) != IIP_TCP_SYN)
+        return 0;
+    if (wait->id.options & seg->has & IIP_HAS_TS) {
+        if (seg->ts_val != wait->ts_recent)
+            return iip_seq_lt(wait->ts_recent, seg->ts_val);
+    }
+    return iip_seq_lt(wait->rcv_nxt, seg->seq);
+}
+
+/* Anything else is answered with an ACK, and the peer's FIN starts the time anew; a RST does not end it [RFC 1337]. */
+IIP_LOCAL iip_verdict iip_tcp_wait_input(struct iip_stack *stk, struct iip_tcp_mini *wait, struct iip_tcp_arrival *arr)
+{
+    const struct iip_tcp_seg *seg = &arr->seg;
+    struct iip_tcp_listener *lis;
+    struct iip_tcp_tuple t;
+    if (seg->flags & IIP_TCP_RST)
+        return IIP_CTR_DROP_TCP_RST;
+    if (iip_tcp_wait_reopens(wait, seg)) {
+        iip_tcp_tuple_of(&wait->id, &t);
+        lis = iip_tcp_listener_for(stk, &t);
+        if (lis) {
+            iip_count(stk, IIP_CTR_TCP_TIME_WAIT_REUSED);
+            iip_tcp_wait_drop(stk, wait);
+            return iip_tcp_listen_input(stk, lis, arr);
+        }
+    }
+    if (!(seg->flags & (IIP_TCP_SYN | IIP_TCP_FIN)) && !seg->len && seg->seq == wait->rcv_nxt)
+        return IIP_DONE; /* a plain ACK of our FIN */
+    if ((seg->flags & IIP_TCP_FIN) && seg->seq + seg->len == wait->rcv_nxt) {
+        iip_tcp_fifo_del(&stk->tcp->wait, wait);
+        iip_tcp_fifo_put(stk, &stk->tcp->wait, wait, 2 * stk->tune.tcp_msl_us);
+        iip_tcp_wait_ack(stk, wait);
+        return IIP_DONE;
+    }
+    if (iip_bucket_take(&stk->tcp->rst_bucket, stk->now, stk->tune.tcp_rst_rate))
+        iip_tcp_wait_ack(stk, wait);
+    else
+        iip_count(stk, IIP_CTR_TCP_LIMITED);
+    return IIP_CTR_DROP_TCP_SEQ;
+}
