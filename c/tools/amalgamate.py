@@ -37,6 +37,14 @@ LOCAL = """\
 #endif
 """
 
+# What one file does not use of a header's inline functions is no mistake; clang warns of those in a .c file.
+INLINE = """
+#if defined(__GNUC__)
+#undef IIP_INLINE
+#define IIP_INLINE static __inline__ __attribute__((unused))
+#endif
+"""
+
 
 def fail(text):
     sys.exit(f"amalgamate.py: {text}")
@@ -115,6 +123,7 @@ def make_source(lines):
     writer.out.append(HEAD.format(name="iip_core.c", what="the iip core in one file (C89 and C++98, no libc)"))
     writer.out.append(LOCAL)
     writer.out.append('#include "iip_core.h"')
+    writer.out.append(INLINE)
     for header in sorted((CORE / "include" / "iip").glob("*.h")):
         writer.seen.add(header.resolve())
     for name in read_order():
