@@ -8,6 +8,12 @@
 #include <time.h>
 #include <valgrind/callgrind.h>
 
+#ifdef __clang__
+#define BENCH_COMPILER "clang"
+#else
+#define BENCH_COMPILER "gcc"
+#endif
+
 enum { BENCH_REPS_MAX = 64, BENCH_NOTES_MAX = 16 };
 
 static struct {
@@ -95,7 +101,7 @@ void bench_report(const struct bench_args *args)
     printf("]");
     for (i = 0; i < m.notes; i++)
         printf(", \"%s\": %.6g", m.name[i], m.value[i]);
-    printf("}\n");
+    printf(", \"compiler\": \"" BENCH_COMPILER " " __VERSION__ "\"}\n");
 }
 
 void bench_fill(void *to, uint64_t offset, uint32_t len)

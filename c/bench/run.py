@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+"""Measures the rows of "the stack alone" and prints them beside their targets, lwIP and the original.
+
+    c/bench/run.py --build DIR [ROW ...]       the table; --json FILE writes it, --quick leaves out the large points
+    c/bench/run.py --build DIR --check         compares instruction counts with baseline.json: 3 % more fails
+    c/bench/run.py --build DIR --write-baseline
+    c/bench/run.py --build DIR --profile ROW   which functions the instructions of a row are in
+
+DIR is a CMake build directory in which the target iip_benchmarks was built.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import callgrind  # noqa: E402
+from table import ORIGINAL, ROWS, Point, Row  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BASELINE = os.path.join(HERE, "baseline.json")
+WORSE = 1.03
+TIMEOUT_S = 900.0
+
+
+class Bench:
+    def __init__(self, build: str, reps: int) -> None:
+        self.directory = os.path.join(build, "c", "bench")
+        self.reps = reps
+        self.seen: dict[str, dict] = {}  # a point that two rows share is measured once
+
+    def program(self, name: str) -> str | None:
+        path = os.path.join(self.directory, name)
+        return path if os.access(path, os.X_OK) else None
+
+    def command(self, point: Point, lwip: bool) -> list[str] | None:
+        name = "iip_bench"
+        if lwip:
+            name = "iip_bench_lwip_offload" if point.offload else "iip_bench_lwip"
+        path = self.program(name)
+        args = point.lwip if lwip else point.ours
+        return [path, *args.split()] if path and args else None
+
+    def time(self, command: list[str]) -> dict:
+        """One run by the clock: nanoseconds per unit of each repetition."""
+        done = subprocess.run(
+            [*command, "--reps", str(self.reps)], check=False, capture_output=True, text=True, timeout=TIMEOUT_S
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
+        return json.loads(done.stdout)
+
+    def count(self, command: list[str]) -> dict:
+        """One run under callgrind: instructions per unit, and how many of them are the harness's own."""
+        out, counts = callgrind.run(command, TIMEOUT_S)
+        result = json.loads(out)
+        result["instructions"] = counts.total / result["units"]
+        result["harness"] = counts.harness() / result["units"]
+        result["counts"] = counts
+        return result
+
+    def measure(self, row: Row, point: Point, lwip: bool, timed: bool) -> dict | None:
+        command = self.command(point, lwip)
+        if not command:
+            return None
+        key = " ".join(command)
+        if key in self.seen:
+            return self.seen[key]
+        result: dict = {}
+        if row.kind in ("instructions", "sweep"):
+            result = self.count(command)
+        if timed or not result:
+            clock = self.time(command)
+            result = {**clock, **result, "ns": clock["ns"]}
+        result["command"] = " ".join([os.path.basename(command[0]), *command[1:]])
+        self.seen[key] = result
+        return result
+
+
+def figure(row: Row, result: dict | None) -> float | None:
+    """What the row shows of one point."""
+    if result is None:
+        return None
+    if row.kind == "bytes":
+        return result["bytes"]
+    if row.kind == "rate":
+        return result["bytes"] / statistics.median(result["ns"])
+    return result["instructions"] / row.scale
+
+
+def verdict(row: Row, values: list[float]) -> tuple[float, bool]:
+    """The figure that is compared with the target, and whether it holds."""
+    if row.kind == "sweep":
+        worst = max(values) / values[0]
+        return worst, worst <= row.target
+    if row.kind == "rate":
+        return values[0], values[0] >= row.target
+    return values[0], values[0] <= row.target
+
+
+def show(value: float | None, unit: str = "") -> str:
+    if value is None:
+        return "-"
+    if value >= 100:
+        return f"{value:,.0f}{unit}"
+    return f"{value:.3g}{' ' + unit if unit else ''}"
+
+
+def run_row(bench: Bench, row: Row, quick: bool, timed: bool, lwip: bool) -> dict:
+    points = []
+    for point in row.points:
+        if quick and point.slow:
+            continue
+        ours = bench.measure(row, point, False, timed)
+        if ours is None:
+            raise RuntimeError("iip_bench is not built: cmake --build BUILD --target iip_benchmarks")
+        theirs = bench.measure(row, point, True, timed) if lwip else None
+        points.append({"label": point.label, "ours": ours, "lwip": theirs})
+    values = [figure(row, p["ours"]) for p in points]
+    worst, good = verdict(row, values)
+    their_values = [figure(row, p["lwip"]) for p in points]
+    known = [v for v in their_values if v is not None]
+    return {
+        "name": row.name,
+        "title": row.title,
+        "kind": row.kind,
+        "unit": row.unit,
+        "target": row.target,
+        "value": worst,
+        "good": good,
+        "values": values,
+        "lwip_values": their_values,
+        "lwip_value": (max(known) / known[0] if row.kind == "sweep" else known[0]) if known else None,
+        "lwip_note": row.lwip_note,
+        "original": row.original,
+        "points": points,
+    }
+
+
+def describe(row: Row, done: dict) -> list[str]:
+    """A row as lines of text."""
+    ahead = ""
+    if done["lwip_value"] is not None and row.kind != "sweep":
+        ahead = f", lwIP/ours {done['lwip_value'] / done['value']:.2f}"
+    elif done["lwip_value"] is not None:
+        pairs = [t / o for o, t in zip(done["values"], done["lwip_values"]) if t is not None]
+        ahead = f", lwIP/ours {min(pairs):.2f} to {max(pairs):.2f}"
+    sign = ">=" if row.kind == "rate" else "<="
+    prefix = "x " if row.kind == "sweep" else ""
+    lines = [
+        f"{'ok    ' if done['good'] else 'MISSED'} {row.name}: {row.title}",
+        f"       ours {prefix}{show(done['value'], row.unit)}  target {sign} {prefix}{show(row.target, row.unit)}"
+        f"  lwIP {prefix if done['lwip_value'] else ''}{show(done['lwip_value'], row.unit)}"
+        f"{' (' + row.lwip_note + ')' if row.lwip_note else ''}  original {row.original or '-'}{ahead}",
+    ]
+    for point, value, theirs in zip(done["points"], done["values"], done["lwip_values"]):
+        lines.append("       " + describe_point(row, point, value, theirs))
+    return lines
+
+
+def describe_point(row: Row, point: dict, value: float, theirs: float | None) -> str:
+    text = f"  {point['label']:>7}  ours {show(value, row.unit)}" if point["label"] else "  "
+    if point["label"] and theirs is not None:
+        text += f", lwIP {show(theirs, row.unit)}"
+    ours = point["ours"]
+    if "harness" in ours:
+        text += f"  [harness {show(ours['harness'] / row.scale, row.unit)}"
+        text += f", packets {ours['packets_per_unit']:.4g}]" if "packets_per_unit" in ours else "]"
+    for who in ("ours", "lwip"):
+        result = point[who]
+        if result and result.get("ns") and len(result["ns"]) > 1:
+            ns = result["ns"]
+            text += f"  {who} {show(statistics.median(ns))} ns ({show(min(ns))} to {show(max(ns))})"
+    for key in ("unsent", "unacked", "bytes_client"):
+        if key in ours:
+            text += f"  {key} {show(ours[key])}"
+    return text
+
+
+def chosen(names: list[str]) -> list[Row]:
+    known = {row.name: row for row in ROWS}
+    for name in names:
+        if name not in known:
+            raise SystemExit(f"{name}: no such row; there are {' '.join(known)}")
+    return [known[name] for name in names] if names else list(ROWS)
+
+
+def table(bench: Bench, args: argparse.Namespace) -> int:
+    results = []
+    print(f"The stack alone: both ends counted, harness included. Original: {ORIGINAL}. Times are information only.\n")
+    for row in chosen(args.rows):
+        done = run_row(bench, row, args.quick, not args.no_time, not args.no_peers)
+        print("\n".join(describe(row, done)), flush=True)
+        results.append(done)
+    missed = [r["name"] for r in results if not r["good"]]
+    print(f"\n{len(results) - len(missed)} of {len(results)} rows reach their target" + (f"; missed: {' '.join(missed)}" if missed else ""))
+    if args.json:
+        write_json(args.json, results)
+    return 0
+
+
+def write_json(path: str, results: list[dict]) -> None:
+    for row in results:
+        for point in row["points"]:
+            for who in ("ours", "lwip"):
+                if point[who]:
+                    point[who] = {k: v for k, v in point[who].items() if k != "counts"}
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"original": ORIGINAL, "rows": results}, file, indent=1)
+        file.write("\n")
+
+
+def counts_now(bench: Bench) -> tuple[dict[str, float], str]:
+    """The instruction counts that the baseline is about: quick points, ours alone."""
+    counts: dict[str, float] = {}
+    compiler = ""
+    for row in ROWS:
+        for point in row.points:
+            if not row.check or point.slow:
+                continue
+            result = bench.measure(row, point, False, False)
+            if result is None:
+                raise RuntimeError("iip_bench is not built: cmake --build BUILD --target iip_benchmarks")
+            counts[" ".join(filter(None, [row.name, point.label]))] = round(result["instructions"], 1)
+            compiler = result["compiler"]
+    return counts, compiler
+
+
+def check(bench: Bench) -> int:
+    with open(BASELINE, encoding="utf-8") as file:
+        baseline = json.load(file)
+    counts, compiler = counts_now(bench)
+    if compiler != baseline["compiler"]:
+        print(f"not compared: the baseline is of {baseline['compiler']}, this build of {compiler}")
+        return 0
+    bad = 0
+    for name, count in counts.items():
+        before = baseline["instructions"].get(name)
+        if before is None:
+            print(f"  new    {name}: {count:,.1f}; add it with --write-baseline")
+            bad += 1
+            continue
+        ratio = count / before
+        word = "WORSE" if ratio > WORSE else "better" if ratio < 1 / WORSE else "same"
+        bad += word == "WORSE"
+        print(f"  {word:6} {name}: {count:,.1f}, baseline {before:,.1f} ({100 * (ratio - 1):+.1f} %)")
+    for name in baseline["instructions"].keys() - counts.keys():
+        print(f"  gone   {name}: write the baseline anew")
+        bad += 1
+    if bad:
+        print("Instruction counts grew by more than 3 %. If that is meant, say why in the commit and run --write-baseline.")
+    return 1 if bad else 0
+
+
+def write_baseline(bench: Bench) -> int:
+    counts, compiler = counts_now(bench)
+    with open(BASELINE, "w", encoding="utf-8") as file:
+        json.dump({"compiler": compiler, "instructions": counts}, file, indent=1)
+        file.write("\n")
+    print(f"{len(counts)} counts written to {os.path.relpath(BASELINE)}")
+    return 0
+
+
+def profile(bench: Bench, names: list[str], lwip: bool) -> int:
+    for row in chosen(names):
+        for point in row.points[:1]:
+            result = bench.measure(row, point, lwip, False)
+            if not result or "counts" not in result:
+                continue
+            print(f"\n{row.name} {point.label}: {result['instructions']:,.1f} instructions a unit, per function:")
+            for (file, function), n in result["counts"].functions.most_common(45):
+                print(f"  {n / result['units']:12,.1f}  {function}  ({os.path.basename(file)})")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build/release", help="CMake build directory")
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--quick", action="store_true", help="without the points that take long to set up")
+    parser.add_argument("--no-time", action="store_true", help="instruction counts only")
+    parser.add_argument("--no-peers", action="store_true", help="without lwIP")
+    parser.add_argument("--reps", type=int, default=7, help="repetitions by the clock")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--write-baseline", action="store_true")
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--lwip", action="store_true", help="with --profile: of lwIP")
+    parser.add_argument("rows", nargs="*", metavar="ROW")
+    args = parser.parse_args()
+    bench = Bench(args.build, args.reps)
+    try:
+        if args.check:
+            return check(bench)
+        if args.write_baseline:
+            return write_baseline(bench)
+        if args.profile:
+            return profile(bench, args.rows, args.lwip)
+        return table(bench, args)
+    except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
