@@ -472,6 +472,14 @@ static void op_nothing(struct run *r, char **w, int n)
     world_quiet(r);
 }
 
+/* ignore notes: the script does not care which there were */
+static void op_ignore(struct run *r, char **w, int n)
+{
+    (void)w;
+    (void)n;
+    r->note_count = 0;
+}
+
 /* The end of a script: no note is left unread. */
 static void op_end(struct run *r, char **w, int n)
 {
@@ -528,7 +536,7 @@ int op_run(struct run *r, char **w, int n, const char *rest)
         { "abort", op_simple, 1 }, { "urgent", op_simple, 1 }, { "opt", op_opt, 1 }, { "credit", op_credit, 0 },
         { "notes", op_notes, 1 }, { "refuse", op_refuse, 0 }, { "fail", op_fail, 0 }, { "views", op_views, 0 }, { "note", op_note, 1 },
         { "data", op_data, 1 }, { "state", op_state, 1 }, { "info", op_info, 1 }, { "counter", op_counter, 1 },
-        { "deadline", op_deadline, 1 }, { "drain", op_drain, 1 }, { "nothing", op_nothing, 0 }, { "end", op_end, 0 },
+        { "deadline", op_deadline, 1 }, { "drain", op_drain, 1 }, { "nothing", op_nothing, 0 }, { "ignore", op_ignore, 1 }, { "end", op_end, 0 },
     };
     size_t i;
     if (!strcmp(w[0], "accepted") || !strcmp(w[0], "connected")) {

@@ -57,7 +57,7 @@ static void inject_icmp(struct run *r, char **w, int n)
     memcpy(s.dst, r->flow->local.ip.b, 16);
     s.data = body;
     s.len = 8 + quote(r, w, n, body + 8, sizeof(body) - 8);
-    world_input(r, packet, segment_encode(&s, packet, sizeof(packet)), 0);
+    world_input(r, packet, segment_encode(&s, packet, sizeof(packet)), 0, 0);
 }
 
 static void inject_raw(struct run *r, char **w, int n)
@@ -71,7 +71,7 @@ static void inject_raw(struct run *r, char **w, int n)
             char byte[3] = { p[0], p[1], 0 };
             packet[len++] = (uint8_t)strtoul(byte, NULL, 16);
         }
-    world_input(r, packet, len, 0);
+    world_input(r, packet, len, 0, 0);
 }
 
 static void inject_udp(struct run *r, char **w, int n)
@@ -88,7 +88,7 @@ static void inject_udp(struct run *r, char **w, int n)
     s.dport = (uint16_t)scn_number(r, w[2]);
     s.data = zeros;
     s.len = (uint32_t)scn_number(r, w[3]) % sizeof(zeros);
-    world_input(r, packet, segment_encode(&s, packet, sizeof(packet)), 0);
+    world_input(r, packet, segment_encode(&s, packet, sizeof(packet)), 0, 0);
 }
 
 void other_inject(struct run *r, char **w, int n)

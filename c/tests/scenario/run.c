@@ -55,7 +55,7 @@ static void inject(struct run *r, const char *text, int more)
     world_need(r);
     text_parse(r, r->flow, text, 1, &t);
     len = text_build(r, r->flow, &t, packet, sizeof(packet));
-    world_input(r, packet, len, more);
+    world_input(r, packet, len, more, t.bcast);
 }
 
 static void differ(struct run *r, const struct segment *got, const char *text, const char *what)

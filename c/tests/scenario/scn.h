@@ -24,15 +24,14 @@ enum { OPTS_NONE, OPTS_LIST, OPTS_ANY };
 /* A segment as a script writes it: relative numbers, and what is not to be compared. */
 struct seg_text {
     uint8_t flags, flags_open;   /* flags_open: these may be set or not */
-    uint8_t has_seq, has_ack, has_win, has_urg, has_ttl, has_tos;
+    uint8_t has_seq, has_ack, has_win, has_urg, has_ttl, has_tos, any_len;
     uint8_t opts_mode, opt_count;
     struct opt_text opts[MAX_OPTS];
     int64_t seq, ack;            /* relative */
     uint32_t len, win, urg, ttl, tos;
     /* injection only */
-    int badsum, bcast, doff, chop, fill, chop_view;
-    struct iip_ip from;
-    int has_from, to_bcast;
+    int badsum, doff, chop, fill;
+    int bcast;                   /* in a broadcast frame */
     uint32_t flip;               /* bit + 1 of the packet to flip */
 };
 
@@ -94,7 +93,7 @@ void world_end(struct run *r);                  /* checks the account and the le
 void world_settle(struct run *r);               /* notes and output until quiet */
 void world_advance(struct run *r, uint64_t to); /* runs every timer at its exact time; anything sent on the way fails */
 void world_until(struct run *r, uint64_t to);   /* the same, but stops when something was sent */
-void world_input(struct run *r, const uint8_t *bytes, uint32_t len, int more);
+void world_input(struct run *r, const uint8_t *bytes, uint32_t len, int more, int bcast);
 void world_quiet(struct run *r);                /* fails when something was sent that no line expected */
 void world_notes(struct run *r);
 struct sent *world_take(struct run *r, struct flow *f);

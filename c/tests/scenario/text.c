@@ -112,7 +112,9 @@ static void parse_seq(struct run *r, struct seg_text *t, char *w)
     if (colon)
         *colon = 0;
     t->seq = scn_number(r, w);
-    if (colon)
+    if (colon && colon[1] == '*')
+        t->any_len = 1;
+    else if (colon)
         t->len = (uint32_t)(scn_number(r, colon + 1) - t->seq);
 }
 
@@ -120,8 +122,8 @@ static void parse_inject_word(struct run *r, struct seg_text *t, const char *w, 
 {
     if (!strcmp(w, "badsum"))
         t->badsum = 1;
-    else if (!strcmp(w, "bcast"))
-        t->to_bcast = 1;
+    else if (!strcmp(w, "l2bcast"))
+        t->bcast = 1;
     else if (!strcmp(w, "doff"))
         t->doff = 1 + (int)scn_number(r, next_word(at, " "));
     else if (!strcmp(w, "chop"))
@@ -249,8 +251,6 @@ uint32_t text_build(struct run *r, const struct flow *f, const struct seg_text *
     segment_init(&s, r->family);
     memcpy(s.src, f->peer.ip.b, 16);
     memcpy(s.dst, f->local.ip.b, 16);
-    if (t->to_bcast)
-        s.dst[15] = 255;
     s.sport = f->peer.port;
     s.dport = f->local.port;
     s.flags = t->flags;
@@ -265,7 +265,7 @@ uint32_t text_build(struct run *r, const struct flow *f, const struct seg_text *
     if (s.len > 65000)
         scn_fail(r, "%u bytes of payload are too many", s.len);
     for (i = 0; i < s.len; i++)
-        payload[i] = t->fill ? (uint8_t)t->fill : pattern((uint64_t)(t->seq - 1) + i);
+        payload[i] = t->fill ? (uint8_t)t->fill : pattern((uint64_t)(t->seq - !(t->flags & FL_SYN)) + i);
     s.data = payload;
     len = segment_encode(&s, out, cap);
     if (!len)
@@ -411,7 +411,7 @@ const char *text_compare(struct run *r, struct flow *f, const struct seg_text *w
         return "flags";
     if (want->has_seq && seq != (uint32_t)want->seq)
         return "sequence number";
-    if (got->len != want->len)
+    if (got->len != want->len && !want->any_len)
         return "length";
     if (want->has_ack && got->ack != f->peer_isn + (uint32_t)want->ack)
         return "acknowledgement number";

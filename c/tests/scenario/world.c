@@ -262,12 +262,14 @@ void world_advance(struct run *r, uint64_t to)
     world_settle(r);
 }
 
-void world_input(struct run *r, const uint8_t *bytes, uint32_t len, int more)
+void world_input(struct run *r, const uint8_t *bytes, uint32_t len, int more, int bcast)
 {
     uint8_t *frame = malloc(len + 14);
     uint32_t l2 = r->th.l2_len;
     if (l2) {
         memcpy(frame, our_mac, 6);
+        if (bcast)
+            memset(frame, 0xff, 6);
         memcpy(frame + 6, peer_mac, 6);
         put16(frame + 12, bytes[0] >> 4 == 6 ? 0x86dd : 0x0800);
     }
