@@ -10,6 +10,8 @@
  */
 #include <string.h>
 
+#include <rte_ip.h>
+
 #include "build.h"
 
 struct chain {
@@ -136,11 +138,27 @@ static uint16_t *csum_field(struct rte_mbuf *m, const struct iip_pkt *pkt)
     return at + 2U <= m->data_len ? rte_pktmbuf_mtod_offset(m, uint16_t *, at) : NULL;
 }
 
-static uint64_t offload_flags(const struct iip_pkt *pkt)
+static int wants_ip_csum(const struct iip_pkt *pkt)
+{
+    return (pkt->flags & IIP_PKT_IP_CSUM) || (pkt->flags & (IIP_PKT_TSO | IIP_PKT_IPV4)) == (IIP_PKT_TSO | IIP_PKT_IPV4);
+}
+
+/* A virtual wire carries a TSO packet whole and sums no IP header: the port does it. */
+static void ip_csum_fill(struct rte_mbuf *m, const struct iip_pkt *pkt)
+{
+    struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, pkt->l2_len);
+
+    if (pkt->l3_len < sizeof(*ip) || pkt->l3_len != rte_ipv4_hdr_len(ip) || (uint32_t)pkt->l2_len + pkt->l3_len > m->data_len)
+        return;
+    ip->hdr_checksum = 0;
+    ip->hdr_checksum = rte_ipv4_cksum(ip);
+}
+
+static uint64_t offload_flags(const struct iip_pkt *pkt, int ip_csum)
 {
     uint64_t f = pkt->flags & IIP_PKT_IPV6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
 
-    if (pkt->flags & IIP_PKT_IP_CSUM || ((pkt->flags & IIP_PKT_TSO) && (pkt->flags & IIP_PKT_IPV4)))
+    if (ip_csum && wants_ip_csum(pkt))
         f |= RTE_MBUF_F_TX_IP_CKSUM;
     if (pkt->flags & (IIP_PKT_L4_CSUM | IIP_PKT_TSO))
         f |= pkt->flags & IIP_PKT_UDP ? RTE_MBUF_F_TX_UDP_CKSUM : RTE_MBUF_F_TX_TCP_CKSUM;
@@ -149,7 +167,7 @@ static uint64_t offload_flags(const struct iip_pkt *pkt)
     return f;
 }
 
-static void build_offloads(struct rte_mbuf *m, const struct iip_pkt *pkt, struct dpdk_built *out)
+static void build_offloads(struct iip_port_queue *q, struct rte_mbuf *m, const struct iip_pkt *pkt, struct dpdk_built *out)
 {
     uint16_t *field;
 
@@ -160,7 +178,9 @@ static void build_offloads(struct rte_mbuf *m, const struct iip_pkt *pkt, struct
     m->l2_len = pkt->l2_len;
     m->l3_len = pkt->l3_len;
     m->l4_len = pkt->l4_len;
-    m->ol_flags |= offload_flags(pkt);
+    m->ol_flags |= offload_flags(pkt, q->ip_csum);
+    if (unlikely(!q->ip_csum && wants_ip_csum(pkt)))
+        ip_csum_fill(m, pkt);
     field = csum_field(m, pkt);
     if (!field)
         return;
@@ -224,7 +244,7 @@ int dpdk_build(struct iip_port_queue *q, const struct iip_pkt *pkt, struct dpdk_
     c.head->nb_segs = (uint16_t)c.segs;
     c.head->pkt_len = c.bytes;
     out->mbuf = c.head;
-    build_offloads(c.head, pkt, out);
+    build_offloads(q, c.head, pkt, out);
     return DPDK_BUILD_OK;
 }
 

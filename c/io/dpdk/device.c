@@ -22,6 +22,7 @@ static const struct {
 } dpdk_quirks[] = {
     {"net_af_packet", DPDK_QUIRK_HOLD}, /* "none sent" after it freed all, when the interface is down */
     {"net_af_xdp", DPDK_QUIRK_NO_INDIRECT}, /* finds the buffer by address arithmetic within the mbuf itself */
+    {"net_vhost", DPDK_QUIRK_TSO_ARG}, /* whether the guest takes large packets is not known when the device is made */
 };
 
 static uint32_t quirks_of(const char *driver)
@@ -62,7 +63,7 @@ static void plan_frames(struct iip_port *port, const struct iip_port_cfg *cfg, c
         port->rx_offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 }
 
-static void plan_caps(struct iip_port *port, const struct rte_eth_dev_info *info)
+static void plan_caps(struct iip_port *port, const struct dpdk_args *args, const struct rte_eth_dev_info *info)
 {
     static const struct {
         uint64_t offload;
@@ -73,12 +74,15 @@ static void plan_caps(struct iip_port *port, const struct rte_eth_dev_info *info
         {RTE_ETH_TX_OFFLOAD_MULTI_SEGS, IIP_CAP_TX_SG},
     };
     uint32_t segs = info->tx_desc_lim.nb_seg_max ? info->tx_desc_lim.nb_seg_max : UINT16_MAX;
+    char tso[8];
     size_t i;
 
     port->caps = 0;
     for (i = 0; i < RTE_DIM(map); i++)
         if (port->tx_offloads & map[i].offload)
             port->caps |= map[i].cap;
+    if ((port->quirks & DPDK_QUIRK_TSO_ARG) && dpdk_args_get(args->devargs, "tso", tso, sizeof(tso)) && strcmp(tso, "1") == 0)
+        port->caps |= IIP_CAP_TX_TSO;
     port->tso_max = 0;
     if (port->caps & IIP_CAP_TX_TSO) /* a packet of too many pieces is gathered into whole frames, which must suffice */
         port->tso_max = RTE_MIN(TSO_MAX, (segs - 1U) * (port->frame_bytes - RTE_PKTMBUF_HEADROOM));
@@ -175,6 +179,7 @@ static int make_queues(struct iip_port *port, const struct rte_eth_dev_info *inf
         q->index = i;
         q->quirks = port->quirks;
         q->intr_fd = -1;
+        q->ip_csum = (port->caps & IIP_CAP_TX_IP_CSUM) != 0;
         q->max_segs = !(port->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) ? 1
                       : info->tx_desc_lim.nb_seg_max                       ? info->tx_desc_lim.nb_seg_max
                                                                            : UINT16_MAX;
@@ -185,7 +190,7 @@ static int make_queues(struct iip_port *port, const struct rte_eth_dev_info *inf
     return 0;
 }
 
-int dpdk_device_start(struct iip_port *port, const struct iip_port_cfg *cfg, char *err, size_t err_len)
+int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const struct iip_port_cfg *cfg, char *err, size_t err_len)
 {
     struct rte_eth_dev_info info;
     struct rte_ether_addr mac;
@@ -202,7 +207,7 @@ int dpdk_device_start(struct iip_port *port, const struct iip_port_cfg *cfg, cha
     dpdk_link_read(port);
     plan_offloads(port, &info);
     plan_frames(port, cfg, &info);
-    plan_caps(port, &info);
+    plan_caps(port, args, &info);
     rc = make_queues(port, &info, err, err_len);
     if (rc < 0)
         return rc;

@@ -39,7 +39,8 @@ enum { /* dpdk_frame.state: what the transmit path did with the mbuf */
 
 enum { /* what a driver needs beyond its capabilities: see dpdk_quirks in device.c */
     DPDK_QUIRK_HOLD = 1,       /* may say "not sent" of mbufs that it has freed: keep a reference over the burst */
-    DPDK_QUIRK_NO_INDIRECT = 2 /* cannot send indirect mbufs: copy instead */
+    DPDK_QUIRK_NO_INDIRECT = 2, /* cannot send indirect mbufs: copy instead */
+    DPDK_QUIRK_TSO_ARG = 4      /* does TSO when its argument tso=1 says so, although its capabilities do not */
 };
 
 struct dpdk_frame { /* one cache line behind the mbuf */
@@ -68,7 +69,7 @@ struct iip_port_queue {
     int intr_fd;            /* -1: none, or not wanted (dpdk_queue_fd was never called) */
     uint8_t intr_drain;     /* the descriptor is an event counter, to be read empty */
     uint8_t intr_armed;
-    uint8_t multi_segs;
+    uint8_t ip_csum;        /* the device fills in the IPv4 header checksum */
     struct dpdk_stats stats;
 } __rte_cache_aligned;
 
@@ -136,11 +137,13 @@ void dpdk_signals_note(void);
 void dpdk_signals_mend(void);
 
 /* probe.c */
+/* What can be said of a device before DPDK is brought up: is it there, may we use it? */
+int dpdk_probe_check(const struct dpdk_args *args, char *err, size_t err_len);
 int dpdk_probe(const struct dpdk_args *args, uint32_t queues, struct iip_port *port, char *err, size_t err_len);
 void dpdk_unprobe(struct iip_port *port);
 
 /* device.c */
-int dpdk_device_start(struct iip_port *port, const struct iip_port_cfg *cfg, char *err, size_t err_len);
+int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const struct iip_port_cfg *cfg, char *err, size_t err_len);
 void dpdk_device_stop(struct iip_port *port);
 
 /* rss.c */

@@ -1,9 +1,9 @@
 /*
  * eal.c - brings up DPDK's environment layer (EAL), once a process, when the first port is opened.
  *
- * Defaults: no files shared with other processes (--in-memory), no telemetry socket, hugepages where some are free and
- * else --no-huge, no PCI device but the one that the port string names. Arguments from the environment (IIP_EAL_ARGS) and then from the port
- * string (eal=[...]) are added; one that contradicts a default replaces it.
+ * Defaults: nothing shared with other processes, no telemetry socket, hugepages where enough are free and else
+ * --no-huge, no PCI device but those that port strings name. Arguments from the environment (IIP_EAL_ARGS) and then
+ * from the port string (eal=[...]) are added; one that contradicts a default replaces it.
  *
  * The EAL pins the thread that initialises it and makes its own threads children of it, so that is done on a thread
  * which then ends: the caller's affinity stays as it is, and no signal is ever delivered to a thread of DPDK.
@@ -176,7 +176,7 @@ static void defaults_memory(struct eal_args *a, const struct eal_args *user, con
         args_add_words(a, word);
 }
 
-static void args_build(struct eal_args *a, const struct eal_args *user, const struct dpdk_args *dev, const struct iip_port_cfg *cfg)
+static void args_build(struct eal_args *a, const struct eal_args *user, const struct iip_port_cfg *cfg)
 {
     static const char *const cores[] = {"-l", "-c", "--lcores", "-s", "-S", NULL};
     static const char *const log[] = {"--log-level", NULL};
@@ -194,7 +194,7 @@ static void args_build(struct eal_args *a, const struct eal_args *user, const st
         args_add_words(a, "--log-level=error");
     /* An allow list with nobody on it: no device is taken from anyone, and PCI ports can still be opened later. */
     if (!args_have(user, pci))
-        args_add_words(a, dev->is_pci ? "-a ffff:ff:1f.7" : "--no-pci");
+        args_add_words(a, "-a ffff:ff:1f.7");
     for (i = 0; i < user->argc; i++)
         args_add(a, user->argv[i], strlen(user->argv[i]));
 }
@@ -268,8 +268,7 @@ static int eal_agrees(const struct dpdk_args *args, char *err, size_t err_len)
                          "IIP_EAL_ARGS", args->eal, eal_line);
     if (args->is_pci && strstr(eal_line, "--no-pci"))
         return dpdk_fail(IIP_E_BUSY, err, err_len,
-                         "%s: DPDK is already up in this process without PCI (%s): open the PCI port first, or set IIP_EAL_ARGS=\"-a %s\"",
-                         args->device, eal_line, args->device);
+                         "%s: DPDK came up without PCI (%s): leave --no-pci out of its arguments", args->device, eal_line);
     return 0;
 }
 
@@ -286,7 +285,7 @@ int dpdk_eal_start(const struct dpdk_args *args, const struct iip_port_cfg *cfg,
     memset(&all, 0, sizeof(all));
     args_add_words(&user, getenv("IIP_EAL_ARGS"));
     args_add_words(&user, args->eal);
-    args_build(&all, &user, args, cfg);
+    args_build(&all, &user, cfg);
     if (user.overflow || all.overflow)
         return dpdk_fail(IIP_E_INVAL, err, err_len, "IIP_EAL_ARGS, eal=[...]: more than %d arguments or %zu bytes", ARGS_MAX, sizeof(all.text));
     eal_remember(&all);

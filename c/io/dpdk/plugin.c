@@ -42,8 +42,10 @@ static void port_free(struct iip_port *port)
 static int port_open(const struct dpdk_args *args, const struct iip_port_cfg *cfg, struct iip_port **out, char *err, size_t err_len)
 {
     struct iip_port *port;
-    int rc = dpdk_eal_start(args, cfg, err, err_len);
+    int rc = dpdk_probe_check(args, err, err_len);
 
+    if (rc == 0)
+        rc = dpdk_eal_start(args, cfg, err, err_len);
     if (rc < 0)
         return rc;
     dpdk_pools_sweep();
@@ -53,7 +55,7 @@ static int port_open(const struct dpdk_args *args, const struct iip_port_cfg *cf
     port->pid = (int)getpid();
     rc = dpdk_probe(args, cfg->queues, port, err, err_len);
     if (rc == 0)
-        rc = dpdk_device_start(port, cfg, err, err_len);
+        rc = dpdk_device_start(port, args, cfg, err, err_len);
     if (rc < 0)
         port_free(port);
     else

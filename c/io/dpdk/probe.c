@@ -2,10 +2,13 @@
  * probe.c - finds the device that a port string names, or makes it, and says well why it cannot.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -62,13 +65,26 @@ static int check_raw_socket(const struct dpdk_args *args, char *err, size_t err_
                      args->device, strerror(why));
 }
 
+/* Makes a TAP interface that goes away at once: the right to do so is not to be seen otherwise. */
 static int check_tap(const struct dpdk_args *args, char *err, size_t err_len)
 {
-    if (!is_driver(args->device, "net_tap") || access("/dev/net/tun", R_OK | W_OK) == 0)
+    struct ifreq ifr;
+    int fd, ok, why;
+
+    if (!is_driver(args->device, "net_tap"))
         return 0;
-    return dpdk_fail(errno == ENOENT ? IIP_E_NO_DEVICE : IIP_E_ACCESS, err, err_len,
-                     "%s: /dev/net/tun: %s: run as root or in a user and network namespace (unshare -Urn); in a container pass "
-                     "--device /dev/net/tun", args->device, strerror(errno));
+    memset(&ifr, 0, sizeof(ifr));
+    ifr.ifr_flags = IFF_TAP | IFF_NO_PI;
+    fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    ok = fd >= 0 && ioctl(fd, TUNSETIFF, &ifr) == 0;
+    why = errno;
+    if (fd >= 0)
+        close(fd);
+    if (ok)
+        return 0;
+    return dpdk_fail(why == ENOENT ? IIP_E_NO_DEVICE : IIP_E_ACCESS, err, err_len,
+                     "%s: /dev/net/tun: %s: run as root, or in a user and network namespace (unshare -Urn); in a container pass "
+                     "--device /dev/net/tun", args->device, strerror(why));
 }
 
 static int check_pci(const struct dpdk_args *args, char *err, size_t err_len)
@@ -94,6 +110,17 @@ static int check_pci(const struct dpdk_args *args, char *err, size_t err_len)
     return dpdk_fail(IIP_E_NO_DEVICE, err, err_len,
                      "%s: it is bound to %s, which DPDK cannot use: `dpdk-devbind.py -b vfio-pci %s` as root (it then leaves the kernel)",
                      args->device, name ? name : "no driver", args->device);
+}
+
+int dpdk_probe_check(const struct dpdk_args *args, char *err, size_t err_len)
+{
+    int rc = check_iface(args, err, err_len);
+
+    if (rc == 0)
+        rc = check_raw_socket(args, err, err_len);
+    if (rc == 0)
+        rc = check_tap(args, err, err_len);
+    return rc == 0 ? check_pci(args, err, err_len) : rc;
 }
 
 /* ---- asking DPDK ------------------------------------------------------------------------------------------------- */
@@ -166,9 +193,8 @@ int dpdk_probe(const struct dpdk_args *args, uint32_t queues, struct iip_port *p
              args->device);
     port->given = (uint8_t)find_port(name, &port->port_id);
     if (!port->given) {
-        if ((rc = check_iface(args, err, err_len)) < 0 || (rc = check_raw_socket(args, err, err_len)) < 0 ||
-            (rc = check_tap(args, err, err_len)) < 0 || (rc = check_pci(args, err, err_len)) < 0 ||
-            (rc = add_device(args, name, queues, err, err_len)) < 0)
+        rc = add_device(args, name, queues, err, err_len);
+        if (rc < 0)
             return rc;
         if (!find_port(name, &port->port_id))
             return dpdk_fail(IIP_E_NO_DEVICE, err, err_len, "%s: it is there, but it is not a network device", name);
