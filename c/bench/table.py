@@ -32,6 +32,8 @@ class Row:
     scale: float = 1.0  # printed figure = instructions per unit / scale
     unit: str = ""
     check: bool = True  # compared with the baseline
+    program: str = "iip_bench"
+    relative_to: str = ""  # target is this many times the figure of another row
 
 
 def pingpong(label: str, args: str, lwip: bool, slow: bool = False) -> Point:
@@ -176,6 +178,70 @@ ROWS = (
         20,
         (Point("", "csum --units 200000"),),
         "3.0",
+        check=False,
+    ),
+    Row(
+        "loop_pingpong_offload",
+        "pingpong_offload through iip_loop_turn on pair",
+        "instructions",
+        1.4,
+        (Point("", "pingpong --offload 1"),),
+        program="iip_bench_loop",
+        relative_to="pingpong_offload",
+    ),
+    Row(
+        "loop_pingpong_software",
+        "pingpong_software through iip_loop_turn on pair",
+        "instructions",
+        1.4,
+        (Point("", "pingpong"),),
+        program="iip_bench_loop",
+        relative_to="pingpong_software",
+    ),
+    Row(
+        "loop_churn",
+        "churn through iip_loop_turn on pair",
+        "instructions",
+        1.4,
+        (Point("", "churn --offload 1"),),
+        program="iip_bench_loop",
+        relative_to="churn",
+        check=False,
+    ),
+    Row(
+        "loop_bulk_software",
+        "bulk_software through iip_loop_turn on pair",
+        "instructions",
+        1.4,
+        (Point("", "bulk"),),
+        scale=1e6,
+        unit="M",
+        program="iip_bench_loop",
+        relative_to="bulk_software",
+        check=False,
+    ),
+    Row(
+        "loop_bulk_offload",
+        "bulk_offload through iip_loop_turn on pair",
+        "instructions",
+        1.4,
+        (Point("", "bulk --offload 1"),),
+        scale=1e6,
+        unit="M",
+        program="iip_bench_loop",
+        relative_to="bulk_offload",
+        check=False,
+    ),
+    Row(
+        "loop_idle",
+        "instructions per request through iip_loop_turn with 0, 100 k idle connections beside 32 active",
+        "sweep",
+        1.10,
+        (
+            Point("0", "pingpong --offload 1 --idle 0"),
+            Point("100 k", "pingpong --offload 1 --idle 100000", slow=True),
+        ),
+        program="iip_bench_loop",
         check=False,
     ),
 )
