@@ -1,5 +1,6 @@
 /* table.c - which connection, half-open connection, TIME-WAIT or listener a tuple belongs to. */
 #include "tcp/tcp.h"
+#include "wire/ipv4.h"
 
 /* The addresses of an IPv6 object lie behind it. */
 static struct iip_ip *iip_tcp_id_ip6(const struct iip_tcp_id *id)
@@ -80,12 +81,6 @@ IIP_LOCAL void iip_tcp_id_init(struct iip_stack *stk, struct iip_tcp_id *id, iip
         id->node.hash = iip_tcp_hash6(stk, &t->local, &t->remote, id->node.word);
     }
     iip_table_add(&stk->tcp->table, &id->node);
-}
-
-static void iip_ip_of_v4(struct iip_ip *ip, iip_u32 raw)
-{
-    iip_ip_v4(ip, 0, 0, 0, 0);
-    IIP_COPY(ip->b + 12, &raw, 4);
 }
 
 IIP_LOCAL void iip_tcp_tuple_of(const struct iip_tcp_id *id, struct iip_tcp_tuple *t)
