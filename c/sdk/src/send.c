@@ -1,0 +1,219 @@
+/*
+ * send.c - the operations that send: a buffer moves into the stack, registered memory is lent to it, bytes are copied.
+ *
+ * A stream takes what fits. What is not taken stays with the caller, and blocks later sends of the same turn.
+ */
+#include <string.h>
+
+#include "op.h"
+
+/* What was not taken blocks later sends of this turn, which would tear the stream. */
+static int32_t iip_op_sent(struct iip_loop *loop, struct iip_obj *obj, struct iip_op *op, int32_t taken)
+{
+    if (taken >= 0)
+        op->out = (uint32_t)taken;
+    if (taken >= 0 && (uint32_t)taken == op->len)
+        return op->flags & IIP_OP_SHUT ? iip_tcp_shutdown(loop->stk, obj->core) : IIP_OK;
+    if (taken < 0 && taken != IIP_E_AGAIN)
+        return taken;
+    if (loop->shorted_n < loop->shorted_cap && !(obj->slot.index & IIP_CONN_SHORT)) {
+        obj->slot.index |= IIP_CONN_SHORT;
+        loop->shorted[loop->shorted_n++] = obj;
+    }
+    return taken > 0 ? IIP_OK : IIP_E_AGAIN;
+}
+
+void iip_op_end(struct iip_loop *loop)
+{
+    while (loop->shorted_n)
+        loop->shorted[--loop->shorted_n]->slot.index &= ~(uint32_t)IIP_CONN_SHORT;
+}
+
+static struct iip_obj *iip_op_sender(const struct iip_loop *loop, const struct iip_op *op, int32_t *status)
+{
+    struct iip_obj *obj = iip_op_conn(loop, op, status);
+    if (!*status && (!op->len || op->len > INT32_MAX))
+        *status = IIP_E_RANGE;
+    if (!*status && obj->slot.index & IIP_CONN_SHORT)
+        *status = IIP_E_AGAIN;
+    return obj;
+}
+
+/* The buffer that an operation names, of which the caller owns a reference; laid out ones it does not. */
+static struct iip_buf *iip_op_buf(const struct iip_loop *loop, const struct iip_op *op, int32_t *status)
+{
+    struct iip_buf *buf = (struct iip_buf *)iip_slot_find(&loop->bufs, op->buf);
+    *status = IIP_OK;
+    if (!buf || buf->slot.index & IIP_BUF_LAID_OUT)
+        *status = IIP_E_STALE;
+    else if (op->offset > buf->pkt->len || op->len > buf->pkt->len - op->offset)
+        *status = IIP_E_RANGE;
+    return buf;
+}
+
+/*
+ * A view of what is to be sent. The last holder of a buffer gives up its packet itself; where others hold it too, or
+ * where it is one of several views (a received chain), a second view is made.
+ */
+static struct iip_pkt *iip_op_view(struct iip_loop *loop, struct iip_buf *buf, const struct iip_op *op)
+{
+    struct iip_pkt *pkt = buf->pkt;
+    uint64_t word = atomic_load_explicit(&buf->slot.word, memory_order_acquire);
+    if ((uint32_t)word != 1 || pkt->next)
+        return iip_pkt_new(loop->stk, pkt->frame, pkt->data + op->offset, op->len);
+    pkt->data += op->offset;
+    pkt->len = pkt->total = op->len;
+    pkt->flags = 0;
+    return pkt;
+}
+
+/* All was taken: the reference is used up. With its packet gone there is nothing to free but the slot. */
+static void iip_op_buf_sent(struct iip_loop *loop, struct iip_buf *buf, uint64_t handle, int own)
+{
+    struct iip_slot *slot;
+    if (own)
+        buf->pkt = NULL;
+    if (iip_slot_drop(&loop->bufs, handle, &slot) == 1)
+        iip_buf_free(loop, buf);
+}
+
+/* Not all was taken: the buffer is as it was. */
+static void iip_op_buf_kept(struct iip_loop *loop, struct iip_pkt *view, int own, uint8_t *data, uint32_t len)
+{
+    if (!own) {
+        iip_pkt_free(loop->stk, view);
+        return;
+    }
+    view->data = data;
+    view->len = view->total = len;
+}
+
+int32_t iip_op_send_buf(struct iip_loop *loop, struct iip_op *op)
+{
+    int32_t st, taken;
+    struct iip_obj *obj = iip_op_sender(loop, op, &st);
+    struct iip_buf *buf = st ? NULL : iip_op_buf(loop, op, &st);
+    struct iip_pkt *view;
+    uint8_t *data;
+    uint32_t len;
+    int own;
+    if (st)
+        return st;
+    data = buf->pkt->data;
+    len = buf->pkt->len;
+    view = iip_op_view(loop, buf, op);
+    if (!view)
+        return IIP_E_NOMEM;
+    own = view == buf->pkt;
+    taken = iip_tcp_send(loop->stk, obj->core, view);
+    if (taken >= 0 && (uint32_t)taken == op->len)
+        iip_op_buf_sent(loop, buf, op->buf, own);
+    else
+        iip_op_buf_kept(loop, view, own, data, len);
+    return iip_op_sent(loop, obj, op, taken);
+}
+
+int32_t iip_op_send_extern(struct iip_loop *loop, struct iip_op *op)
+{
+    int32_t st, taken;
+    struct iip_obj *obj = iip_op_sender(loop, op, &st);
+    struct iip_extern *ext = st ? NULL : iip_region_send(loop, op->buf, op->arg, op->len, &st);
+    struct iip_pkt *pkt;
+    if (st)
+        return st;
+    pkt = iip_pkt_new(loop->stk, &ext->frame, ext->frame.base, op->len);
+    if (!pkt) {
+        iip_region_done(loop, &ext->frame);
+        return IIP_E_NOMEM;
+    }
+    taken = iip_tcp_send(loop->stk, obj->core, pkt);
+    if (taken > 0) {
+        ext->bytes = (uint32_t)taken;
+        ext->conn = op->obj;
+        ext->user = op->user;
+        loop->externs++;
+    }
+    if (taken < 0 || (uint32_t)taken < op->len)
+        iip_pkt_free(loop->stk, pkt);
+    return iip_op_sent(loop, obj, op, taken);
+}
+
+int32_t iip_op_send_copy(struct iip_loop *loop, struct iip_op *op)
+{
+    int32_t st;
+    struct iip_obj *obj = iip_op_sender(loop, op, &st);
+    if (!st && !op->arg)
+        st = IIP_E_INVAL;
+    if (st)
+        return st;
+    return iip_op_sent(loop, obj, op, iip_tcp_write(loop->stk, obj->core, (const void *)(uintptr_t)op->arg, op->len));
+}
+
+static int32_t iip_op_udp_out(struct iip_loop *loop, const struct iip_op *op, struct iip_obj *obj, struct iip_pkt *pkt)
+{
+    struct iip_endpoint local, peer;
+    int32_t st = iip_op_addrs(loop, op, &local, &peer);
+    if (st)
+        return st;
+    return iip_udp_send(loop->stk, obj->core, iip_op_any(&local) ? NULL : &local, iip_op_any(&peer) ? NULL : &peer, pkt);
+}
+
+int32_t iip_op_udp_send(struct iip_loop *loop, struct iip_op *op)
+{
+    int32_t st;
+    struct iip_obj *obj = iip_op_udp(loop, op, &st);
+    struct iip_buf *buf = st ? NULL : iip_op_buf(loop, op, &st);
+    struct iip_pkt *view;
+    uint8_t *data;
+    uint32_t len;
+    int own;
+    if (st)
+        return st;
+    data = buf->pkt->data;
+    len = buf->pkt->len;
+    view = iip_op_view(loop, buf, op);
+    if (!view)
+        return IIP_E_NOMEM;
+    own = view == buf->pkt;
+    st = iip_op_udp_out(loop, op, obj, view);
+    if (st) {
+        iip_op_buf_kept(loop, view, own, data, len);
+        return st;
+    }
+    iip_op_buf_sent(loop, buf, op->buf, own);
+    op->out = op->len;
+    return IIP_OK;
+}
+
+int32_t iip_op_udp_send_copy(struct iip_loop *loop, struct iip_op *op)
+{
+    int32_t st;
+    struct iip_obj *obj = iip_op_udp(loop, op, &st);
+    struct iip_frame *frame;
+    struct iip_pkt *pkt;
+    if (st)
+        return st;
+    if (op->len > UINT16_MAX)
+        return IIP_E_MSGSIZE;
+    if (op->len && !op->buf)
+        return IIP_E_INVAL;
+    frame = loop->ops->frame_get(loop->queue, IIP_TX_HEADROOM + op->len);
+    if (!frame || frame->size < IIP_TX_HEADROOM + op->len) {
+        if (frame)
+            loop->ops->frame_put(loop->queue, frame);
+        return frame ? IIP_E_MSGSIZE : IIP_E_NOBUFS;
+    }
+    pkt = iip_pkt_new(loop->stk, frame, frame->base + IIP_TX_HEADROOM, op->len);
+    if (!pkt) {
+        loop->ops->frame_put(loop->queue, frame);
+        return IIP_E_NOMEM;
+    }
+    if (op->len)
+        memcpy(pkt->data, (const void *)(uintptr_t)op->buf, op->len);
+    st = iip_op_udp_out(loop, op, obj, pkt);
+    if (st)
+        iip_pkt_free(loop->stk, pkt);
+    else
+        op->out = op->len;
+    return st;
+}

@@ -1,0 +1,172 @@
+/*
+ * turn.c - one turn, in the order that <iip/iip.h> promises.
+ *
+ * Acknowledgements of bytes that a turn hands up are held until the application had its turn: they ride on the answer.
+ * What holds them is the core's input; its output holds nothing back. So a turn that goes on at once sends by input
+ * (of no packets), and a turn that waits, parks or was told to flush sends by output.
+ */
+#include "sdk.h"
+
+uint64_t iip_turn_deadline(struct iip_loop *loop)
+{
+    uint64_t stack = iip_stack_deadline(loop->stk);
+    uint64_t alarm = loop->heap_n ? loop->heap[0]->at : UINT64_MAX;
+    return stack < alarm ? stack : alarm;
+}
+
+static int32_t iip_turn_check(const struct iip_loop *loop, const struct iip_turn *turn)
+{
+    if (!turn || turn->size < sizeof *turn)
+        return IIP_E_INVAL;
+    if (turn->size > sizeof *turn) {
+        const uint8_t *bytes = (const uint8_t *)turn;
+        uint32_t i;
+        for (i = sizeof *turn; i < turn->size; i++)
+            if (bytes[i])
+                return IIP_E_UNKNOWN_FIELD;
+    }
+    if (turn->op_n > loop->op_cap || turn->release_n > loop->release_cap || turn->tx_taken > loop->tx_free_n)
+        return IIP_E_RANGE;
+    return IIP_OK;
+}
+
+static void iip_turn_release(struct iip_loop *loop, struct iip_turn *turn)
+{
+    uint32_t i;
+    uint32_t failed = 0;
+    for (i = 0; i < turn->release_n; i++)
+        failed += iip_buf_put(loop, loop->releases[i]) != IIP_OK;
+    turn->release_failed = failed;
+    iip_buf_drain(loop);
+}
+
+static void iip_turn_ops(struct iip_loop *loop, struct iip_turn *turn)
+{
+    uint32_t i;
+    uint32_t fell_short = 0;
+    for (i = 0; i < turn->op_n; i++) {
+        struct iip_op *op = &loop->op_area[i];
+        if (iip_op_apply(loop, op) < 0 || (op->out < op->len && iip_op_sends(op->code)))
+            fell_short++;
+    }
+    turn->op_short = fell_short;
+    iip_post_apply(loop);
+    iip_op_end(loop);
+}
+
+static int iip_turn_may_wait(const struct iip_loop *loop, const struct iip_turn *turn)
+{
+    return turn->flags & IIP_TURN_WAIT && turn->wait_us != 0 && !iip_event_waiting(loop) && !loop->closing;
+}
+
+static void iip_turn_send(struct iip_loop *loop, const struct iip_turn *turn, int wait)
+{
+    if (wait || turn->flags & IIP_TURN_FLUSH)
+        iip_stack_output(loop->stk, loop->now);
+    else if (loop->sent_ops || turn->op_n)
+        iip_stack_input(loop->stk, NULL, 0, loop->now);
+    loop->sent_ops = 0;
+}
+
+/* An application that is behind with its events gets the rest of them before new packets. */
+static void iip_turn_receive(struct iip_loop *loop, struct iip_turn *turn)
+{
+    uint32_t n = loop->burst_n;
+    if (!n && !loop->more) {
+        n = loop->ops->rx(loop->queue, loop->burst, IIP_RX_BURST);
+        if (n < IIP_RX_BURST && loop->inbox.cells)
+            n += iip_inbox_take(loop, loop->burst + n, IIP_RX_BURST - n);
+    }
+    loop->burst_n = 0;
+    turn->rx_packets = n;
+    iip_stack_input(loop->stk, loop->burst, n, loop->now);
+}
+
+/* One loop asks the port, all see what it said. */
+static void iip_turn_link(struct iip_loop *loop)
+{
+    struct iip_engine *engine = atomic_load_explicit(&loop->engine, memory_order_relaxed);
+    uint64_t link;
+    if (loop->index == 0 && loop->ops->changed(engine->port))
+        iip_engine_link(engine);
+    link = atomic_load_explicit(&engine->link, memory_order_relaxed);
+    if (link == loop->link || iip_event_room(loop))
+        return;
+    if ((uint32_t)link != (uint32_t)loop->link)
+        iip_stack_mtu_set(loop->stk, (uint32_t)link);
+    loop->link = link;
+    iip_event_tell(loop, 0, 0, IIP_EVENT_LINK, IIP_OK)->value = link;
+}
+
+static uint32_t iip_turn_state(struct iip_loop *loop, const struct iip_turn *turn)
+{
+    uint32_t state = 0;
+    if (iip_event_waiting(loop))
+        state |= IIP_STATE_MORE;
+    if (iip_stack_tx_pending(loop->stk))
+        state |= IIP_STATE_TX_PENDING;
+    if (loop->pool_low)
+        state |= IIP_STATE_POOL_LOW;
+    if (!(loop->link >> 32))
+        state |= IIP_STATE_LINK_DOWN;
+    if (loop->closing && !state && !loop->conns.live && !loop->listeners.live && !loop->udps.live && !loop->heap_n)
+        state |= IIP_STATE_CLOSED;
+    if (turn->flags & IIP_TURN_PARK && !loop->event_n && !(state & IIP_STATE_MORE) && iip_wake_park(loop))
+        state |= IIP_STATE_PARKED;
+    return state;
+}
+
+static void iip_turn_end(struct iip_loop *loop, struct iip_turn *turn)
+{
+    if (turn->flags & IIP_TURN_FLUSH || (turn->flags & IIP_TURN_PARK && !loop->event_n))
+        iip_stack_output(loop->stk, loop->now);
+    turn->op_n = 0;
+    turn->release_n = 0;
+    turn->tx_taken = 0;
+    turn->event_n = loop->event_n;
+    turn->tx_free_n = loop->tx_free_n;
+    turn->state = iip_turn_state(loop, turn);
+    turn->now_us = loop->now;
+    turn->deadline_us = iip_turn_deadline(loop);
+    loop->stats.turns++;
+    if (atomic_load_explicit(&loop->want_stats, memory_order_relaxed))
+        iip_stats_publish(loop);
+}
+
+/* Asked once a turn: it decides whether arrivals are copied, and whether those who release wake the loop. */
+static void iip_turn_pool(struct iip_loop *loop)
+{
+    uint32_t low = loop->ops->frames_free(loop->queue) < loop->frames_low;
+    if (low != loop->pool_low) {
+        loop->pool_low = low;
+        atomic_store_explicit(&loop->low, low, memory_order_relaxed);
+    }
+}
+
+int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
+{
+    int32_t st = iip_loop_check(loop);
+    int wait;
+    if (!st)
+        st = iip_turn_check(loop, turn);
+    if (st)
+        return st;
+    iip_wake_unpark(loop);
+    iip_loop_clock(loop);
+    iip_turn_pool(loop);
+    iip_buf_taken(loop, turn->tx_taken);
+    iip_turn_release(loop, turn);
+    iip_turn_ops(loop, turn);
+    wait = iip_turn_may_wait(loop, turn);
+    iip_turn_send(loop, turn, wait);
+    if (wait)
+        iip_wake_wait(loop, turn->wait_us);
+    iip_wake_seen(loop);
+    iip_turn_link(loop);
+    iip_turn_receive(loop, turn);
+    loop->event_max = turn->event_max && turn->event_max < loop->event_cap ? turn->event_max : loop->event_cap;
+    iip_event_collect(loop);
+    iip_buf_lay_out(loop);
+    iip_turn_end(loop, turn);
+    return (int32_t)loop->event_n;
+}
