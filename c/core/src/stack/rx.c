@@ -141,6 +141,8 @@ static void iip_stack_timers(struct iip_stack *stk)
 /* The connections that were touched say what they have to say, then the burst leaves. */
 static void iip_stack_settle(struct iip_stack *stk, int hold)
 {
+    if (IIP_UNLIKELY(stk->held.head != 0))
+        iip_tx_flush(stk);
     iip_tcp_output_touched(stk, hold);
     if (IIP_UNLIKELY(stk->loop.head != 0)) {
         iip_rx_loop(stk);

@@ -26,7 +26,7 @@
     X(tcp_mss, "tcp.mss", 0, 65495, 0, "bytes; MSS that we announce at most; 0: from the MTU")                \
     X(tcp_sack, "tcp.sack", 0, 1, 1, "offer SACK")                                                            \
     X(tcp_timestamps, "tcp.timestamps", 0, 1, 1, "offer timestamps")                                          \
-    X(tcp_syn_options, "tcp.syn_options", 0, 0xffffffffU, 0x24831, "order of the SYN's options, lowest hex digit first: 1 NOP 2 MSS 3 window scale 4 SACK-permitted 8 timestamps; see tunables.md") \
+    X(tcp_syn_options, "tcp.syn_options", 0, 0xffffffffU, 0x31842, "order of the SYN's options, lowest hex digit first: 1 NOP 2 MSS 3 window scale 4 SACK-permitted 8 timestamps; see tunables.md") \
     X(tcp_delack_us, "tcp.delayed_ack_us", 0, 499999, 40000, "us; 0: acknowledge at once")                    \
     X(tcp_quickack, "tcp.quick_ack", 0, 0xffff, 0, "segments of a new connection that are acknowledged at once") \
     X(tcp_rto_initial_us, "tcp.rto_initial_us", 1000, 60000000, 1000000, "us (RFC 6298 2.1)")                 \

@@ -47,7 +47,7 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
     conn->bytes_out += acked;
     conn->retries = 0;
     conn->probes = 0;
-    conn->flags &= ~(iip_u32)IIP_F_TOLD_R1;
+    conn->flags &= ~(iip_u32)(IIP_F_TOLD_R1 | IIP_F_PERSIST);
     iip_tcp_acked_free(stk, conn);
     iip_tcp_rtt_acked(stk, conn);
     if (conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS))
@@ -147,6 +147,8 @@ IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_con
         iip_tcp_challenge(stk, conn);
         return IIP_CTR_DROP_TCP_ACK;
     }
+    if (conn->flags & IIP_F_PERSIST) /* [RFC 9293 3.8.6.1 MUST-37] as long as it answers, it lives */
+        conn->retries = 0;
     was_una = conn->snd.una;
     dup = iip_tcp_is_dup_ack(conn, seg);
     if (seg->sacks && (conn->id.options & IIP_HAS_SACK_OK))

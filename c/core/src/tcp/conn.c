@@ -210,13 +210,6 @@ IIP_LOCAL int iip_tcp_ranges_reserve(struct iip_stack *stk, struct iip_ranges *s
     return 1;
 }
 
-static void iip_tcp_backlog_leave(struct iip_tcp_conn *conn)
-{
-    if (conn->flags & IIP_F_ACCEPTING)
-        conn->listener->waiting--;
-    conn->flags &= ~(iip_u32)IIP_F_ACCEPTING;
-}
-
 /* Frees all but what the CLOSED note needs; data that waits to be taken stays until then, unless it was a reset. */
 IIP_LOCAL void iip_tcp_end(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_s32 reason)
 {
@@ -232,12 +225,6 @@ IIP_LOCAL void iip_tcp_end(struct iip_stack *stk, struct iip_tcp_conn *conn, iip
     iip_path_drop(stk, &conn->path);
     conn->id.state = IIP_TCP_CLOSED;
     conn->reason = reason;
-    if ((conn->flags & IIP_F_NOTE_ACCEPT) && reason) { /* nobody knows of it yet, and nobody needs to */
-        iip_ready_del(stk, &conn->ready);
-        iip_tcp_backlog_leave(conn);
-        iip_tcp_conn_free(stk, conn);
-        return;
-    }
     iip_tcp_notify(stk, conn, IIP_F_NOTE_CLOSED);
 }
 
@@ -257,6 +244,16 @@ IIP_LOCAL void iip_tcp_conn_free(struct iip_stack *stk, struct iip_tcp_conn *con
 {
     iip_tcp_rcvq_free(stk, conn);
     iip_pool_put(conn->id.family == 4 ? &stk->tcp->conns4 : &stk->tcp->conns6, conn);
+}
+
+/* A connection that its listener never saw ends without a note. */
+IIP_LOCAL void iip_tcp_unaccepted(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    conn->listener->waiting--;
+    if (conn->id.state != IIP_TCP_CLOSED)
+        iip_tcp_end(stk, conn, IIP_E_ABORTED);
+    iip_ready_del(stk, &conn->ready);
+    iip_tcp_conn_free(stk, conn);
 }
 
 /* [RFC 9293 3.7.1] announced: the link's MTU less fixed headers, or less if so tuned. */

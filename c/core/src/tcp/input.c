@@ -61,13 +61,13 @@ static int iip_tcp_predicted(const struct iip_stack *stk, const struct iip_tcp_c
         return 0;
     if (seg->seq != conn->rcv.nxt || seg->len > conn->rcv.edge - conn->rcv.nxt || conn->dup_acks || !stk->tune.tcp_fast_path)
         return 0;
-    if (seg->ack - conn->snd.una > conn->snd.nxt - conn->snd.una || (!seg->len && seg->ack == conn->snd.una))
+    if (conn->rcv.held > conn->rcvbuf || seg->ack - conn->snd.una > conn->snd.nxt - conn->snd.una || (!seg->len && seg->ack == conn->snd.una))
         return 0;
     if (conn->repair && (conn->repair->ooo.n || conn->repair->sacked.n || conn->repair->has_dsack))
         return 0;
     if (!(conn->id.options & IIP_HAS_TS))
         return seg->hdr_len == IIP_TCP_HEADER;
-    return iip_tcp_parse_ts_only(seg, arr->pkt->data) && !iip_seq_lt(seg->ts_val, conn->ts_recent) && conn->rcv.held < conn->rcvbuf;
+    return iip_tcp_parse_ts_only(seg, arr->pkt->data) && !iip_seq_lt(seg->ts_val, conn->ts_recent);
 }
 
 static iip_verdict iip_tcp_predicted_input(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)

@@ -223,6 +223,7 @@ IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const str
 /* Ends a connection: out of the table, queues freed; the CLOSED note still waits. */
 IIP_LOCAL void iip_tcp_end(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_s32 reason);
 IIP_LOCAL void iip_tcp_conn_free(struct iip_stack *stk, struct iip_tcp_conn *conn);
+IIP_LOCAL void iip_tcp_unaccepted(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_touch(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_notify(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 note_flag);
 IIP_LOCAL void iip_tcp_soft_error(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_s32 status, iip_u32 value);

@@ -1,0 +1,127 @@
+/* note.c - what a connection has to say, in the order in which it happened. */
+#include "stack/up.h"
+#include "tcp/tcp.h"
+
+static struct iip_note *iip_tcp_note(struct iip_tcp_conn *conn, struct iip_note *out, iip_u32 type)
+{
+    iip_note_init(out, type);
+    out->conn = conn;
+    out->user = conn->user;
+    return out;
+}
+
+static void iip_tcp_note_ends(const struct iip_tcp_conn *conn, struct iip_note *out)
+{
+    struct iip_tcp_tuple t;
+    iip_tcp_tuple_of(&conn->id, &t);
+    IIP_ZERO(&out->local, sizeof(out->local));
+    IIP_ZERO(&out->peer, sizeof(out->peer));
+    out->local.ip = t.local;
+    out->local.port = t.local_port;
+    out->local.family = t.family;
+    out->peer.ip = t.remote;
+    out->peer.port = t.remote_port;
+    out->peer.family = t.family;
+}
+
+static void iip_tcp_note_accept(struct iip_tcp_conn *conn, struct iip_note *out)
+{
+    iip_tcp_note(conn, out, IIP_NOTE_ACCEPT);
+    out->owner = conn->listener;
+    out->user = conn->listener->user;
+    iip_tcp_note_ends(conn, out);
+    if (conn->flags & IIP_F_ACCEPTING)
+        conn->listener->waiting--;
+    conn->flags &= ~(iip_u32)IIP_F_ACCEPTING;
+    conn->listener = 0;
+}
+
+static void iip_tcp_note_data(struct iip_tcp_conn *conn, struct iip_note *out)
+{
+    struct iip_pkt *pkt;
+    iip_tcp_note(conn, out, IIP_NOTE_DATA);
+    out->pkt = conn->rcv_tail->link;
+    conn->rcv_tail->link = 0;
+    conn->rcv_tail = 0;
+    for (pkt = out->pkt; pkt; pkt = pkt->link)
+        out->bytes += pkt->len;
+}
+
+static void iip_tcp_note_rest(struct iip_tcp_conn *conn, struct iip_note *out, iip_u32 flag)
+{
+    switch (flag) {
+    case IIP_F_NOTE_CONNECTED:
+        iip_tcp_note(conn, out, IIP_NOTE_CONNECTED);
+        iip_tcp_note_ends(conn, out);
+        break;
+    case IIP_F_NOTE_URGENT:
+        iip_tcp_note(conn, out, IIP_NOTE_URGENT)->value = conn->flags & IIP_F_URG_RECV ? conn->rcv_up - conn->rcv.nxt : 0;
+        break;
+    case IIP_F_NOTE_ERROR:
+        iip_tcp_note(conn, out, IIP_NOTE_ERROR)->status = conn->error;
+        out->value = conn->error_value;
+        break;
+    case IIP_F_NOTE_WRITABLE:
+        iip_tcp_note(conn, out, IIP_NOTE_WRITABLE);
+        break;
+    case IIP_F_NOTE_FIN:
+        iip_tcp_note(conn, out, IIP_NOTE_FIN);
+        break;
+    default:
+        iip_tcp_note(conn, out, IIP_NOTE_CLOSED)->status = conn->reason;
+        break;
+    }
+}
+
+/* The first flag of this order that is set, or 0. */
+static iip_u32 iip_tcp_next_note(const struct iip_tcp_conn *conn)
+{
+    static const iip_u32 order[] = { IIP_F_NOTE_URGENT, IIP_F_NOTE_ERROR, IIP_F_NOTE_WRITABLE, IIP_F_NOTE_FIN, IIP_F_NOTE_CLOSED };
+    iip_u32 i;
+    for (i = 0; i < IIP_COUNT(order); i++) {
+        if (conn->flags & order[i])
+            return order[i];
+    }
+    return 0;
+}
+
+/* 1 and one note, or 0. */
+static int iip_tcp_one_note(struct iip_tcp_conn *conn, struct iip_note *out)
+{
+    iip_u32 flag;
+    if (conn->flags & IIP_F_NOTE_ACCEPT) {
+        conn->flags &= ~(iip_u32)IIP_F_NOTE_ACCEPT;
+        iip_tcp_note_accept(conn, out);
+        return 1;
+    }
+    if (conn->flags & IIP_F_NOTE_CONNECTED) {
+        conn->flags &= ~(iip_u32)IIP_F_NOTE_CONNECTED;
+        iip_tcp_note_rest(conn, out, IIP_F_NOTE_CONNECTED);
+        return 1;
+    }
+    if (conn->rcv_tail && !(conn->flags & IIP_F_DETACHED)) {
+        iip_tcp_note_data(conn, out);
+        return 1;
+    }
+    flag = iip_tcp_next_note(conn);
+    if (!flag)
+        return 0;
+    conn->flags &= ~flag;
+    iip_tcp_note_rest(conn, out, flag);
+    return 1;
+}
+
+IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap, int *more)
+{
+    struct iip_tcp_conn *conn = IIP_OUTER(ready, struct iip_tcp_conn, ready);
+    iip_u32 n = 0;
+    while (n < cap && iip_tcp_one_note(conn, &out[n])) {
+        if (out[n++].type == IIP_NOTE_CLOSED) { /* the last one */
+            iip_tcp_conn_free(stk, conn);
+            *more = 0;
+            return n;
+        }
+    }
+    *more = n == cap && (conn->rcv_tail || iip_tcp_next_note(conn) || (conn->flags & (IIP_F_NOTE_ACCEPT | IIP_F_NOTE_CONNECTED)));
+    return n;
+}

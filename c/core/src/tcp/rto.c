@@ -1,0 +1,39 @@
+/* rto.c - the retransmission timeout, in microseconds [RFC 6298]. */
+#include "tcp/tcp.h"
+
+static iip_u32 iip_tcp_rto_bounded(const struct iip_stack *stk, iip_u64 rto)
+{
+    if (rto < stk->tune.tcp_rto_min_us)
+        rto = stk->tune.tcp_rto_min_us;
+    return (iip_u32)iip_min64(rto, stk->tune.tcp_rto_max_us);
+}
+
+/* [2.2, 2.3] alpha = 1/8, beta = 1/4, K = 4. */
+IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 rtt_us)
+{
+    iip_s32 err;
+    if (rtt_us > 0x0fffffff)
+        rtt_us = 0x0fffffff;
+    if (!rtt_us)
+        rtt_us = 1;
+    if (!conn->srtt8) {
+        conn->srtt8 = rtt_us << 3;
+        conn->rttvar4 = rtt_us << 1;
+    } else {
+        err = (iip_s32)(rtt_us - (conn->srtt8 >> 3));
+        conn->srtt8 += (iip_u32)err;
+        if (err < 0)
+            err = -err;
+        conn->rttvar4 += (iip_u32)err - (conn->rttvar4 >> 2);
+    }
+    conn->rto_us = iip_tcp_rto_bounded(stk, (iip_u64)(conn->srtt8 >> 3) + conn->rttvar4);
+}
+
+/* [5.1 - 5.3] with back-off by the retransmissions so far [5.5]; the user timeout is never overslept. */
+IIP_LOCAL void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    iip_u64 rto = (iip_u64)conn->rto_us << iip_min32(conn->retries, 24);
+    conn->rto_at = stk->now + iip_min64(rto, iip_max32((iip_u32)stk->tune.tcp_rto_max_us, conn->rto_us));
+    if (conn->retries && conn->user_timeout_us)
+        conn->rto_at = iip_min64(conn->rto_at, conn->stalled_at + conn->user_timeout_us);
+}
