@@ -57,7 +57,7 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
     half->snd_nxt = secret.iss + 1;
     half->rcv_nxt = syn->seq + 1;
     half->ts_recent = syn->has & IIP_HAS_TS ? syn->ts_val : 0;
-    half->mss = syn->has & IIP_HAS_MSS ? syn->mss : 0;
+    half->mss = (iip_u16)(syn->has & IIP_HAS_MSS ? syn->mss : 0);
     half->wscale = syn->has & IIP_HAS_WSCALE ? syn->wscale : 0;
     if (syn->has & IIP_HAS_MSS)
         half->id.options |= IIP_HAS_MSS;
@@ -79,7 +79,9 @@ IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp
     if (seg->flags & IIP_TCP_ACK) { /* second: an ACK is answered with RST, unless it brings back a cookie */
         if (iip_tcp_cookie_check(stk, &t, seg, &syn)) {
             conn = lis->waiting < lis->backlog ? iip_tcp_accept(stk, lis, &t, &syn, seg->ack - 1) : 0;
-            return conn ? iip_tcp_segment_arrives(stk, conn, arr) : IIP_CTR_DROP_TCP_BACKLOG;
+            if (!conn)
+                return IIP_CTR_DROP_TCP_BACKLOG;
+            return iip_tcp_segment_arrives(stk, conn, arr);
         }
         iip_tcp_reset_reply(stk, arr);
         return IIP_CTR_DROP_TCP_LISTEN;
@@ -94,7 +96,7 @@ IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp
 
 IIP_LOCAL void iip_tcp_half_drop(struct iip_stack *stk, struct iip_tcp_mini *half)
 {
-    iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, IIP_HALF_QUEUES - 1)], half);
+    iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     stk->tcp->half_count--;
     iip_tcp_mini_free(stk, half);
 }
@@ -118,9 +120,9 @@ IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half
         iip_tcp_half_drop(stk, half);
         return;
     }
-    iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, IIP_HALF_QUEUES - 1)], half);
+    iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     half->retries++;
-    iip_tcp_fifo_put(stk, &stk->tcp->half[iip_min32(half->retries, IIP_HALF_QUEUES - 1)], half, iip_tcp_half_delay(stk, half->retries));
+    iip_tcp_fifo_put(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half, iip_tcp_half_delay(stk, half->retries));
     iip_tcp_tuple_of(&half->id, &t);
     iip_tcp_half_syn(half, &syn);
     iip_count(stk, IIP_CTR_TCP_RETRANS);

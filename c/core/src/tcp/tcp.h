@@ -28,6 +28,7 @@ struct iip_tcp_id {
     iip_u8 options;        /* IIP_HAS_... that both sides agreed on */
     iip_u32 local4;        /* IPv4 addresses in memory order */
     iip_u32 remote4;
+    iip_u32 due;           /* a half-open's or TIME-WAIT's: tick at which it is looked at */
 };
 
 /* A tuple spelt out. */
@@ -43,7 +44,6 @@ struct iip_tcp_mini {
     iip_u32 snd_nxt;       /* half-open: ISS + 1 */
     iip_u32 rcv_nxt;
     iip_u32 ts_recent;
-    iip_u32 due;           /* tick at which it is looked at */
     iip_u16 mss;           /* half-open: what the peer announced, 0: nothing */
     iip_u8 wscale;         /* half-open: of the peer */
     iip_u8 retries;        /* half-open: SYN-ACKs sent again */

@@ -35,7 +35,7 @@ IIP_LOCAL void iip_tcp_mini_free(struct iip_stack *stk, struct iip_tcp_mini *min
 
 IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini, iip_u64 delay_us)
 {
-    mini->due = iip_tcp_tick(stk->now + delay_us);
+    mini->id.due = iip_tcp_tick(stk->now + delay_us);
     mini->next = 0;
     mini->prev = q->tail;
     if (q->tail)
@@ -67,10 +67,10 @@ IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk)
     iip_u64 due = IIP_NEVER;
     iip_u32 i;
     if (tcp->wait.head)
-        due = iip_tcp_tick_time(stk, tcp->wait.head->due);
+        due = iip_tcp_tick_time(stk, tcp->wait.head->id.due);
     for (i = 0; tcp->half_count && i < IIP_HALF_QUEUES; i++) {
         if (tcp->half[i].head)
-            due = iip_min64(due, iip_tcp_tick_time(stk, tcp->half[i].head->due));
+            due = iip_min64(due, iip_tcp_tick_time(stk, tcp->half[i].head->id.due));
     }
     if (due == IIP_NEVER)
         iip_wheel_cancel(&stk->wheel, &tcp->mini_timer);
@@ -80,7 +80,7 @@ IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk)
 
 static struct iip_tcp_mini *iip_tcp_fifo_due(const struct iip_stack *stk, const struct iip_tcp_fifo *q)
 {
-    return q->head && iip_tcp_tick_time(stk, q->head->due) <= stk->now ? q->head : 0;
+    return q->head && iip_tcp_tick_time(stk, q->head->id.due) <= stk->now ? q->head : 0;
 }
 
 IIP_LOCAL void iip_tcp_mini_timer(struct iip_stack *stk, struct iip_timer *t)
