@@ -29,7 +29,7 @@
 struct ex_config {
     const char *program;    /* "iip_echo" */
     const char *about;      /* one line for --help */
-    const char *port;       /* "tap:iip0" ... */
+    const char *port;       /* "pair:a" ...; null: "tap:iip0" */
     char *addresses;        /* "10.0.0.2/24 fd00::2/64" */
     char *routes;           /* "default via 10.0.0.1" */
     char *tunables;         /* "mss=1400,sack=0" */
@@ -68,7 +68,7 @@ typedef void ex_worker(struct ex_loop *l);
 
 /* An engine with one thread a loop. */
 struct ex_run {
-    const struct ex_config *cfg;
+    struct ex_config *cfg;
     ex_worker *worker;
     void *user;                     /* the example's own */
     const char *const *count_names; /* of ex_loop.count, null at the end; may be null */
@@ -138,6 +138,8 @@ struct ex_loop {
 
 /* One turn, waiting if there is nothing to do. 0 when the loop has come to its end; until then look at the events. */
 int ex_turn(struct ex_loop *l);
+/* This loop has done its work: closes it; ex_turn comes to its end soon. */
+void ex_finish(struct ex_loop *l);
 /* A zeroed operation of the next turn; null when there is no room (an example's limit, not an error of the network). */
 struct iip_op *ex_op(struct ex_loop *l, uint16_t code, uint64_t obj);
 /* Gives a buffer back with the next turn. */
@@ -166,7 +168,7 @@ struct ex_data { /* received and not used yet */
 
 struct ex_piece { /* offered and not taken yet */
     uint64_t buf;
-    uint32_t offset, len, flags;
+    uint32_t offset, len, flags; /* IIP_OP_SHUT: the last one */
 };
 
 /* First member of an example's connection. */
@@ -193,9 +195,9 @@ void ex_data_used(struct ex_loop *l, struct ex_stream *s, uint32_t n);
 /* An empty buffer for this connection. Null: not now; the example's function is to be called again on the WRITABLE
    event, or through ex_ready_next. */
 const struct iip_span *ex_take(struct ex_loop *l, struct ex_stream *s);
-/* Sends the first len bytes of the buffer; flags: IIP_OP_SHUT or 0. */
-void ex_send(struct ex_loop *l, struct ex_stream *s, const struct iip_span *to, uint32_t len, uint32_t flags);
-/* No more to send. */
+/* Sends the first len bytes (at least one) of the buffer. */
+void ex_send(struct ex_loop *l, struct ex_stream *s, const struct iip_span *to, uint32_t len);
+/* No more to send: a FIN follows what was sent so far. */
 void ex_shut(struct ex_loop *l, struct ex_stream *s);
 /* On WRITABLE: offers again what was not taken. */
 void ex_writable(struct ex_loop *l, struct ex_stream *s);

@@ -23,7 +23,7 @@ static void echo_pump(struct ex_loop *l, struct ex_stream *s)
             ex_data_used(l, s, part);
             n += part;
         }
-        ex_send(l, s, to, n, 0);
+        ex_send(l, s, to, n);
         ex_count(l, BYTES, n);
     }
     if (s->eof && !s->in)

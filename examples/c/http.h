@@ -6,6 +6,8 @@
 #include "http_parser.h"
 #include "sha256.h"
 
+#include <time.h>
+
 /* ---- what is served (http_file.c) ------------------------------------------------------------------------------ */
 
 struct http_site {
@@ -35,9 +37,9 @@ int32_t http_body_read(struct http_body *body, uint8_t *to, uint32_t n);
 void http_body_end(struct http_body *body);
 const char *http_type(const char *path);
 
-/* ---- one connection (http.c, http_answer.c) -------------------------------------------------------------------- */
+/* ---- one connection (http.c, http_conn.c, http_answer.c) -------------------------------------------------------------------- */
 
-enum { HTTP_HEAD_MAX = 8192, HTTP_TEXT_MAX = 1024, HTTP_DISCARD_MAX = 1 << 20 };
+enum { HTTP_HEAD_MAX = 8192, HTTP_TEXT_MAX = 640, HTTP_DISCARD_MAX = 1 << 20 };
 
 /* Where a connection is; each but the last has a time limit. */
 enum { HTTP_IDLE, HTTP_HEAD, HTTP_BODY, HTTP_ANSWER, HTTP_LINGER, HTTP_PHASES };
@@ -49,17 +51,16 @@ struct http_conn {
     uint64_t progress;          /* bytes since then */
     uint8_t phase;
     uint8_t keep;               /* another request may follow this one */
-    uint8_t aborted;
+    uint8_t head_only;          /* HEAD: the answer has no body */
     /* request */
     char *head;                 /* a head in several pieces is put together here */
     uint32_t head_n, scanned;
     uint8_t chunked;
-    uint8_t to_sink;            /* its body is digested, not only counted */
     uint64_t body_left;         /* with Content-Length */
     uint64_t body_n;            /* so far */
     uint64_t body_max;
     struct http_chunks chunks;
-    struct sha256 *sha;
+    struct sha256 *sha;         /* of a body to /sink; null: it is only counted */
     /* answer */
     char text[HTTP_TEXT_MAX];   /* its head, not sent yet */
     uint32_t text_at, text_n;
@@ -84,9 +85,13 @@ void http_loop(struct ex_loop *l); /* the worker; ex_run.user is the site */
 
 /* Makes the answer to a request whose head is whole, or to a mistake. */
 void http_answer(struct http *h, struct http_conn *c, const struct http_request *req);
-void http_answer_status(struct http *h, struct http_conn *c, int status);
+void http_answer_status(struct http *h, struct http_conn *c, int status); /* and the connection ends behind it */
 void http_answer_sink(struct http *h, struct http_conn *c);
 void http_phase(struct http *h, struct http_conn *c, uint8_t phase);
+void http_conn_free(struct http *h, struct http_conn *c);
+
+/* Goes on with a connection as far as its input, and room for its output, allow (http_conn.c). */
+void http_go_on(struct http *h, struct http_conn *c);
 
 /* The same server with a client of ours in one process, on a pair: port. Returns the exit code. */
 int http_self_test(struct ex_config *cfg, struct http_site *site, uint64_t requests);

@@ -145,8 +145,6 @@ void ex_options(struct ex_config *cfg, const struct ex_option *own, int argc, ch
     struct option getopts[EX_OPTIONS + 2];
     uint32_t n;
     memset(getopts, 0, sizeof getopts);
-    if (!cfg->port)
-        cfg->port = "tap:iip0";
     n = gather(all, getopts, 0, common);
     n = gather(all, getopts, n, own);
     parse(cfg, all, n, getopts, argc, argv);

@@ -130,15 +130,20 @@ static int64_t wait_us(const struct ex_loop *l)
     return l->turn.tx_free_n ? 0 : 1000;
 }
 
+void ex_finish(struct ex_loop *l)
+{
+    if (!l->closing)
+        iip_loop_close(l->loop);
+    l->closing = 1;
+}
+
 int ex_turn(struct ex_loop *l)
 {
     int32_t status;
     if (l->turn.state & IIP_STATE_CLOSED)
         return 0;
-    if (atomic_load_explicit(&l->run->stop, memory_order_relaxed) && !l->closing) {
-        iip_loop_close(l->loop);
-        l->closing = 1;
-    }
+    if (atomic_load_explicit(&l->run->stop, memory_order_relaxed))
+        ex_finish(l);
     l->turn.flags = IIP_TURN_WAIT;
     l->turn.wait_us = l->closing ? 0 : wait_us(l);
     l->ops_done = l->turn.op_n;
@@ -202,6 +207,8 @@ static int start_loop(struct ex_run *run, uint32_t i)
 int ex_run_begin(struct ex_run *run)
 {
     uint32_t i;
+    if (!run->cfg->port)
+        run->cfg->port = "tap:iip0";
     if (!run->cfg->addresses)
         ex_usage(run->cfg, "addr", NULL, "missing; give our own address and prefix length, for example 10.0.0.2/24");
     if (open_engine(run) < 0)

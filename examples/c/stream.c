@@ -114,18 +114,28 @@ static void submit(struct ex_loop *l, struct ex_stream *s, const struct ex_piece
     s->burst++;
 }
 
-void ex_send(struct ex_loop *l, struct ex_stream *s, const struct iip_span *to, uint32_t len, uint32_t flags)
+void ex_send(struct ex_loop *l, struct ex_stream *s, const struct iip_span *to, uint32_t len)
 {
-    struct ex_piece piece = {to->buf, 0, len, flags};
-    if (flags & IIP_OP_SHUT)
-        s->shut = 1;
+    struct ex_piece piece = {to->buf, 0, len, 0};
     submit(l, s, &piece);
 }
 
+/* The end goes with the last bytes: an operation of its own might be done although those were not taken. */
 void ex_shut(struct ex_loop *l, struct ex_stream *s)
 {
-    if (!s->shut && ex_op(l, IIP_OP_SHUTDOWN, s->conn))
-        s->shut = 1;
+    uint32_t i = l->turn.op_n;
+    if (s->shut)
+        return;
+    s->shut = 1;
+    if (s->held_n) {
+        s->held[s->held_n - 1].flags |= IIP_OP_SHUT;
+    } else if (s->burst) {
+        while (i-- && l->op_owner[i] != s)
+            ;
+        l->area.ops[i].flags |= IIP_OP_SHUT;
+    } else if (!ex_op(l, IIP_OP_SHUTDOWN, s->conn)) {
+        iip_conn_shutdown(s->conn); /* no room, and nothing of ours waits in front of it */
+    }
 }
 
 void ex_writable(struct ex_loop *l, struct ex_stream *s)
