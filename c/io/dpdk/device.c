@@ -111,6 +111,7 @@ static int configure(struct iip_port *port, const struct rte_eth_dev_info *info,
     if (port->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO)
         conf.rxmode.max_lro_pkt_size = info->max_lro_pkt_size;
     conf.intr_conf.rxq = intr ? 1 : 0;
+    conf.intr_conf.lsc = intr && (*info->dev_flags & RTE_ETH_DEV_INTR_LSC);
     if (port->queues > 1)
         dpdk_rss_wish(info, &conf);
     return rte_eth_dev_configure(port->port_id, port->queues, port->queues, &conf);
@@ -217,7 +218,7 @@ int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const
     if (rc < 0)
         return rc;
     port->started = 1;
-    port->intr = (uint32_t)dpdk_intr_probe(port);
+    dpdk_intr_start(port);
     rte_eth_allmulticast_enable(port->port_id); /* neighbour discovery is multicast; what cannot filter passes all anyway */
     if (rte_eth_macaddr_get(port->port_id, &mac) != 0 || rte_is_zero_ether_addr(&mac))
         rte_eth_random_addr(mac.addr_bytes); /* net_ring has none */
@@ -229,12 +230,8 @@ int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const
 
 void dpdk_device_stop(struct iip_port *port)
 {
-    uint16_t i;
-
+    dpdk_intr_stop(port);
     if (port->started)
         rte_eth_dev_stop(port->port_id);
     port->started = 0;
-    for (i = 0; port->queue && i < port->queues; i++)
-        if (port->queue[i].intr_armed && port->queue[i].intr_drain)
-            rte_eth_dev_rx_intr_disable(port->port_id, i);
 }

@@ -67,8 +67,9 @@ struct iip_port_queue {
     uint32_t max_segs;      /* segments of one packet that the device takes */
     uint32_t frame_bytes;   /* memory of one frame, headroom included */
     int intr_fd;            /* -1: none, or not wanted (dpdk_queue_fd was never called) */
-    uint8_t intr_drain;     /* the descriptor is an event counter, to be read empty */
+    uint32_t intr_link;     /* link_events when it was last armed */
     uint8_t intr_armed;
+    uint8_t intr_idle;      /* empty receives since */
     uint8_t ip_csum;        /* the device fills in the IPv4 header checksum */
     struct dpdk_stats stats;
 } __rte_cache_aligned;
@@ -87,6 +88,8 @@ struct iip_port {
     uint32_t intr;          /* 1: every queue has a receive interrupt */
     uint32_t started;
     uint64_t rx_offloads, tx_offloads;
+    int link_fd;            /* event counter: the link changed; with intr */
+    uint32_t link_events;   /* how often; written by a thread of DPDK */
     int if_index;           /* of the kernel's interface below, 0: none */
     uint8_t mac[6];
     uint8_t link_up;
@@ -162,16 +165,17 @@ void dpdk_pool_retire(struct rte_mempool *pool);
 uint32_t dpdk_pools_waiting(void);
 void dpdk_pools_sweep(void);
 
-/* queue.c, rx.c, tx.c: the functions of struct iip_port_ops */
+/* pool.c, rx.c, tx.c, intr.c: the functions of struct iip_port_ops */
 struct iip_frame *dpdk_frame_get(void *q, iip_u32 size);
 void dpdk_frame_put(void *q, struct iip_frame *frame);
 uint32_t dpdk_frames_free(struct iip_port_queue *q);
 uint32_t dpdk_rx(struct iip_port_queue *q, struct iip_pkt **pkts, uint32_t n);
 uint32_t dpdk_tx(void *q, struct iip_pkt **pkts, uint32_t n);
 int dpdk_queue_fd(struct iip_port_queue *q);
-int dpdk_intr_probe(struct iip_port *port);
+void dpdk_intr_start(struct iip_port *port);
+void dpdk_intr_stop(struct iip_port *port);
 void dpdk_intr_arm(struct iip_port_queue *q);
-void dpdk_intr_disarm(struct iip_port_queue *q);
+int dpdk_intr_update(struct iip_port_queue *q, uint32_t got);
 void dpdk_held_reap(struct iip_port_queue *q);
 void dpdk_held_drop(struct iip_port_queue *q);
 

@@ -1,8 +1,9 @@
 /*
  * link.c - link state and MTU, and whether they changed.
  *
- * Asking a driver for the link may cost a system call, so it is asked ten times a second, whatever the driver. The
- * MTU of a device that sits on an interface of the kernel is the smaller of the driver's and the interface's.
+ * Asking a driver for the link may cost a system call, so it is asked ten times a second, and at once when the driver
+ * tells of a change by itself (intr.c). The MTU of a device that sits on an interface of the kernel is the smaller of
+ * the driver's and the interface's.
  */
 #include <net/if.h>
 #include <string.h>
@@ -55,9 +56,9 @@ int dpdk_link_changed(struct iip_port *port)
 
     clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
     now_ms = (uint64_t)ts.tv_sec * 1000U + (uint64_t)ts.tv_nsec / 1000000U;
-    if (now_ms - port->changed_at_ms < LINK_EVERY_MS)
+    if (now_ms - __atomic_load_n(&port->changed_at_ms, __ATOMIC_RELAXED) < LINK_EVERY_MS)
         return 0;
-    port->changed_at_ms = now_ms;
+    __atomic_store_n(&port->changed_at_ms, now_ms, __ATOMIC_RELAXED);
     dpdk_link_read(port);
     return port->link_up != up || port->mtu != mtu;
 }

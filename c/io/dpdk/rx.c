@@ -130,14 +130,8 @@ uint32_t dpdk_rx(struct iip_port_queue *q, struct iip_pkt **pkts, uint32_t n)
     do {
         want = (uint16_t)RTE_MIN(n - made, DPDK_BURST);
         made += rx_burst(q, pkts + made, want, &got);
-        if (unlikely(q->intr_fd >= 0)) {
-            if (got) {
-                dpdk_intr_disarm(q);
-            } else if (!q->intr_armed) {
-                dpdk_intr_arm(q);
-                got = want; /* once more: a packet may have come before the interrupt was armed */
-            }
-        }
+        if (unlikely(q->intr_fd >= 0) && dpdk_intr_update(q, got))
+            got = want; /* once more: a packet may have come before the interrupt was armed */
     } while (got == want && made < n);
     return made;
 }

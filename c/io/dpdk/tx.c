@@ -169,6 +169,8 @@ uint32_t dpdk_tx(void *ctx, struct iip_pkt **pkts, uint32_t n)
 
     if (unlikely(rte_lcore_id() == LCORE_ID_ANY))
         dpdk_thread_join();
+    if (unlikely(!q->stk))
+        return 0;
     dpdk_held_reap(q);
     while (done < n && !full)
         done += tx_burst(q, pkts + done, RTE_MIN(n - done, DPDK_BURST), &full);

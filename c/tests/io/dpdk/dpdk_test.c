@@ -3,6 +3,7 @@
  */
 #include "dpdk_test.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,4 +34,11 @@ int dpdk_test_recv(struct end *end, void *to, uint32_t cap, uint16_t *flags, int
     while ((len = end_recv(end, to, cap, flags)) < 0 && tries-- > 0)
         usleep(1000);
     return len;
+}
+
+int dpdk_test_readable(int fd, int ms)
+{
+    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+
+    return poll(&pfd, 1, ms) == 1;
 }

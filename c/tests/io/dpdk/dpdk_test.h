@@ -16,4 +16,7 @@ void dpdk_test_begin(const char *name);
 /* Turns `end` until a packet comes or `tries` times (1 ms each) have passed; its length or -1. */
 int dpdk_test_recv(struct end *end, void *to, uint32_t cap, uint16_t *flags, int tries);
 
+/* Is the descriptor readable within `ms` milliseconds? 1 or 0. */
+int dpdk_test_readable(int fd, int ms);
+
 #endif
