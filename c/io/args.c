@@ -136,9 +136,8 @@ int iip_args_u64(struct iip_args *a, uint64_t *out)
     if (!*s)
         return iip_args_bad(a, IIP_E_INVAL, "a whole number");
     for (; *s; s++) {
-        if (*s < '0' || *s > '9' || v > (UINT64_MAX - 9) / 10)
+        if (*s < '0' || *s > '9' || __builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *s - '0', &v))
             return iip_args_bad(a, IIP_E_INVAL, "a whole number below 2^64");
-        v = v * 10 + (uint64_t)(*s - '0');
     }
     *out = v;
     return IIP_OK;

@@ -9,7 +9,7 @@
 #include "error.h"
 #include "kinds.h"
 
-static const struct iip_port_ops *const iip_port_kinds[] = {&iip_tap_ops, &iip_pair_ops};
+static const struct iip_port_ops *const iip_port_kinds[] = {&iip_tap_ops, &iip_pair_ops, &iip_sim_ops};
 enum { IIP_PORT_KINDS = sizeof(iip_port_kinds) / sizeof(iip_port_kinds[0]) };
 
 uint64_t iip_port_clock_us(void)
