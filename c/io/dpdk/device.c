@@ -22,6 +22,7 @@ static const struct {
 } dpdk_quirks[] = {
     {"net_af_packet", DPDK_QUIRK_HOLD}, /* "none sent" after it freed all, when the interface is down */
     {"net_af_xdp", DPDK_QUIRK_NO_INDIRECT}, /* finds the buffer by address arithmetic within the mbuf itself */
+    {"net_tap", DPDK_QUIRK_NO_TSO}, /* counts the link header to the MTU, so refuses full segments for ever */
     {"net_vhost", DPDK_QUIRK_TSO_ARG}, /* whether the guest takes large packets is not known when the device is made */
 };
 
@@ -41,7 +42,7 @@ static void plan_offloads(struct iip_port *port, const struct rte_eth_dev_info *
 {
     port->rx_offloads = info->rx_offload_capa & WANTED_RX;
     port->tx_offloads = info->tx_offload_capa & WANTED_TX;
-    if (!(port->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS))
+    if (!(port->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) || (port->quirks & DPDK_QUIRK_NO_TSO))
         port->tx_offloads &= ~RTE_ETH_TX_OFFLOAD_TCP_TSO; /* what is to be cut is larger than a frame */
     if (!(info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER))
         port->rx_offloads &= ~RTE_ETH_RX_OFFLOAD_TCP_LRO; /* what was merged is larger than a frame */

@@ -2,8 +2,8 @@
  * link.c - link state and MTU, and whether they changed.
  *
  * Asking a driver for the link may cost a system call, so it is asked ten times a second, and at once when the driver
- * tells of a change by itself (intr.c). The MTU of a device that sits on an interface of the kernel is the smaller of
- * the driver's and the interface's.
+ * tells of a change by itself (intr.c). A device that sits on an interface of the kernel is up when both are, and has
+ * the smaller of both MTUs.
  */
 #include <net/if.h>
 #include <string.h>
@@ -16,35 +16,35 @@
 
 #define LINK_EVERY_MS 100U
 
-static uint32_t kernel_mtu(int if_index)
+/* What the kernel says of the interface that the device sits on. Not every driver passes it on. */
+static void kernel_read(struct iip_port *port)
 {
     struct ifreq ifr;
-    uint32_t mtu = 0;
-    int fd;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-    memset(&ifr, 0, sizeof(ifr));
-    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return 0;
-    if (if_indextoname((unsigned)if_index, ifr.ifr_name) && ioctl(fd, SIOCGIFMTU, &ifr) == 0)
-        mtu = (uint32_t)ifr.ifr_mtu;
+        return;
+    memset(&ifr, 0, sizeof(ifr));
+    if (if_indextoname((unsigned)port->if_index, ifr.ifr_name)) {
+        if (ioctl(fd, SIOCGIFMTU, &ifr) == 0 && ifr.ifr_mtu > 0 && (uint32_t)ifr.ifr_mtu < port->mtu)
+            port->mtu = (uint32_t)ifr.ifr_mtu;
+        if (ioctl(fd, SIOCGIFFLAGS, &ifr) == 0 && !(ifr.ifr_flags & IFF_RUNNING))
+            port->link_up = 0;
+    }
     close(fd);
-    return mtu;
 }
 
 void dpdk_link_read(struct iip_port *port)
 {
     struct rte_eth_link link;
     uint16_t mtu = 0;
-    uint32_t below;
 
     memset(&link, 0, sizeof(link));
     port->link_up = rte_eth_link_get_nowait(port->port_id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
     if (rte_eth_dev_get_mtu(port->port_id, &mtu) == 0 && mtu)
         port->mtu = mtu;
-    below = port->if_index > 0 ? kernel_mtu(port->if_index) : 0;
-    if (below && below < port->mtu)
-        port->mtu = below;
+    if (port->if_index > 0)
+        kernel_read(port);
 }
 
 int dpdk_link_changed(struct iip_port *port)
