@@ -214,10 +214,13 @@ struct iip_pkt *testhost_pkt(struct testhost *th, const uint8_t *bytes, uint32_t
     uint32_t at = 0, part;
     do {
         struct iip_frame *f;
+        uint32_t size;
         part = view && len - at > view ? view : len - at;
-        f = calloc(1, sizeof(*f) + part);
+        size = part > th->rx_frame_min ? part : th->rx_frame_min;
+        f = malloc(sizeof(*f) + size);
+        memset(f, 0, sizeof(*f));
         f->base = (uint8_t *)(f + 1);
-        f->size = part;
+        f->size = size;
         memcpy(f->base, bytes + at, part);
         th->frames_live++;
         pkt = iip_pkt_new(th->stk, f, f->base, part);

@@ -25,6 +25,7 @@ struct testhost {
     uint64_t rng;
     uint32_t room;             /* packets that transmit still takes; UINT32_MAX: any number */
     uint32_t frame_slack;      /* bytes that frames have beyond what was asked for */
+    uint32_t rx_frame_min;     /* memory of a received frame at least, used or not */
     uint32_t ring_size;        /* packets that stay unsent in the ring, 0: none */
     uint32_t ring_count;
     struct iip_pkt *ring[TESTHOST_RING];

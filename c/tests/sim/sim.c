@@ -1,0 +1,318 @@
+/*
+ * sim.c - runs seeds.
+ *
+ *     iip_sim [--seeds N] [--start S] [--twice] [-v]
+ *
+ * A failure prints the seed that replays it: iip_sim --seeds 1 --start SEED -v shows every packet of it.
+ * covers: MUST-60, A45, A37, A40, A46, SK-02, CC-07
+ */
+#include <stdarg.h>
+
+#include "sim.h"
+
+void sim_fail(struct sim *sim, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(sim->reason, sizeof(sim->reason), format, ap);
+    va_end(ap);
+    longjmp(sim->fail, 1);
+}
+
+static void on_sent(void *arg, const uint8_t *bytes, uint32_t len)
+{
+    struct node *node = arg;
+    wire_send(node->sim, node, bytes, len);
+}
+
+static void make_node(struct sim *sim, int i)
+{
+    static const uint8_t v6[16] = { 0xfd, 0, 0, 0, 0, 0, 0, 1 };
+    struct node *node = &sim->node[i];
+    struct iip_stack_cfg cfg;
+    struct iip_endpoint any;
+    uint64_t key = rnd(sim);
+    memset(node, 0, sizeof(*node));
+    node->sim = sim;
+    node->index = i;
+    node->mtu = node->mtu_max = sim->plan.mtu;
+    testhost_init(&node->th, rnd(sim));
+    node->th.sent = on_sent;
+    node->th.arg = node;
+    node->th.ring_size = below(sim, 3) ? 0 : 1 + (uint32_t)below(sim, TESTHOST_RING);
+    node->th.frame_slack = (uint32_t)below(sim, 3) * 700;
+    iip_ip_v4(&node->ip, 10, 0, 0, (iip_u8)(1 + i));
+    if (sim->plan.family == 6) {
+        memcpy(node->ip.b, v6, 16);
+        node->ip.b[15] = (iip_u8)(1 + i);
+    }
+    memset(&cfg, 0, sizeof(cfg));
+    cfg.size = sizeof(cfg);
+    cfg.flags = IIP_STACK_L3;
+    cfg.mtu = sim->plan.mtu;
+    cfg.caps = (uint32_t)rnd(sim) & (IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM | IIP_CAP_TX_SG);
+    if (cfg.caps == (IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM | IIP_CAP_TX_SG) && rnd(sim) & 1)
+        cfg.caps |= IIP_CAP_TX_TSO;
+    memcpy(cfg.key, &key, 8);
+    cfg.seed = rnd(sim);
+    if (iip_stack_new(&cfg, &node->th.host, sim->now, &node->stk))
+        sim_fail(sim, "iip_stack_new failed");
+    node->th.stk = node->stk;
+    memset(&any, 0, sizeof(any));
+    any.port = 80;
+    if (iip_stack_addr_add(node->stk, &node->ip, sim->plan.family == 4 ? 24 : 64) || iip_tcp_listen(node->stk, &any, 64, NULL, &node->lis))
+        sim_fail(sim, "address or listener failed");
+    plan_tune(sim, node);
+    node->th.frame_fail_ppm = sim->plan.frame_fail;
+    node->th.mem_fail_ppm = sim->plan.mem_fail;
+    node->th.rx_frame_min = sim->plan.rx_frame_min;
+    node->due = iip_stack_deadline(node->stk);
+    node->room_at = node->app_wake = UINT64_MAX;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void settle(struct sim *sim, struct node *node)
+{
+    int i, turns = 1 + (sim->plan.twice ? (int)below(sim, 3) : 0);
+    for (i = 0; i < turns; i++) {
+        app_notes(sim, node);
+        app_run(sim, node);
+        iip_stack_output(node->stk, sim->now);
+    }
+    if (iip_stack_tx_pending(node->stk) && node->room_at == UINT64_MAX)
+        node->room_at = sim->now + 1 + below(sim, 3000);
+    node->due = iip_stack_deadline(node->stk);
+    if (node->due <= sim->now)
+        sim_fail(sim, "node %d: the deadline %llu has passed after output at %llu", node->index, (unsigned long long)node->due,
+                 (unsigned long long)sim->now);
+    if (node->due != IIP_NEVER)
+        node->due += below(sim, sim->plan.lag_us + 1);
+    if (node->th.error)
+        sim_fail(sim, "node %d: %s", node->index, node->th.error);
+    app_notes(sim, node);
+    app_run(sim, node);
+    if (sim->plan.lag_us && !below(sim, 50))
+        node->look_at = sim->now + below(sim, 50000);
+}
+
+static void faults(struct sim *sim, struct node *node)
+{
+    if (node->room_at <= sim->now) {
+        node->room_at = UINT64_MAX;
+        node->th.room = UINT32_MAX;
+    }
+    if (node->th.room == UINT32_MAX && chance(sim, sim->plan.refuse)) {
+        node->th.room = (uint32_t)below(sim, 10);
+        node->room_at = sim->now + 1 + below(sim, 3000);
+    }
+    if (node->th.ring_count && !below(sim, 20))
+        testhost_ring_drain(&node->th, (uint32_t)below(sim, node->th.ring_count));
+}
+
+/* Gives the node what has arrived for it, in bursts. */
+static void receive(struct sim *sim, struct node *node, struct iip_pkt **pkts, uint32_t n)
+{
+    uint32_t i = 0, part;
+    while (i < n) {
+        part = 1 + (uint32_t)below(sim, n - i);
+        iip_stack_input(node->stk, pkts + i, part, sim->now);
+        i += part;
+        if (below(sim, 3))
+            app_notes(sim, node);
+    }
+}
+
+static void tell_police(struct sim *sim, struct node *node, struct event *e)
+{
+    struct segment s;
+    uint8_t hops = e->bytes[0] >> 4 == 6 && e->len > 40 ? e->bytes[7] : 0;
+    if (hops != 64 && e->bytes[0] >> 4 == 6 && e->len > 40)
+        e->bytes[7] = 64; /* a damaged hop limit hurts nobody */
+    if (!segment_decode(&s, e->bytes, e->len)) {
+        police_in(sim, node, &s);
+        if (sim->verbose)
+            police_print(sim, node, &s, "<");
+    }
+    if (e->bytes[0] >> 4 == 6 && e->len > 40)
+        e->bytes[7] = hops;
+}
+
+static void deliver(struct sim *sim)
+{
+    struct iip_pkt *pkts[MAX_NODES][64];
+    uint32_t n[MAX_NODES] = { 0 };
+    struct event e;
+    int i;
+    for (i = 0; i < 64 && wire_take(sim, &e); i++) {
+        struct node *node = &sim->node[e.to];
+        struct iip_pkt *pkt;
+        tell_police(sim, node, &e);
+        pkt = testhost_pkt(&node->th, e.bytes, e.len, sim->plan.view);
+        if (pkt)
+            pkts[e.to][n[e.to]++] = pkt;
+        free(e.bytes);
+    }
+    for (i = 0; i < sim->plan.nodes; i++) {
+        if (!n[i])
+            continue;
+        faults(sim, &sim->node[i]);
+        receive(sim, &sim->node[i], pkts[i], n[i]);
+        settle(sim, &sim->node[i]);
+    }
+}
+
+static uint64_t node_next(const struct node *node)
+{
+    return least(least(node->due, node->room_at), node->app_wake);
+}
+
+static void shrink_mtu(struct sim *sim)
+{
+    if (!sim->plan.mtu_small || sim->now < sim->plan.mtu_at_us)
+        return;
+    sim->wire_mtu = sim->plan.mtu_small;
+    sim->plan.mtu_small = 0;
+}
+
+/* One step of the clock, to the next moment at which anything happens. 0: nothing ever will. */
+static int step(struct sim *sim)
+{
+    uint64_t next = wire_next(sim);
+    int i;
+    for (i = 0; i < sim->plan.nodes; i++)
+        next = least(next, node_next(&sim->node[i]));
+    if (sim->wanted)
+        next = least(next, sim->next_connect);
+    if (next == UINT64_MAX)
+        return 0;
+    if (next > sim->now)
+        sim->now = next;
+    if (++sim->steps > 8000000)
+        sim_fail(sim, "no end after %llu steps", (unsigned long long)sim->steps);
+    shrink_mtu(sim);
+    if (sim->wanted && sim->next_connect <= sim->now)
+        app_connect(sim);
+    deliver(sim);
+    for (i = 0; i < sim->plan.nodes; i++)
+        if (node_next(&sim->node[i]) <= sim->now) {
+            faults(sim, &sim->node[i]);
+            settle(sim, &sim->node[i]);
+        }
+    return 1;
+}
+
+static void check_node(struct sim *sim, struct node *node)
+{
+    struct testhost *th = &node->th;
+    if (testhost_account(node->stk))
+        sim_fail(sim, "node %d: the account is off by %lld packets", node->index, (long long)testhost_account(node->stk));
+    if (testhost_counter(node->stk, "tx_packets") != th->taken)
+        sim_fail(sim, "node %d: tx_packets is %llu, transmit took %llu", node->index,
+                 (unsigned long long)testhost_counter(node->stk, "tx_packets"), (unsigned long long)th->taken);
+    if (iip_tcp_next(node->stk, NULL))
+        sim_fail(sim, "node %d: a connection is still there", node->index);
+    testhost_ring_drain(th, 0);
+    if (th->frames_live)
+        sim_fail(sim, "node %d: %lld frames are still held when all is over", node->index, (long long)th->frames_live);
+    iip_tcp_unlisten(node->stk, node->lis);
+    iip_stack_free(node->stk);
+    node->stk = NULL;
+    if (th->frames_live || th->mem_live)
+        sim_fail(sim, "node %d: leak of %lld frames and %lld blocks", node->index, (long long)th->frames_live, (long long)th->mem_live);
+    if (th->error)
+        sim_fail(sim, "node %d: %s", node->index, th->error);
+}
+
+static void play(struct sim *sim)
+{
+    uint64_t limit = 2 * (uint64_t)3600000000u, quiet;
+    int i;
+    plan_make(sim);
+    sim->now = rnd(sim) & 0xffffffff;
+    sim->wire_mtu = sim->plan.mtu;
+    sim->plan.mtu_at_us += sim->now;
+    limit += sim->now;
+    for (i = 0; i < sim->plan.nodes; i++)
+        make_node(sim, i);
+    sim->wanted = sim->plan.conns;
+    sim->next_connect = sim->now;
+    while (!app_done(sim)) {
+        if (!step(sim))
+            sim_fail(sim, "nothing is due, and yet it is not finished");
+        if (sim->now > limit)
+            sim_fail(sim, "not finished after two hours");
+    }
+    app_judge(sim);
+    sim->plan.refuse = 0;
+    quiet = sim->now + 1000000000;
+    while (sim->now < quiet && step(sim))
+        ;
+    for (i = 0; i < sim->plan.nodes; i++)
+        check_node(sim, &sim->node[i]);
+}
+
+static void clean(struct sim *sim)
+{
+    int i;
+    wire_free(sim);
+    for (i = 0; i < MAX_ATTEMPTS; i++) {
+        free(sim->attempt[i].beat[0].got);
+        free(sim->attempt[i].beat[1].got);
+    }
+}
+
+static int run_seed(uint64_t seed, int verbose, uint64_t *hash, uint64_t *packets)
+{
+    static struct sim sim;
+    volatile int failed = 0;
+    memset(&sim, 0, sizeof(sim));
+    sim.seed = sim.rng = seed;
+    sim.verbose = verbose;
+    if (setjmp(sim.fail))
+        failed = 1;
+    else
+        play(&sim);
+    if (failed) {
+        printf("seed %llu failed at %.6f s after %llu packets: %s\n", (unsigned long long)seed, (double)sim.now / 1e6,
+               (unsigned long long)sim.packets, sim.reason);
+        printf("    replay: iip_sim --seeds 1 --start %llu -v\n", (unsigned long long)seed);
+    }
+    *hash = sim.hash;
+    *packets += sim.packets;
+    clean(&sim);
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seeds = 100, start = 1, i, hash, again, packets = 0;
+    int verbose = 0, twice = 0, failed = 0, a;
+    for (a = 1; a < argc; a++) {
+        if (!strcmp(argv[a], "--seeds") && a + 1 < argc)
+            seeds = strtoull(argv[++a], NULL, 0);
+        else if (!strcmp(argv[a], "--start") && a + 1 < argc)
+            start = strtoull(argv[++a], NULL, 0);
+        else if (!strcmp(argv[a], "--twice"))
+            twice = 1;
+        else if (!strcmp(argv[a], "-v"))
+            verbose = 1;
+        else
+            return fprintf(stderr, "usage: iip_sim [--seeds N] [--start S] [--twice] [-v]\n"), 2;
+    }
+    for (i = 0; i < seeds && failed < 20; i++) {
+        failed += run_seed(start + i, verbose, &hash, &packets);
+        if (!twice && (start + i) % 16)
+            continue;
+        run_seed(start + i, 0, &again, &packets);
+        if (hash != again) {
+            printf("seed %llu failed: the same seed gives other packets\n", (unsigned long long)(start + i));
+            failed++;
+        }
+    }
+    printf("%llu seeds, %llu packets, %d failed\n", (unsigned long long)i, (unsigned long long)packets, failed);
+    return failed != 0;
+}
