@@ -9,7 +9,7 @@
 #include "error.h"
 #include "kinds.h"
 
-static const struct iip_port_ops *const iip_port_kinds[] = {&iip_tap_ops, &iip_pair_ops, &iip_sim_ops};
+static const struct iip_port_ops *const iip_port_kinds[] = {&iip_tap_ops, &iip_pair_ops, &iip_sim_ops, &iip_pcap_ops};
 enum { IIP_PORT_KINDS = sizeof(iip_port_kinds) / sizeof(iip_port_kinds[0]) };
 
 uint64_t iip_port_clock_us(void)
@@ -83,7 +83,7 @@ int iip_port_open(const char *name, const struct iip_port_cfg *cfg, const struct
     *ops = kind;
     if (!cfg->pcap)
         return IIP_OK;
-    status = IIP_E_NOT_SUPPORTED;
+    status = iip_record_open(kind, *out, cfg->pcap, ops, out, err, err_len);
     if (status < 0) {
         kind->close(*out);
         *out = NULL;
