@@ -79,6 +79,8 @@ IIP_LOCAL iip_u32 iip_ranges_add(struct iip_ranges *set, iip_u32 left, iip_u32 r
 IIP_LOCAL void iip_ranges_cut(struct iip_ranges *set, iip_u32 seq)
 {
     iip_u32 i = iip_ranges_find(set, seq);
+    if (!set->n)
+        return;
     set->n -= i;
     IIP_MOVE(&set->r[0], &set->r[i], set->n * sizeof(set->r[0]));
     if (set->n)

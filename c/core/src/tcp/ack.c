@@ -6,8 +6,8 @@ static void iip_tcp_acked_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
     struct iip_pkt *pkt;
     while ((pkt = conn->snd_head) != 0 && iip_seq_leq(pkt->seq + pkt->len, conn->snd.una)) {
         conn->snd_head = pkt->link;
-        if (conn->rtx_cur == pkt)
-            conn->rtx_cur = 0;
+        if (conn->repair && conn->repair->rtx_cur == pkt)
+            conn->repair->rtx_cur = 0;
         iip_pkt_free(stk, pkt);
     }
     if (!conn->snd_head)
@@ -43,8 +43,8 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
     iip_u32 acked = ack - conn->snd.una;
     iip_u32 flight = conn->snd.nxt - conn->snd.una;
 
+    conn->out_wraps += conn->snd.una - conn->iss > ack - conn->iss;
     conn->snd.una = ack;
-    conn->bytes_out += acked;
     conn->retries = 0;
     conn->probes = 0;
     conn->flags &= ~(iip_u32)(IIP_F_TOLD_R1 | IIP_F_PERSIST);

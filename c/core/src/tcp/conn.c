@@ -20,7 +20,7 @@ IIP_LOCAL int iip_tcp_new(struct iip_stack *stk)
     return iip_table_init(&tcp->table, &mem);
 }
 
-static void iip_tcp_rcvq_free(struct iip_stack *stk, struct iip_tcp_conn *conn);
+static void iip_tcp_last_free(struct iip_stack *stk, struct iip_tcp_conn *conn);
 
 /* Ended connections whose CLOSED note was never taken still hold received packets; they wait on the ready list. */
 static void iip_tcp_free_all(struct iip_stack *stk)
@@ -37,7 +37,7 @@ static void iip_tcp_free_all(struct iip_stack *stk)
     }
     for (ready = stk->ready_head; ready; ready = ready->next) {
         if (ready->kind == IIP_READY_TCP)
-            iip_tcp_rcvq_free(stk, IIP_OUTER(ready, struct iip_tcp_conn, ready));
+            iip_tcp_last_free(stk, IIP_OUTER(ready, struct iip_tcp_conn, ready));
     }
 }
 
@@ -75,12 +75,6 @@ static void iip_tcp_conn_defaults(struct iip_stack *stk, struct iip_tcp_conn *co
     conn->tos = (iip_u8)(tune->tcp_dscp << 2);
     conn->cc = (iip_u8)tune->tcp_cc;
     conn->quickacks = (iip_u8)iip_min64(tune->tcp_quickack, 255);
-    conn->keepidle_us = tune->tcp_keepidle_us;
-    conn->keepintvl_us = (iip_u32)tune->tcp_keepintvl_us;
-    conn->keepcnt = (iip_u8)tune->tcp_keepcnt;
-    conn->syn_retries = (iip_u8)tune->tcp_syn_retries;
-    conn->retries_max = (iip_u8)tune->tcp_retries;
-    conn->user_timeout_us = tune->tcp_user_timeout_us;
     conn->peer_mss = conn->id.family == 4 ? 536 : 1220; /* [RFC 9293 3.7.1 MUST-15] */
     if (tune->tcp_nodelay)
         conn->flags |= IIP_F_NODELAY;
@@ -148,8 +142,11 @@ IIP_LOCAL void iip_tcp_notify(struct iip_stack *stk, struct iip_tcp_conn *conn, 
 
 IIP_LOCAL void iip_tcp_soft_error(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_s32 status, iip_u32 value)
 {
-    conn->error = status;
-    conn->error_value = value;
+    struct iip_tcp_extra *extra = iip_tcp_extra(stk, conn);
+    if (!extra)
+        return;
+    extra->error = status;
+    extra->error_value = value;
     iip_tcp_notify(stk, conn, IIP_F_NOTE_ERROR);
 }
 
@@ -181,6 +178,28 @@ static void iip_tcp_repair_free(struct iip_stack *stk, struct iip_tcp_conn *conn
     iip_tcp_ranges_free(stk, &conn->repair->ooo);
     iip_mem_free(stk, conn->repair, sizeof(*conn->repair));
     conn->repair = 0;
+}
+
+IIP_LOCAL struct iip_tcp_extra *iip_tcp_extra(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    struct iip_tcp_extra *extra = conn->extra;
+    if (extra)
+        return extra;
+    extra = (struct iip_tcp_extra *)iip_mem_zalloc(stk, sizeof(*extra));
+    if (!extra)
+        return 0;
+    extra->user_timeout_us = stk->tune.tcp_user_timeout_us;
+    extra->keepidle_us = stk->tune.tcp_keepidle_us;
+    extra->keepintvl_us = (iip_u32)stk->tune.tcp_keepintvl_us;
+    extra->keepcnt = (iip_u8)stk->tune.tcp_keepcnt;
+    extra->syn_retries = (iip_u8)stk->tune.tcp_syn_retries;
+    conn->extra = extra;
+    return extra;
+}
+
+IIP_LOCAL iip_u64 iip_tcp_user_timeout(const struct iip_stack *stk, const struct iip_tcp_conn *conn)
+{
+    return conn->extra ? conn->extra->user_timeout_us : stk->tune.tcp_user_timeout_us;
 }
 
 IIP_LOCAL struct iip_tcp_repair *iip_tcp_repair(struct iip_stack *stk, struct iip_tcp_conn *conn)
@@ -220,7 +239,7 @@ IIP_LOCAL void iip_tcp_end(struct iip_stack *stk, struct iip_tcp_conn *conn, iip
     iip_wheel_cancel(&stk->wheel, &conn->timer);
     iip_tcp_untouch(stk, conn);
     iip_tcp_queue_free(stk, conn->snd_head);
-    conn->snd_head = conn->snd_cur = conn->snd_tail = conn->rtx_cur = 0;
+    conn->snd_head = conn->snd_cur = conn->snd_tail = 0;
     iip_tcp_repair_free(stk, conn);
     iip_path_drop(stk, &conn->path);
     conn->id.state = IIP_TCP_CLOSED;
@@ -228,9 +247,12 @@ IIP_LOCAL void iip_tcp_end(struct iip_stack *stk, struct iip_tcp_conn *conn, iip
     iip_tcp_notify(stk, conn, IIP_F_NOTE_CLOSED);
 }
 
-static void iip_tcp_rcvq_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
+/* What a connection keeps until its CLOSED note is taken: received packets, and options. */
+static void iip_tcp_last_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     struct iip_pkt *head;
+    iip_mem_free(stk, conn->extra, sizeof(*conn->extra));
+    conn->extra = 0;
     if (!conn->rcv_tail)
         return;
     head = conn->rcv_tail->link;
@@ -242,14 +264,14 @@ static void iip_tcp_rcvq_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
 /* The CLOSED note was taken. */
 IIP_LOCAL void iip_tcp_conn_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    iip_tcp_rcvq_free(stk, conn);
+    iip_tcp_last_free(stk, conn);
     iip_pool_put(conn->id.family == 4 ? &stk->tcp->conns4 : &stk->tcp->conns6, conn);
 }
 
 /* A connection that its listener never saw ends without a note. */
 IIP_LOCAL void iip_tcp_unaccepted(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    conn->listener->waiting--;
+    iip_tcp_listener_of(conn)->waiting--;
     if (conn->id.state != IIP_TCP_CLOSED)
         iip_tcp_end(stk, conn, IIP_E_ABORTED);
     iip_ready_del(stk, &conn->ready);

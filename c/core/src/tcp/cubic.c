@@ -20,38 +20,40 @@ static iip_u64 iip_cubic_ticks3(void)
 
 static void iip_cubic_start(struct iip_tcp_conn *conn)
 {
-    conn->cubic.w_max = 0;
-    conn->cubic.epoch_us = 0;
+    if (!conn->repair)
+        return;
+    conn->repair->cc.w_max = 0;
+    conn->repair->cc.epoch_us = 0;
 }
 
 /* [4.2] K = cbrt((W_max - cwnd_epoch) / C), in ticks. */
 static void iip_cubic_epoch(struct iip_tcp_conn *conn, iip_u64 now)
 {
-    iip_u32 below = conn->cubic.w_max > conn->cwnd ? (conn->cubic.w_max - conn->cwnd) / conn->mss : 0;
-    conn->cubic.epoch_us = now ? now : 1;
-    conn->cubic.epoch_cwnd = conn->cwnd;
-    conn->cubic.w_est = conn->cwnd;
+    iip_u32 below = conn->repair->cc.w_max > conn->cwnd ? (conn->repair->cc.w_max - conn->cwnd) / conn->mss : 0;
+    conn->repair->cc.epoch_us = now ? now : 1;
+    conn->repair->cc.epoch_cwnd = conn->cwnd;
+    conn->repair->cc.w_est = conn->cwnd;
     if (!below)
-        conn->cubic.w_max = conn->cwnd;
-    conn->cubic.k_us = iip_cbrt64(iip_min32(below, 0xffffffU) * iip_cubic_ticks3());
+        conn->repair->cc.w_max = conn->cwnd;
+    conn->repair->cc.k = iip_cbrt64(iip_min32(below, 0xffffffU) * iip_cubic_ticks3());
 }
 
 /* The window in bytes that the function gives `t` ticks after the epoch. */
 static iip_u64 iip_cubic_at(const struct iip_tcp_conn *conn, iip_u64 t)
 {
-    iip_u64 k = conn->cubic.k_us;
+    iip_u64 k = conn->repair->cc.k;
     iip_u64 d = iip_min64(t > k ? t - k : k - t, 1 << 18);
     iip_u64 delta = iip_div64(iip_div64(d * d * d, 1024) * conn->mss, iip_cubic_ticks3() / 1024);
     if (t > k)
-        return conn->cubic.w_max + delta;
-    return conn->cubic.w_max > delta ? conn->cubic.w_max - delta : 0;
+        return conn->repair->cc.w_max + delta;
+    return conn->repair->cc.w_max > delta ? conn->repair->cc.w_max - delta : 0;
 }
 
 /* [4.3] the window that Reno would have: alpha = 3 (1 - beta) / (1 + beta) = 0.53 segments a round. */
 static void iip_cubic_reno(struct iip_tcp_conn *conn, iip_u32 acked)
 {
     iip_u64 grow = iip_div64((iip_u64)acked * conn->mss * 542 / 1024, conn->cwnd);
-    conn->cubic.w_est += (iip_u32)grow;
+    conn->repair->cc.w_est += (iip_u32)grow;
 }
 
 static void iip_cubic_on_ack(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64 now)
@@ -62,15 +64,17 @@ static void iip_cubic_on_ack(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64 n
         iip_tcp_slow_start(conn, acked);
         return;
     }
-    if (!conn->cubic.epoch_us)
+    if (!conn->repair)
+        return;
+    if (!conn->repair->cc.epoch_us)
         iip_cubic_epoch(conn, now);
-    t = (now - conn->cubic.epoch_us + (conn->srtt8 >> 3)) >> IIP_CUBIC_UNIT_BITS;
+    t = (now - conn->repair->cc.epoch_us + (conn->srtt8 >> 3)) >> IIP_CUBIC_UNIT_BITS;
     target = iip_min64(iip_cubic_at(conn, t), (iip_u64)conn->cwnd + conn->cwnd / 2);
     iip_cubic_reno(conn, acked);
     if (target > conn->cwnd)
         conn->cwnd += (iip_u32)iip_div64((target - conn->cwnd) * iip_min32(acked, conn->cwnd), conn->cwnd);
-    if (conn->cubic.w_est > conn->cwnd) /* the Reno-friendly region */
-        conn->cwnd = conn->cubic.w_est;
+    if (conn->repair->cc.w_est > conn->cwnd) /* the Reno-friendly region */
+        conn->cwnd = conn->repair->cc.w_est;
     if (conn->cwnd > 0x3fffffff)
         conn->cwnd = 0x3fffffff;
 }
@@ -79,12 +83,14 @@ static void iip_cubic_on_ack(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64 n
 static void iip_cubic_on_loss(struct iip_tcp_conn *conn, iip_u32 flight)
 {
     iip_u32 reduced = (iip_u32)((iip_u64)iip_min32(flight, conn->cwnd) * IIP_CUBIC_BETA >> 10);
-    if (conn->cwnd < conn->cubic.w_max)
-        conn->cubic.w_max = (iip_u32)((iip_u64)conn->cwnd * (1024 + IIP_CUBIC_BETA) >> 11);
-    else
-        conn->cubic.w_max = conn->cwnd;
     conn->ssthresh = iip_max32(reduced, 2U * conn->mss);
-    conn->cubic.epoch_us = 0;
+    if (!conn->repair)
+        return;
+    if (conn->cwnd < conn->repair->cc.w_max)
+        conn->repair->cc.w_max = (iip_u32)((iip_u64)conn->cwnd * (1024 + IIP_CUBIC_BETA) >> 11);
+    else
+        conn->repair->cc.w_max = conn->cwnd;
+    conn->repair->cc.epoch_us = 0;
 }
 
 static const struct iip_tcp_cc iip_cubic_cc = { "cubic", iip_cubic_start, iip_cubic_on_ack, iip_cubic_on_loss };

@@ -20,7 +20,6 @@ static void iip_tcp_path_shrank(struct iip_stack *stk, struct iip_tcp_conn *conn
     conn->flags = (conn->flags & ~(iip_u32)(IIP_F_RECOVERY | IIP_F_RTT_PENDING)) | IIP_F_LOSS;
     conn->recover = conn->lost_edge = conn->snd.nxt;
     conn->rtx_next = conn->snd.una;
-    conn->rtx_cur = 0;
     conn->dup_acks = 0;
     conn->cwnd = iip_max32(conn->cwnd, conn->mss);
     iip_tcp_touch(stk, conn);

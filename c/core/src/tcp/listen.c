@@ -133,7 +133,7 @@ IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half
 IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_tcp_listener *lis, const struct iip_tcp_tuple *t,
                                               const struct iip_tcp_seg *syn, iip_u32 iss)
 {
-    struct iip_tcp_conn *conn = iip_tcp_conn_new(stk, t, 0);
+    struct iip_tcp_conn *conn = iip_tcp_conn_new(stk, t, lis);
     struct iip_ip local = t->local;
     if (!conn)
         return 0;
@@ -149,7 +149,6 @@ IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_
     conn->snd.wl1 = syn->seq;
     conn->snd.wl2 = iss;
     conn->flags |= IIP_F_PASSIVE | IIP_F_ACCEPTING;
-    conn->listener = lis;
     lis->waiting++;
     iip_count(stk, IIP_CTR_TCP_PASSIVE);
     iip_tcp_establish(stk, conn);

@@ -1,5 +1,4 @@
 /* newreno.c - slow start, congestion avoidance and halving [RFC 5681 3.1]. */
-#include "base/math64.h"
 #include "tcp/tcp.h"
 
 /* [RFC 5681 3.1 eq. 2, RFC 3465 L = 2] */
@@ -12,10 +11,11 @@ IIP_LOCAL void iip_tcp_slow_start(struct iip_tcp_conn *conn, iip_u32 acked)
 
 static void iip_newreno_start(struct iip_tcp_conn *conn)
 {
-    conn->cubic.w_est = 0;
+    if (conn->repair)
+        conn->repair->cc.w_est = 0;
 }
 
-/* One segment a round: bytes acknowledged are counted up to a window [RFC 3465]. */
+/* One segment a round: bytes acknowledged are counted up to a window [RFC 3465]. Only a loss leads here, so the count is there. */
 static void iip_newreno_on_ack(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64 now)
 {
     (void)now;
@@ -23,10 +23,12 @@ static void iip_newreno_on_ack(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64
         iip_tcp_slow_start(conn, acked);
         return;
     }
-    conn->cubic.w_est += acked;
-    if (conn->cubic.w_est < conn->cwnd)
+    if (!conn->repair)
         return;
-    conn->cubic.w_est -= conn->cwnd;
+    conn->repair->cc.w_est += acked;
+    if (conn->repair->cc.w_est < conn->cwnd)
+        return;
+    conn->repair->cc.w_est -= conn->cwnd;
     conn->cwnd += conn->mss;
 }
 
@@ -34,7 +36,7 @@ static void iip_newreno_on_ack(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64
 static void iip_newreno_on_loss(struct iip_tcp_conn *conn, iip_u32 flight)
 {
     conn->ssthresh = iip_max32(flight / 2, 2U * conn->mss);
-    conn->cubic.w_est = 0;
+    iip_newreno_start(conn);
 }
 
 static const struct iip_tcp_cc iip_newreno_cc = { "newreno", iip_newreno_start, iip_newreno_on_ack, iip_newreno_on_loss };

@@ -26,14 +26,14 @@ static void iip_tcp_note_ends(const struct iip_tcp_conn *conn, struct iip_note *
 
 static void iip_tcp_note_accept(struct iip_tcp_conn *conn, struct iip_note *out)
 {
+    struct iip_tcp_listener *lis = iip_tcp_listener_of(conn);
     iip_tcp_note(conn, out, IIP_NOTE_ACCEPT);
-    out->owner = conn->listener;
-    out->user = conn->listener->user;
+    out->owner = lis;
+    out->user = lis->user;
     iip_tcp_note_ends(conn, out);
-    if (conn->flags & IIP_F_ACCEPTING)
-        conn->listener->waiting--;
+    lis->waiting--;
     conn->flags &= ~(iip_u32)IIP_F_ACCEPTING;
-    conn->listener = 0;
+    conn->user = 0;
 }
 
 static void iip_tcp_note_data(struct iip_tcp_conn *conn, struct iip_note *out)
@@ -55,11 +55,11 @@ static void iip_tcp_note_rest(struct iip_tcp_conn *conn, struct iip_note *out, i
         iip_tcp_note_ends(conn, out);
         break;
     case IIP_F_NOTE_URGENT:
-        iip_tcp_note(conn, out, IIP_NOTE_URGENT)->value = conn->flags & IIP_F_URG_RECV ? conn->rcv_up - conn->rcv.nxt : 0;
+        iip_tcp_note(conn, out, IIP_NOTE_URGENT)->value = conn->flags & IIP_F_URG_RECV ? conn->extra->rcv_up - conn->rcv.nxt : 0;
         break;
     case IIP_F_NOTE_ERROR:
-        iip_tcp_note(conn, out, IIP_NOTE_ERROR)->status = conn->error;
-        out->value = conn->error_value;
+        iip_tcp_note(conn, out, IIP_NOTE_ERROR)->status = conn->extra->error;
+        out->value = conn->extra->error_value;
         break;
     case IIP_F_NOTE_WRITABLE:
         iip_tcp_note(conn, out, IIP_NOTE_WRITABLE);

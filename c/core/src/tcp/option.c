@@ -42,21 +42,34 @@ static const struct iip_tcp_option *iip_tcp_option_find(iip_u32 option)
     return 0;
 }
 
-static void iip_tcp_set_value(struct iip_tcp_conn *conn, iip_u32 option, iip_u64 value)
+static int iip_tcp_set_extra(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 option, iip_u64 value)
 {
+    struct iip_tcp_extra *extra = iip_tcp_extra(stk, conn);
+    if (!extra)
+        return IIP_E_NOMEM;
     switch (option) {
     case IIP_TCP_KEEPIDLE_US:
-        conn->keepidle_us = value;
+        extra->keepidle_us = value;
         break;
     case IIP_TCP_KEEPINTVL_US:
-        conn->keepintvl_us = (iip_u32)value;
+        extra->keepintvl_us = (iip_u32)value;
         break;
     case IIP_TCP_KEEPCNT:
-        conn->keepcnt = (iip_u8)value;
+        extra->keepcnt = (iip_u8)value;
         break;
     case IIP_TCP_USER_TIMEOUT_US:
-        conn->user_timeout_us = value;
+        extra->user_timeout_us = value;
         break;
+    default:
+        extra->syn_retries = (iip_u8)value;
+        break;
+    }
+    return IIP_OK;
+}
+
+static int iip_tcp_set_value(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 option, iip_u64 value)
+{
+    switch (option) {
     case IIP_TCP_DSCP:
         conn->tos = (iip_u8)(value << 2);
         break;
@@ -74,14 +87,15 @@ static void iip_tcp_set_value(struct iip_tcp_conn *conn, iip_u32 option, iip_u64
         iip_tcp_cc_of(conn)->start(conn);
         break;
     default:
-        conn->syn_retries = (iip_u8)value;
-        break;
+        return iip_tcp_set_extra(stk, conn, option, value);
     }
+    return IIP_OK;
 }
 
 IIP_API int iip_tcp_set(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 option, iip_u64 value)
 {
     const struct iip_tcp_option *o = iip_tcp_option_find(option);
+    int status = IIP_OK;
     if (!o)
         return IIP_E_NOT_FOUND;
     if (value < o->min || value > o->max)
@@ -91,54 +105,53 @@ IIP_API int iip_tcp_set(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u3
     if (o->flag)
         iip_tcp_flag(conn, o->flag, value);
     else
-        iip_tcp_set_value(conn, option, value);
+        status = iip_tcp_set_value(stk, conn, option, value);
     iip_tcp_idle_restart(stk, conn);
     iip_tcp_touch(stk, conn); /* what Nagle or the cork held back may leave */
-    return IIP_OK;
+    return status;
+}
+
+static iip_u64 iip_tcp_get_extra(const struct iip_stack *stk, const struct iip_tcp_conn *conn, iip_u32 option)
+{
+    const struct iip_tcp_extra *extra = conn->extra;
+    switch (option) {
+    case IIP_TCP_KEEPIDLE_US:
+        return extra ? extra->keepidle_us : stk->tune.tcp_keepidle_us;
+    case IIP_TCP_KEEPINTVL_US:
+        return extra ? extra->keepintvl_us : stk->tune.tcp_keepintvl_us;
+    case IIP_TCP_KEEPCNT:
+        return extra ? extra->keepcnt : stk->tune.tcp_keepcnt;
+    case IIP_TCP_USER_TIMEOUT_US:
+        return iip_tcp_user_timeout(stk, conn);
+    default:
+        return extra ? extra->syn_retries : stk->tune.tcp_syn_retries;
+    }
+}
+
+static iip_u64 iip_tcp_get_value(const struct iip_stack *stk, const struct iip_tcp_conn *conn, iip_u32 option)
+{
+    switch (option) {
+    case IIP_TCP_DSCP:
+        return conn->tos >> 2;
+    case IIP_TCP_TTL:
+        return conn->ttl;
+    case IIP_TCP_SNDBUF:
+        return conn->sndbuf;
+    case IIP_TCP_RCVBUF:
+        return conn->rcvbuf;
+    case IIP_TCP_CC:
+        return conn->cc;
+    default:
+        return iip_tcp_get_extra(stk, conn, option);
+    }
 }
 
 IIP_API int iip_tcp_get(const struct iip_stack *stk, const struct iip_tcp_conn *conn, iip_u32 option, iip_u64 *value)
 {
     const struct iip_tcp_option *o = iip_tcp_option_find(option);
-    (void)stk;
     if (!o)
         return IIP_E_NOT_FOUND;
-    if (o->flag) {
-        *value = (conn->flags & o->flag) != 0;
-        return IIP_OK;
-    }
-    switch (option) {
-    case IIP_TCP_KEEPIDLE_US:
-        *value = conn->keepidle_us;
-        break;
-    case IIP_TCP_KEEPINTVL_US:
-        *value = conn->keepintvl_us;
-        break;
-    case IIP_TCP_KEEPCNT:
-        *value = conn->keepcnt;
-        break;
-    case IIP_TCP_USER_TIMEOUT_US:
-        *value = conn->user_timeout_us;
-        break;
-    case IIP_TCP_DSCP:
-        *value = conn->tos >> 2;
-        break;
-    case IIP_TCP_TTL:
-        *value = conn->ttl;
-        break;
-    case IIP_TCP_SNDBUF:
-        *value = conn->sndbuf;
-        break;
-    case IIP_TCP_RCVBUF:
-        *value = conn->rcvbuf;
-        break;
-    case IIP_TCP_CC:
-        *value = conn->cc;
-        break;
-    default:
-        *value = conn->syn_retries;
-        break;
-    }
+    *value = o->flag ? (conn->flags & o->flag) != 0 : iip_tcp_get_value(stk, conn, option);
     return IIP_OK;
 }
 
@@ -176,6 +189,13 @@ static iip_u32 iip_tcp_ooo_bytes(const struct iip_tcp_conn *conn)
     return bytes;
 }
 
+/* Bytes of a stream from its sequence numbers; SYN has one of its own (and so has FIN, which is counted here). */
+static iip_u64 iip_tcp_total(iip_u32 wraps, iip_u32 numbers)
+{
+    iip_u64 all = (iip_u64)wraps << 32 | numbers;
+    return all ? all - 1 : 0;
+}
+
 static void iip_tcp_info_fill(const struct iip_tcp_conn *conn, struct iip_tcp_info *info)
 {
     IIP_ZERO(info, sizeof(*info));
@@ -200,11 +220,11 @@ static void iip_tcp_info_fill(const struct iip_tcp_conn *conn, struct iip_tcp_in
     info->unread = iip_tcp_unread(conn);
     info->uncredited = conn->rcv.held;
     info->out_of_order = iip_tcp_ooo_bytes(conn);
-    info->retransmits = conn->retransmits;
-    info->rto_count = conn->rto_count;
+    info->retransmits = conn->repair ? conn->repair->retransmits : 0;
+    info->rto_count = conn->repair ? conn->repair->rto_count : 0;
     info->dup_acks = conn->dup_acks;
-    info->bytes_in = conn->bytes_in;
-    info->bytes_out = conn->bytes_out;
+    info->bytes_in = iip_tcp_total(conn->in_wraps, conn->rcv.nxt - conn->irs);
+    info->bytes_out = iip_tcp_total(conn->out_wraps, conn->snd.una - conn->iss);
 }
 
 IIP_API int iip_tcp_info(const struct iip_stack *stk, const struct iip_tcp_conn *conn, struct iip_tcp_info *info)

@@ -73,8 +73,7 @@ static int iip_tcp_output_lost(struct iip_stack *stk, struct iip_tcp_conn *conn)
         if (!iip_tcp_segment(stk, conn, seq, len, fin | iip_tcp_push_flag(conn, len, seq + len)))
             return 0;
         conn->rtx_next = seq + len + (fin ? 1 : 0);
-        conn->retransmits++;
-        iip_count(stk, IIP_CTR_TCP_RETRANS);
+        iip_tcp_count_rtx(stk, conn);
         if (conn->rto_at == IIP_NEVER)
             iip_tcp_rto_start(stk, conn);
     }

@@ -84,6 +84,7 @@ static void iip_tcp_recovery_begin(struct iip_stack *stk, struct iip_tcp_conn *c
 {
     iip_u32 flight = conn->snd.nxt - conn->snd.una;
     iip_count(stk, IIP_CTR_TCP_FAST_RETRANS);
+    iip_tcp_repair(stk, conn); /* without memory for one, congestion control forgets its history */
     iip_tcp_cc_of(conn)->on_loss(conn, flight);
     conn->cwnd = conn->ssthresh;
     conn->recover = conn->snd.nxt;
@@ -143,7 +144,6 @@ static void iip_tcp_recovery_end(struct iip_tcp_conn *conn)
     conn->flags &= ~(iip_u32)(IIP_F_RECOVERY | IIP_F_LOSS);
     conn->dup_acks = 0;
     conn->recover = conn->snd.una - 1;
-    conn->rtx_cur = 0;
 }
 
 IIP_LOCAL void iip_tcp_recovery_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 acked)
@@ -164,16 +164,17 @@ IIP_LOCAL void iip_tcp_recovery_ack(struct iip_stack *stk, struct iip_tcp_conn *
 /* [RFC 6298 5, RFC 5681 3.1 eq. 4] a timeout: everything outstanding counts as lost, SACKed or not [RFC 2018 8]. */
 IIP_LOCAL void iip_tcp_loss_begin(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
+    if (iip_tcp_repair(stk, conn)) {
+        conn->repair->rto_count++;
+        conn->repair->sacked.n = 0;
+    }
     if (!conn->retries)
         iip_tcp_cc_of(conn)->on_loss(conn, conn->snd.nxt - conn->snd.una);
     conn->cwnd = conn->mss;
     conn->recover = conn->snd.nxt;
     conn->rtx_next = conn->snd.una;
     conn->lost_edge = conn->snd.nxt;
-    conn->rtx_cur = 0;
     conn->dup_acks = 0;
-    if (conn->repair)
-        conn->repair->sacked.n = 0;
     conn->flags = (conn->flags & ~(iip_u32)(IIP_F_RECOVERY | IIP_F_RTT_PENDING)) | IIP_F_LOSS;
     iip_tcp_touch(stk, conn);
 }

@@ -80,15 +80,18 @@ IIP_LOCAL void iip_tcp_reset_send(struct iip_stack *stk, struct iip_tcp_conn *co
 /* [RFC 5961 7] limited per connection, so that no other flow can measure it (CVE-2016-5696). */
 IIP_LOCAL void iip_tcp_challenge(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    if ((iip_u32)stk->now - conn->challenge_us >= 1000000) {
-        conn->challenge_us = (iip_u32)stk->now;
-        conn->challenges = 0;
+    struct iip_tcp_extra *extra = iip_tcp_extra(stk, conn);
+    if (!extra)
+        return;
+    if ((iip_u32)stk->now - extra->challenge_us >= 1000000) {
+        extra->challenge_us = (iip_u32)stk->now;
+        extra->challenges = 0;
     }
-    if (conn->challenges >= iip_min64(stk->tune.tcp_challenge_rate, 255)) {
+    if (extra->challenges >= iip_min64(stk->tune.tcp_challenge_rate, 255)) {
         iip_count(stk, IIP_CTR_TCP_LIMITED);
         return;
     }
-    conn->challenges++;
+    extra->challenges++;
     iip_count(stk, IIP_CTR_TCP_CHALLENGE);
     conn->flags |= IIP_F_ACK_NOW;
     iip_tcp_touch(stk, conn);

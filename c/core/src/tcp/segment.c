@@ -7,14 +7,15 @@ enum { IIP_PIECES_MAX = 16, IIP_HEADERS_MAX = 14 + 40 + IIP_TCP_HEADER_MAX };
 /* The packet of the queue that holds `seq`. */
 static struct iip_pkt *iip_tcp_queue_at(struct iip_tcp_conn *conn, iip_u32 seq)
 {
-    struct iip_pkt *pkt = conn->rtx_cur;
+    struct iip_pkt *pkt = conn->repair ? conn->repair->rtx_cur : 0;
     if (seq == conn->snd.nxt && conn->snd_cur)
         return conn->snd_cur;
     if (!pkt || iip_seq_lt(seq, pkt->seq))
         pkt = conn->snd_head;
     while (pkt && iip_seq_leq(pkt->seq + pkt->len, seq))
         pkt = pkt->link;
-    conn->rtx_cur = pkt;
+    if (conn->repair)
+        conn->repair->rtx_cur = pkt;
     return pkt;
 }
 
@@ -137,10 +138,10 @@ static iip_u32 iip_tcp_blocks_for(struct iip_tcp_conn *conn, struct iip_sack_blo
 
 static void iip_tcp_urgent_mark(const struct iip_tcp_conn *conn, struct iip_tcp_seg *seg)
 {
-    if (!(conn->flags & IIP_F_URG_SEND) || !iip_seq_lt(seg->seq, conn->snd_up))
+    if (!(conn->flags & IIP_F_URG_SEND) || !iip_seq_lt(seg->seq, conn->extra->snd_up))
         return;
     seg->flags |= IIP_TCP_URG; /* [RFC 9293 3.8.5 MUST-62] the pointer names the octet behind */
-    seg->up = iip_min32(conn->snd_up - seg->seq, 65535);
+    seg->up = iip_min32(conn->extra->snd_up - seg->seq, 65535);
 }
 
 IIP_LOCAL int iip_tcp_segment(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq, iip_u32 len, iip_u32 flags)

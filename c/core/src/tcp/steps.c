@@ -154,9 +154,11 @@ static iip_verdict iip_tcp_step_urg(struct iip_stack *stk, struct iip_tcp_conn *
     iip_u32 up = arr->seg.seq + arr->seg.up;
     if (!(arr->seg.flags & IIP_TCP_URG) || !arr->seg.up || !iip_tcp_receives(conn) || conn->id.state == IIP_TCP_CLOSE_WAIT)
         return IIP_NEXT_STEP;
-    if (!iip_seq_lt(conn->rcv.nxt, up) || ((conn->flags & IIP_F_URG_RECV) && !iip_seq_lt(conn->rcv_up, up)))
+    if (!iip_seq_lt(conn->rcv.nxt, up) || ((conn->flags & IIP_F_URG_RECV) && !iip_seq_lt(conn->extra->rcv_up, up)))
         return IIP_NEXT_STEP;
-    conn->rcv_up = up;
+    if (!iip_tcp_extra(stk, conn))
+        return IIP_NEXT_STEP;
+    conn->extra->rcv_up = up;
     conn->flags |= IIP_F_URG_RECV;
     iip_tcp_notify(stk, conn, IIP_F_NOTE_URGENT);
     return IIP_NEXT_STEP;
@@ -173,7 +175,7 @@ static iip_verdict iip_tcp_step_text(struct iip_stack *stk, struct iip_tcp_conn 
         iip_tcp_end(stk, conn, IIP_E_ABORTED);
         return IIP_CTR_DROP_TCP_AFTER_CLOSE;
     }
-    if (conn->flags & IIP_F_FIN_SEEN && !iip_seq_lt(arr->seg.seq, conn->fin_seq))
+    if (conn->flags & IIP_F_FIN_SEEN && !iip_seq_lt(arr->seg.seq, conn->repair->fin_seq))
         return IIP_CTR_DROP_TCP_SEQ; /* nothing comes behind a FIN */
     return iip_tcp_text(stk, conn, arr);
 }
@@ -195,12 +197,20 @@ static void iip_tcp_fin_arrived(struct iip_stack *stk, struct iip_tcp_conn *conn
 /* Eighth: check the FIN bit. One that is not yet in order is remembered by its number. */
 static iip_verdict iip_tcp_step_fin(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
-    if ((arr->seg.flags & IIP_TCP_FIN) && !(conn->flags & IIP_F_FIN_SEEN) && conn->id.state <= IIP_TCP_FIN_WAIT_2) {
-        conn->flags |= IIP_F_FIN_SEEN;
-        conn->fin_seq = arr->seg.seq + arr->seg.len - 1;
+    iip_u32 fin_seq = arr->seg.seq + arr->seg.len - 1;
+    int fin = (arr->seg.flags & IIP_TCP_FIN) != 0;
+    if (!iip_tcp_receives(conn) || conn->id.state == IIP_TCP_CLOSE_WAIT)
+        return arr->pkt ? IIP_DONE : IIP_KEPT;
+    if (conn->flags & IIP_F_FIN_SEEN) {
+        fin = 1;
+        fin_seq = conn->repair->fin_seq;
     }
-    if ((conn->flags & IIP_F_FIN_SEEN) && conn->rcv.nxt == conn->fin_seq && iip_tcp_receives(conn) && conn->id.state != IIP_TCP_CLOSE_WAIT)
+    if (fin && conn->rcv.nxt == fin_seq) {
         iip_tcp_fin_arrived(stk, conn);
+    } else if (fin && !(conn->flags & IIP_F_FIN_SEEN) && iip_tcp_repair(stk, conn)) {
+        conn->flags |= IIP_F_FIN_SEEN;
+        conn->repair->fin_seq = fin_seq;
+    }
     return arr->pkt ? IIP_DONE : IIP_KEPT;
 }
 

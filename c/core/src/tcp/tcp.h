@@ -59,13 +59,31 @@ struct iip_tcp_fifo {
 
 struct iip_tcp_cc;
 
-/* Scoreboard, out-of-order data and SACK blocks: made when first needed. */
+/* What only a connection needs that lost or disordered something: made when first needed. */
 struct iip_tcp_repair {
     struct iip_ranges sacked;  /* sent, and selectively acknowledged */
     struct iip_ranges ooo;     /* received, with a hole in front */
     struct iip_sack_block recent[IIP_SACK_MAX]; /* where the latest segments fell, latest first */
     struct iip_sack_block dsack;                /* the last duplicate, to be reported once */
     iip_u8 has_dsack;
+    iip_u32 fin_seq;           /* the number of a FIN with a hole in front */
+    struct iip_pkt *rtx_cur;   /* where in the queue the last retransmission was, or null */
+    iip_u32 retransmits, rto_count;
+    struct {                   /* CUBIC's; NewReno counts bytes in w_est */
+        iip_u32 w_max, epoch_cwnd, w_est, k;
+        iip_u64 epoch_us;
+    } cc;
+};
+
+/* What only few connections need: made when first needed, with the stack's tunables as defaults. */
+struct iip_tcp_extra {
+    iip_u64 user_timeout_us, keepidle_us;
+    iip_u32 keepintvl_us;
+    iip_u32 snd_up, rcv_up;
+    iip_u32 challenge_us;      /* start of the second in which challenges are counted, us modulo 2^32 */
+    iip_s32 error;             /* of NOTE_ERROR */
+    iip_u32 error_value;
+    iip_u8 challenges, keepcnt, syn_retries;
 };
 
 enum { /* conn->flags */
@@ -90,7 +108,7 @@ enum { /* conn->flags */
     IIP_F_SYN_LOST = 1 << 18,   /* RFC 6298 5.7: a SYN was sent again */
     IIP_F_TOLD_R1 = 1 << 19,
     IIP_F_ACCEPTING = 1 << 20,  /* counted in its listener's backlog */
-    IIP_F_FIN_SEEN = 1 << 21,   /* the peer's FIN has the number fin_seq */
+    IIP_F_FIN_SEEN = 1 << 21,   /* the peer's FIN has the number repair->fin_seq */
     /* notes that wait to be taken */
     IIP_F_NOTE_ACCEPT = 1 << 22,
     IIP_F_NOTE_CONNECTED = 1 << 23,
@@ -122,7 +140,6 @@ struct iip_tcp_conn {
     struct iip_pkt *snd_head;  /* queue from snd.una on */
     struct iip_pkt *snd_cur;   /* packet that holds snd.nxt, or null at the end */
     struct iip_pkt *snd_tail;
-    struct iip_pkt *rtx_cur;   /* where the last retransmission was, or null */
     struct iip_pkt *rcv_tail;  /* in-order packets not yet taken, circular */
     iip_u32 cwnd, ssthresh;
     iip_u32 rcvbuf, sndbuf;
@@ -132,7 +149,7 @@ struct iip_tcp_conn {
     struct iip_path path;
     struct iip_tcp_conn *touched;
     struct iip_ready ready;
-    void *user;
+    void *user;                /* the application's cookie; until ACCEPT was taken, the listener */
 
     struct iip_timer timer;
     iip_u64 rto_at, ack_at, idle_at; /* absolute, or IIP_NEVER */
@@ -142,25 +159,14 @@ struct iip_tcp_conn {
     iip_u32 rtx_next;          /* the next byte to send again */
     iip_u32 lost_edge;         /* bytes below this that were not SACKed are lost */
     iip_u32 dup_acks;
-    struct iip_tcp_repair *repair;
-    struct iip_tcp_listener *listener; /* of a passive connection, while it is not accepted */
-    struct {
-        iip_u32 w_max, epoch_cwnd, w_est, k_us;
-        iip_u64 epoch_us;
-    } cubic;
-    iip_u32 snd_up, rcv_up;
-    iip_u32 iss, irs, fin_seq;
-    iip_u64 bytes_in, bytes_out;
-    iip_u64 stalled_at;        /* since when nothing was acknowledged, for R2 in time */
-    iip_u64 user_timeout_us, keepidle_us;
-    iip_u32 keepintvl_us;
-    iip_u32 rto_count, retransmits;
-    iip_u32 challenge_us;      /* start of the second in which challenges are counted, us modulo 2^32 */
-    iip_u16 peer_mss;
-    iip_u8 challenges, keepcnt, probes, syn_retries, retries_max, quickacks;
-    iip_s32 error;             /* of NOTE_ERROR */
-    iip_u32 error_value;
+    iip_u32 stalled_ms;        /* since when nothing was acknowledged, 1,024 us modulo 2^32; for R2 in time */
+    iip_u32 iss, irs;
     iip_s32 reason;            /* of NOTE_CLOSED */
+    struct iip_tcp_repair *repair;
+    struct iip_tcp_extra *extra;
+    iip_u16 out_wraps, in_wraps; /* of 2^32 bytes, of snd.una and rcv.nxt */
+    iip_u16 peer_mss;
+    iip_u8 probes, quickacks;
 };
 
 struct iip_tcp_listener {
@@ -198,6 +204,12 @@ struct iip_tcp_arrival {
     const struct iip_rx *rx;
 };
 
+/* Of a connection whose ACCEPT note was not taken (IIP_F_ACCEPTING). */
+IIP_INLINE struct iip_tcp_listener *iip_tcp_listener_of(const struct iip_tcp_conn *conn)
+{
+    return (struct iip_tcp_listener *)conn->user;
+}
+
 IIP_INLINE iip_u32 iip_tcp_ports(iip_u32 local, iip_u32 remote)
 {
     return local << 16 | remote;
@@ -228,6 +240,8 @@ IIP_LOCAL void iip_tcp_touch(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_notify(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 note_flag);
 IIP_LOCAL void iip_tcp_soft_error(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_s32 status, iip_u32 value);
 IIP_LOCAL struct iip_tcp_repair *iip_tcp_repair(struct iip_stack *stk, struct iip_tcp_conn *conn);
+IIP_LOCAL struct iip_tcp_extra *iip_tcp_extra(struct iip_stack *stk, struct iip_tcp_conn *conn);
+IIP_LOCAL iip_u64 iip_tcp_user_timeout(const struct iip_stack *stk, const struct iip_tcp_conn *conn);
 IIP_LOCAL int iip_tcp_ranges_reserve(struct iip_stack *stk, struct iip_ranges *set, iip_u32 left, iip_u32 right);
 /* The peer's and the path's MSS, after the handshake and when the path changes. */
 IIP_LOCAL void iip_tcp_mss_update(struct iip_stack *stk, struct iip_tcp_conn *conn);
@@ -310,6 +324,7 @@ IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, cons
 
 /* ---- timer.c, rto.c ---- */
 IIP_LOCAL void iip_tcp_arm(struct iip_stack *stk, struct iip_tcp_conn *conn);
+IIP_LOCAL iip_u64 iip_tcp_stalled_at(const struct iip_stack *stk, const struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 rtt_us);
 IIP_LOCAL void iip_tcp_persist_start(struct iip_stack *stk, struct iip_tcp_conn *conn);
@@ -330,6 +345,14 @@ IIP_LOCAL const struct iip_tcp_cc *iip_tcp_cc_of(const struct iip_tcp_conn *conn
 IIP_LOCAL void iip_tcp_slow_start(struct iip_tcp_conn *conn, iip_u32 acked);
 IIP_LOCAL const struct iip_tcp_cc *iip_tcp_newreno(void);
 IIP_LOCAL const struct iip_tcp_cc *iip_tcp_cubic(void);
+
+/* Every retransmission is counted where the loss is kept. */
+IIP_INLINE void iip_tcp_count_rtx(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    iip_count(stk, IIP_CTR_TCP_RETRANS);
+    if (conn->repair)
+        conn->repair->retransmits++;
+}
 
 IIP_INLINE struct iip_tcp_conn *iip_tcp_conn_of_id(struct iip_tcp_id *id)
 {

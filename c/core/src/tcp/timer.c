@@ -34,14 +34,21 @@ static void iip_tcp_give_up(struct iip_stack *stk, struct iip_tcp_conn *conn, ii
     iip_tcp_end(stk, conn, reason);
 }
 
+/* Since when the oldest byte waits, known to 1.024 ms. */
+IIP_LOCAL iip_u64 iip_tcp_stalled_at(const struct iip_stack *stk, const struct iip_tcp_conn *conn)
+{
+    return stk->now - ((iip_u64)((iip_u32)(stk->now >> 10) - conn->stalled_ms) << 10);
+}
+
 /* [RFC 9293 3.8.3] R1 tells, R2 gives up: by the number of retransmissions, or by the user timeout. */
 static int iip_tcp_r2_reached(const struct iip_stack *stk, const struct iip_tcp_conn *conn)
 {
-    if (conn->user_timeout_us)
-        return conn->retries && stk->now - conn->stalled_at >= conn->user_timeout_us;
+    iip_u64 limit = iip_tcp_user_timeout(stk, conn);
+    if (limit)
+        return conn->retries && stk->now - iip_tcp_stalled_at(stk, conn) >= limit;
     if (conn->id.state < IIP_TCP_ESTABLISHED)
-        return conn->retries >= conn->syn_retries;
-    return conn->retries >= conn->retries_max;
+        return conn->retries >= (conn->extra ? conn->extra->syn_retries : stk->tune.tcp_syn_retries);
+    return conn->retries >= stk->tune.tcp_retries;
 }
 
 static void iip_tcp_rto_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
@@ -51,17 +58,15 @@ static void iip_tcp_rto_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
         return;
     }
     if (!conn->retries)
-        conn->stalled_at = stk->now - iip_min64(stk->now, conn->rto_us);
+        conn->stalled_ms = (iip_u32)((stk->now - iip_min64(stk->now, conn->rto_us)) >> 10);
     if (iip_tcp_r2_reached(stk, conn)) {
-        iip_tcp_give_up(stk, conn, conn->error && conn->id.state < IIP_TCP_ESTABLISHED ? conn->error : IIP_E_TIMEOUT);
+        iip_tcp_give_up(stk, conn, conn->id.state < IIP_TCP_ESTABLISHED && conn->extra && conn->extra->error ? conn->extra->error : IIP_E_TIMEOUT);
         return;
     }
     iip_count(stk, IIP_CTR_TCP_RTO);
-    conn->rto_count++;
     if (conn->id.state < IIP_TCP_ESTABLISHED) {
         conn->flags = (conn->flags & ~(iip_u32)IIP_F_RTT_PENDING) | IIP_F_ACK_NOW | IIP_F_SYN_LOST;
-        conn->retransmits++;
-        iip_count(stk, IIP_CTR_TCP_RETRANS);
+        iip_tcp_count_rtx(stk, conn);
         iip_tcp_touch(stk, conn);
     } else {
         iip_tcp_loss_begin(stk, conn);
@@ -102,7 +107,7 @@ static void iip_tcp_probe(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     iip_u32 len = iip_min32(conn->snd.end - conn->snd.una, iip_max32(1, iip_min32(conn->snd.wnd, conn->mss)));
     iip_u32 fin = (conn->flags & IIP_F_FIN_QUEUED) && conn->snd.una + len == conn->snd.end ? IIP_TCP_FIN : 0;
-    if (conn->retries >= conn->retries_max) {
+    if (conn->retries >= stk->tune.tcp_retries) {
         iip_tcp_give_up(stk, conn, IIP_E_TIMEOUT);
         return;
     }
@@ -126,14 +131,14 @@ static void iip_tcp_keepalive(struct iip_stack *stk, struct iip_tcp_conn *conn)
         iip_tcp_idle_restart(stk, conn);
         return;
     }
-    if (conn->probes >= conn->keepcnt) {
+    if (conn->probes >= (conn->extra ? conn->extra->keepcnt : stk->tune.tcp_keepcnt)) {
         iip_tcp_give_up(stk, conn, IIP_E_TIMEOUT);
         return;
     }
     conn->probes++;
     iip_count(stk, IIP_CTR_TCP_KEEPALIVES);
     iip_tcp_segment(stk, conn, conn->snd.nxt - 1, 0, 0);
-    conn->idle_at = stk->now + conn->keepintvl_us;
+    conn->idle_at = stk->now + (conn->extra ? conn->extra->keepintvl_us : stk->tune.tcp_keepintvl_us);
 }
 
 /* Something was heard, or the state changed: when is silence too long? */
@@ -144,7 +149,7 @@ IIP_LOCAL void iip_tcp_idle_restart(struct iip_stack *stk, struct iip_tcp_conn *
         if (stk->tune.tcp_fin_wait2_us)
             conn->idle_at = stk->now + stk->tune.tcp_fin_wait2_us;
     } else if ((conn->flags & IIP_F_KEEPALIVE) && iip_tcp_receives(conn)) {
-        conn->idle_at = stk->now + conn->keepidle_us;
+        conn->idle_at = stk->now + (conn->extra ? conn->extra->keepidle_us : stk->tune.tcp_keepidle_us);
         if (conn->snd.una == conn->snd.nxt && !(conn->flags & IIP_F_PERSIST))
             conn->probes = 0;
     }

@@ -68,7 +68,7 @@ static void iip_tcp_reset_waiting(struct iip_stack *stk, const struct iip_tcp_li
         if (ready->kind != IIP_READY_TCP)
             continue;
         conn = IIP_OUTER(ready, struct iip_tcp_conn, ready);
-        if (!(conn->flags & IIP_F_ACCEPTING) || conn->listener != lis)
+        if (!(conn->flags & IIP_F_ACCEPTING) || iip_tcp_listener_of(conn) != lis)
             continue;
         if (conn->id.state != IIP_TCP_CLOSED)
             iip_tcp_reset_send(stk, conn);
@@ -304,9 +304,13 @@ IIP_API iip_s32 iip_tcp_write(struct iip_stack *stk, struct iip_tcp_conn *conn, 
 
 IIP_API int iip_tcp_urgent(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
+    struct iip_tcp_extra *extra;
     if (!iip_tcp_sends(conn) || (conn->flags & IIP_F_FIN_QUEUED))
         return IIP_E_NOT_CONNECTED;
-    conn->snd_up = conn->snd.end;
+    extra = iip_tcp_extra(stk, conn);
+    if (!extra)
+        return IIP_E_NOMEM;
+    extra->snd_up = conn->snd.end;
     conn->flags |= IIP_F_URG_SEND;
     iip_tcp_touch(stk, conn);
     return IIP_OK;
