@@ -29,7 +29,7 @@ usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
     PACKAGES_BUILD="cmake ninja-build gcc g++ libc6-dev python3 pkg-config"
     PACKAGES_NET="iproute2 curl ethtool util-linux"
     PACKAGES_DPDK="libdpdk-dev libpcap-dev"
-    PACKAGES_LINT="clang-format clang-tidy cppcheck"
+    PACKAGES_LINT="clang-format clang-tidy cppcheck shellcheck"
     PACKAGES_CLANG="clang"
     PACKAGES_ABI="abigail-tools binutils"
     PACKAGES_BENCH="valgrind liblwip-dev"
@@ -41,7 +41,7 @@ usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
 declare -A COMMAND_OF=(
     [cmake]=cmake [ninja-build]=ninja [gcc]=gcc [g++]=g++ [python3]=python3 [pkg-config]=pkg-config
     [iproute2]=ip [curl]=curl [ethtool]=ethtool [util-linux]=unshare [clang-format]=clang-format
-    [clang-tidy]=clang-tidy [cppcheck]=cppcheck [clang]=clang [abigail-tools]=abidiff [binutils]=nm
+    [clang-tidy]=clang-tidy [cppcheck]=cppcheck [shellcheck]=shellcheck [clang]=clang [abigail-tools]=abidiff [binutils]=nm
     [valgrind]=valgrind [qemu-user]=qemu-s390x [gcc-i686-linux-gnu]=i686-linux-gnu-gcc
     [gcc-s390x-linux-gnu]=s390x-linux-gnu-gcc [gcc-arm-linux-gnueabihf]=arm-linux-gnueabihf-gcc
     [gcc-riscv64-linux-gnu]=riscv64-linux-gnu-gcc
