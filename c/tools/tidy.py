@@ -18,7 +18,8 @@ FILE_LINES = 600
 LINE_COLUMNS = 160
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
-WIRE_GET = re.compile(r"\biip_get(16|32)\s*\(|->(data|l3)\[")
+# Addresses (struct iip_ip.b) are no headers.
+WIRE_GET = re.compile(r"\biip_get(16|32)\s*\((?!\w+(->|\.)([\w.]+\.)?b\b)|->(data|l3)\[")
 FUNCTION = re.compile(r"^(?:[A-Za-z_][\w\s\*]*?[\s\*])?([A-Za-z_]\w*)\s*\([^;]*$")
 
 
