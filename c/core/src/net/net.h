@@ -9,12 +9,16 @@ struct iip_neigh; /* an entry of the neighbour cache; pinned by those who keep a
 /* How packets reach one destination from one source; kept by a connection. */
 struct iip_path {
     struct iip_neigh *neigh; /* null: to ourselves, or at L3 */
+    iip_u32 gen;             /* of the addresses, routes and path MTUs that it was found by; output finds an outdated path anew */
     iip_u16 mtu;             /* path MTU as known now */
     iip_u8 loop;             /* the destination is ours */
     iip_u8 valid;
 };
 
-/* Finds route and neighbour for `dst`. Where *src is any it is chosen (RFC 6724). OK, UNREACHABLE (no route), ADDR_NOT_AVAIL (src is not ours). Pins the neighbour. */
+/*
+ * Finds route and neighbour for `dst`. Where *src is any (of either family) it is chosen (RFC 6724). OK; UNREACHABLE: no
+ * route; ADDR_NOT_AVAIL: src is not ours, or none of ours will do; NOMEM. Pins the neighbour. Groups have no neighbour.
+ */
 IIP_LOCAL int iip_path_find(struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path);
 IIP_LOCAL void iip_path_drop(struct iip_stack *stk, struct iip_path *path);
 /* The transport heard from the other side: the neighbour is reachable (RFC 4861 7.3.1). */
@@ -44,7 +48,9 @@ IIP_LOCAL int iip_ip_output_once(struct iip_stack *stk, struct iip_pkt *pkt, con
 IIP_LOCAL iip_u64 iip_ip_pseudo(const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, iip_u32 proto, iip_u32 len);
 
 IIP_LOCAL int iip_addr_is_ours(const struct iip_stack *stk, const struct iip_ip *ip);
-/* Not any, loopback, multicast, limited or subnet broadcast, class E: an address that a peer may have. */
+/* Multicast, limited or subnet broadcast. */
+IIP_LOCAL int iip_addr_is_group(const struct iip_stack *stk, const struct iip_ip *ip);
+/* Not any, loopback (unless ours), multicast, limited or subnet broadcast, class E: an address that a peer may have. */
 IIP_LOCAL int iip_addr_is_unicast(const struct iip_stack *stk, const struct iip_ip *ip);
 IIP_INLINE int iip_ip_same(const struct iip_ip *a, const struct iip_ip *b)
 {
@@ -54,6 +60,9 @@ IIP_INLINE int iip_ip_any(const struct iip_ip *ip)
 {
     return !(iip_raw64(ip->b) | iip_raw64(ip->b + 8));
 }
+
+/* Hands a received packet, whose L4 header is at pkt->data, to the stack that owns its tuple. Takes it: IIP_KEPT. */
+IIP_LOCAL iip_verdict iip_rx_hand_over(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 owner);
 
 /* ICMP or ICMPv6 error about a received packet; obeys the rules on when not to, and the rate limit. */
 IIP_LOCAL void iip_icmp_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 type, iip_u32 code, iip_u32 value);
