@@ -87,8 +87,11 @@ static int iip_wake_announce(struct iip_loop *loop)
 {
     atomic_store_explicit(&loop->parked, 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
-    if (!iip_wake_work(loop))
+    if (!iip_wake_work(loop)) {
+        if (loop->port_fd >= 0)
+            loop->ops->fd(loop->queue); /* asks the port to wake us: see port.h */
         return 1;
+    }
     atomic_store_explicit(&loop->parked, 0, memory_order_relaxed);
     return 0;
 }
