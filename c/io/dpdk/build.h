@@ -12,7 +12,6 @@ struct dpdk_built {
     struct rte_mbuf *mbuf;
     uint16_t *csum_at; /* transport checksum field in the packet's own memory, null if untouched */
     uint16_t csum_was;
-    uint16_t refs;     /* of the first mbuf before the burst, with DPDK_QUIRK_HOLD */
 };
 
 /* Makes the chain; the packet stays as it is. NO_MEMORY: try later. INVALID: no driver could ever send it. */

@@ -37,11 +37,10 @@ enum { /* dpdk_frame.state: what the transmit path did with the mbuf */
     DPDK_HELD = 8   /* the driver may still read it: the port holds one view, see tx.c */
 };
 
-enum { /* what a driver needs beyond its capabilities: see dpdk_quirks in device.c */
-    DPDK_QUIRK_HOLD = 1,       /* may say "not sent" of mbufs that it has freed: keep a reference over the burst */
-    DPDK_QUIRK_NO_INDIRECT = 2, /* cannot send indirect mbufs: copy instead */
-    DPDK_QUIRK_TSO_ARG = 4,     /* does TSO when its argument tso=1 says so, although its capabilities do not */
-    DPDK_QUIRK_NO_TSO = 8       /* says that it does TSO, and does not */
+enum { /* what a driver needs beyond its capabilities: see the table in device.c */
+    DPDK_QUIRK_NO_INDIRECT = 1, /* cannot send indirect mbufs: copy instead */
+    DPDK_QUIRK_TSO_ARG = 2,     /* does TSO when its argument tso=1 says so, although its capabilities do not */
+    DPDK_QUIRK_NO_TSO = 4       /* says that it does TSO, and does not */
 };
 
 struct dpdk_frame { /* one cache line behind the mbuf */

@@ -80,42 +80,6 @@ static void tx_invalid(struct iip_port_queue *q, struct iip_pkt *pkt)
     dpdk_core->pkt_free(q->stk, pkt);
 }
 
-/* ---- drivers that lie -------------------------------------------------------------------------------------------- */
-
-/*
- * net_af_packet answers "none sent" when the kernel refuses the kick (link down), although it has copied and freed
- * the mbufs. With a reference of our own over the burst, the count tells what really happened.
- */
-static void hold_begin(struct dpdk_built *built, uint32_t n)
-{
-    uint32_t i;
-
-    for (i = 0; i < n; i++) {
-        rte_pktmbuf_refcnt_update(built[i].mbuf, 1);
-        built[i].refs = rte_mbuf_refcnt_read(built[i].mbuf);
-    }
-}
-
-static uint32_t hold_end(struct dpdk_built *built, uint32_t n, uint32_t sent)
-{
-    struct rte_mbuf *m, *next;
-    uint32_t i;
-
-    while (sent < n && rte_mbuf_refcnt_read(built[sent].mbuf) < built[sent].refs)
-        sent++;
-    for (i = 0; i < n; i++) {
-        if (i < sent) {
-            rte_pktmbuf_free(built[i].mbuf);
-            continue;
-        }
-        for (m = built[i].mbuf; m; m = next) { /* not sent: only take the references back, the chain stays */
-            next = m->next;
-            rte_mbuf_refcnt_update(m, -1);
-        }
-    }
-    return sent;
-}
-
 /* ---- a burst ----------------------------------------------------------------------------------------------------- */
 
 /* Returns how many of the front the driver took; *bad is 1 when it will never take the next one. */
@@ -131,11 +95,7 @@ static uint32_t tx_send(struct iip_port_queue *q, struct dpdk_built *built, uint
     }
     if (flags & RTE_MBUF_F_TX_OFFLOAD_MASK)
         ready = rte_eth_tx_prepare(q->port_id, q->index, bufs, (uint16_t)n);
-    if (q->quirks & DPDK_QUIRK_HOLD)
-        hold_begin(built, ready);
     sent = ready ? rte_eth_tx_burst(q->port_id, q->index, bufs, (uint16_t)ready) : 0;
-    if (q->quirks & DPDK_QUIRK_HOLD)
-        sent = hold_end(built, ready, sent);
     *bad = sent == ready && ready < n;
     return sent;
 }

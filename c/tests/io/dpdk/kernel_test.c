@@ -268,7 +268,7 @@ static void link_and_mtu_are_events(void)
     veth_close();
 }
 
-/* With the interface down this driver frees what it says it did not send. */
+/* The driver's ring fills up, then it refuses. */
 static void sending_into_a_dead_interface_breaks_nothing(void)
 {
     uint8_t out[256], in[2048];
