@@ -26,17 +26,6 @@ static void iip_event_ends(struct iip_loop *loop, struct iip_event *ev, const st
     ev->aux = loop->aux_n * (uint32_t)sizeof *aux;
 }
 
-/* CONNECTED brings no addresses: the connection knows them. */
-static void iip_event_ends_of(struct iip_loop *loop, struct iip_event *ev, const struct iip_tcp_conn *conn)
-{
-    struct iip_tcp_info info = {.size = sizeof info};
-    struct iip_addrs *aux = &loop->aux[++loop->aux_n];
-    iip_tcp_info(loop->stk, conn, &info);
-    iip_addr_from(&aux->local, &info.local);
-    iip_addr_from(&aux->peer, &info.peer);
-    ev->aux = loop->aux_n * (uint32_t)sizeof *aux;
-}
-
 /* ---- bytes ---- */
 
 static struct iip_pkt *iip_event_view(struct iip_pkt *view)
@@ -202,10 +191,8 @@ static void iip_event_conn(struct iip_loop *loop, const struct iip_note *note, u
     struct iip_obj *obj = note->user;
     struct iip_event *ev = iip_event_next(loop, src, obj->user, type, note->status);
     ev->value = note->value;
-    if (note->type == IIP_NOTE_ACCEPT)
+    if (note->type == IIP_NOTE_ACCEPT || note->type == IIP_NOTE_CONNECTED)
         iip_event_ends(loop, ev, note);
-    if (note->type == IIP_NOTE_CONNECTED && obj->core)
-        iip_event_ends_of(loop, ev, obj->core);
     if (note->type == IIP_NOTE_CLOSED)
         iip_conn_put(loop, obj);
 }

@@ -14,13 +14,13 @@ static int32_t iip_op_sent(struct iip_loop *loop, struct iip_obj *obj, struct ii
         op->out = (uint32_t)taken;
     if (taken >= 0 && (uint32_t)taken == op->len)
         return op->flags & IIP_OP_SHUT ? iip_tcp_shutdown(loop->stk, obj->core) : IIP_OK;
-    if (taken < 0 && taken != IIP_E_AGAIN)
+    if (taken < 0 && taken != IIP_E_AGAIN && taken != IIP_E_NOBUFS && taken != IIP_E_NOMEM)
         return taken;
     if (loop->shorted_n < loop->shorted_cap && !(obj->slot.index & IIP_CONN_SHORT)) {
         obj->slot.index |= IIP_CONN_SHORT;
         loop->shorted[loop->shorted_n++] = obj;
     }
-    return taken > 0 ? IIP_OK : IIP_E_AGAIN;
+    return taken > 0 ? IIP_OK : taken == 0 ? IIP_E_AGAIN : taken;
 }
 
 void iip_op_end(struct iip_loop *loop)

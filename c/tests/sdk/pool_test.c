@@ -1,0 +1,134 @@
+/* pool_test.c - few packet buffers: arrivals are copied, the window closes, and all of it recovers. */
+#include "world.h"
+
+enum { FRAMES = 256, HOLD = 1 << 16 };
+
+static uint64_t held[HOLD];
+static uint32_t held_n, copied;
+
+/* Sends all the time; the other side keeps every buffer. Ends when nothing moves any more. */
+static uint64_t starve(struct side *a, struct side *b)
+{
+    static const uint8_t bytes[1000];
+    uint64_t got = 0;
+    int quiet = 0;
+    held_n = copied = 0;
+    while (quiet < 100) {
+        uint32_t i;
+        iip_conn_send(a->conn, bytes, sizeof bytes);
+        turn_seen(a, IIP_TURN_FLUSH);
+        turn(b, IIP_TURN_FLUSH);
+        quiet = b->turn.event_n ? 0 : quiet + 1;
+        for (i = 0; i < b->turn.event_n; i++) {
+            if (event(b, i)->type != IIP_EVENT_DATA)
+                continue;
+            got += event(b, i)->len;
+            copied += (event(b, i)->flags & IIP_EVENT_COPIED) != 0;
+            held[held_n++] = event(b, i)->buf;
+        }
+    }
+    return got;
+}
+
+static void few(struct side *a, struct side *b, const char *port, uint64_t spill_bytes, const char *tunables)
+{
+    struct iip_engine_cfg one = side_cfg(port, 1), two = side_cfg(port, 2);
+    two.frames = FRAMES;
+    two.spill_bytes = spill_bytes;
+    two.tunables = tunables;
+    two.tx_free_cap = 16;
+    if (!side_open(a, &one) || !side_open(b, &two))
+        exit(1);
+    world_connect(a, b);
+}
+
+/* The rest of the world still gets through while one connection holds all that it can. */
+static void the_loop_lives_on(struct side *a, struct side *b)
+{
+    uint64_t lis, other = 0, old = b->conn;
+    CHECK_EQ(iip_loop_listen(b->loop, ":81", 0, &lis), IIP_OK);
+    CHECK_EQ(iip_loop_connect(a->loop, "10.0.0.2:81", 0, &other), IIP_OK);
+    a->seen = b->seen = 0;
+    b->got = 0;
+    until(a, SAW_CONNECTED, b, SAW_ACCEPT);
+    CHECK_EQ(iip_conn_send(other, "alive", 5), 5);
+    until(a, 0, b, SAW_DATA);
+    iip_conn_abort(other);
+    iip_handle_close(lis);
+    b->seen = 0;
+    until(a, SAW_CLOSED, b, SAW_CLOSED);
+    b->conn = old;
+    a->seen = b->seen = 0;
+}
+
+static void arrivals_are_copied_and_frames_go_back(void)
+{
+    struct side a, b;
+    struct iip_loop_stats stats = {.size = sizeof stats};
+    uint64_t got;
+    uint32_t i;
+    few(&a, &b, "pair:pool1", 1 << 20, "rcvbuf=400000");
+    got = starve(&a, &b);
+    CHECK(got > FRAMES * 1000); /* more than the frames could have held */
+    CHECK(copied > 0);
+    CHECK(b.turn.state & IIP_STATE_POOL_LOW);
+    iip_loop_stats_get(b.loop, &stats);
+    CHECK_EQ(stats.bufs_held, held_n);
+    CHECK_EQ(stats.spill_copies, copied);
+    CHECK(stats.frames_free > 0);
+    the_loop_lives_on(&a, &b);
+    for (i = 0; i < held_n; i++)
+        CHECK_EQ(iip_buf_release(held[i]), IIP_OK);
+    turn(&b, 0);
+    turn(&b, 0);
+    CHECK(!(b.turn.state & IIP_STATE_POOL_LOW));
+    iip_conn_abort(a.conn);
+    until(&a, SAW_CLOSED, &b, SAW_CLOSED);
+    world_close(&a, &b);
+}
+
+/* At the cap of spill memory arrivals stay in their frames, and the window stops the sender. */
+static void at_the_cap_it_still_stands(void)
+{
+    struct side a, b;
+    uint32_t i;
+    few(&a, &b, "pair:pool2", 16384, "rcvbuf=200000");
+    starve(&a, &b);
+    CHECK_EQ(copied, 16384 / 2048);
+    for (i = 0; i < held_n; i++)
+        CHECK_EQ(iip_buf_release(held[i]), IIP_OK);
+    a.seen = b.seen = 0;
+    the_loop_lives_on(&a, &b);
+    iip_conn_abort(a.conn);
+    until(&a, SAW_CLOSED, &b, SAW_CLOSED);
+    world_close(&a, &b);
+}
+
+static void buffers_to_write_run_out_with_an_error(void)
+{
+    struct side a, b;
+    struct iip_span span;
+    uint32_t n = 0;
+    int32_t st;
+    few(&a, &b, "pair:pool3", 1 << 20, NULL);
+    while ((st = iip_buf_alloc(b.loop, &span)) == IIP_OK)
+        held[n++] = span.buf;
+    CHECK_EQ(st, IIP_E_NOBUFS);
+    CHECK(n > FRAMES / 2);
+    turn(&b, IIP_TURN_FLUSH);
+    CHECK(b.turn.state & IIP_STATE_POOL_LOW);
+    while (n)
+        CHECK_EQ(iip_buf_release(held[--n]), IIP_OK);
+    the_loop_lives_on(&a, &b);
+    iip_conn_abort(a.conn);
+    until(&a, SAW_CLOSED, &b, SAW_CLOSED);
+    world_close(&a, &b);
+}
+
+int main(void)
+{
+    RUN(arrivals_are_copied_and_frames_go_back);
+    RUN(at_the_cap_it_still_stands);
+    RUN(buffers_to_write_run_out_with_an_error);
+    return check_done();
+}
