@@ -18,15 +18,18 @@
 enum {
     IIP_PAIR_QUEUES = 16,
     IIP_PAIR_NAME = 64,
-    IIP_PAIR_MORE = 0x8000 /* descriptor flag: the packet goes on in the next one */
+    IIP_PAIR_MORE = 0x8000 /* flag of a descriptor: the packet goes on in the next one */
 };
 
 struct iip_pair_desc {
     uint8_t *buf;
-    uint32_t len;
-    uint16_t flags; /* of the packet that it makes, and IIP_PAIR_MORE */
-    uint16_t seg_size;
+    uint64_t meta; /* length, flags of the packet that it makes with IIP_PAIR_MORE, seg_size: one load, one store */
 };
+
+static inline uint64_t iip_pair_meta(uint32_t len, uint32_t flags, uint32_t seg_size)
+{
+    return (uint64_t)seg_size << 48 | (uint64_t)flags << 32 | len;
+}
 
 /* Positions count up for ever and are taken modulo the size. consumed <= filled <= posted <= consumed + size. */
 struct iip_pair_ring {

@@ -17,31 +17,37 @@ void iip_pair_wake(struct iip_pair_queue *q)
 
 /* ---- receive ---- */
 
-static struct iip_pkt *iip_pair_rx_view(struct iip_pair_queue *q, struct iip_pair_ring *ring, uint32_t at)
+static inline struct iip_pkt *iip_pair_rx_view(struct iip_stack *stk, struct iip_frame *frame, uint8_t *buf, uint64_t meta)
 {
-    const struct iip_pair_desc *d = &ring->desc[at & ring->mask];
-    struct iip_pkt *pkt = iip_pkt_new(q->stk, ring->frame[at & ring->mask], d->buf, d->len);
+    struct iip_pkt *pkt = iip_pkt_new(stk, frame, buf, (uint32_t)meta);
     if (IIP_LIKELY(pkt)) {
-        pkt->flags = d->flags & (uint16_t)~IIP_PAIR_MORE;
-        pkt->seg_size = d->seg_size;
+        pkt->flags = (uint16_t)(meta >> 32 & ~IIP_PAIR_MORE);
+        pkt->seg_size = (uint16_t)(meta >> 48);
     }
     return pkt;
 }
 
+static inline uint32_t iip_pair_is_more(uint64_t meta)
+{
+    return (uint32_t)(meta >> 32) & IIP_PAIR_MORE;
+}
+
 /* A packet of several descriptors, which were published together. Null leaves the ring as it was. */
-static struct iip_pkt *iip_pair_rx_chain(struct iip_pair_queue *q, struct iip_pair_ring *ring, uint32_t *at)
+static __attribute__((noinline)) struct iip_pkt *iip_pair_rx_chain(struct iip_pair_queue *q, struct iip_pair_ring *ring, uint32_t *at)
 {
     struct iip_pkt *head = NULL, **tail = &head, *pkt;
-    uint32_t i = *at, total = 0, more;
+    uint32_t i = *at, total = 0;
+    uint64_t meta;
     do {
-        more = ring->desc[i & ring->mask].flags & IIP_PAIR_MORE;
-        pkt = iip_pair_rx_view(q, ring, i++);
+        meta = ring->desc[i & ring->mask].meta;
+        pkt = iip_pair_rx_view(q->stk, ring->frame[i & ring->mask], ring->desc[i & ring->mask].buf, meta);
+        i++;
         if (!pkt)
             goto undo;
         total += pkt->len;
         *tail = pkt;
         tail = &pkt->next;
-    } while (more);
+    } while (iip_pair_is_more(meta));
     head->total = total;
     *at = i;
     return head;
@@ -55,23 +61,32 @@ undo:
     return NULL;
 }
 
-static uint32_t iip_pair_rx_ring(struct iip_pair_queue *q, struct iip_pair_ring *ring, struct iip_pkt **pkts, uint32_t n)
+static __attribute__((noinline)) uint32_t iip_pair_rx_ring(struct iip_pair_queue *q, struct iip_pair_ring *ring, struct iip_pkt **pkts, uint32_t n)
 {
-    uint32_t at = ring->consumed, end = ring->filled_seen, got = 0;
+    uint32_t at = ring->consumed, end = ring->filled_seen, mask = ring->mask, got = 0;
+    const struct iip_pair_desc *desc = ring->desc;
+    struct iip_frame **frame = ring->frame;
+    struct iip_stack *stk = q->stk;
     uint64_t bytes = 0;
     if (end - at < n)
         end = ring->filled_seen = atomic_load_explicit(&ring->filled, memory_order_acquire);
     while (at != end && got < n) {
+        uint64_t meta = desc[at & mask].meta;
         struct iip_pkt *pkt;
-        if (IIP_LIKELY(!(ring->desc[at & ring->mask].flags & IIP_PAIR_MORE))) {
-            pkt = iip_pair_rx_view(q, ring, at);
-            at += pkt != NULL;
+        if (IIP_LIKELY(!iip_pair_is_more(meta))) {
+            pkt = iip_pair_rx_view(stk, frame[at & mask], desc[at & mask].buf, meta);
+            if (IIP_UNLIKELY(!pkt))
+                break;
+            at++;
+            bytes += (uint32_t)meta;
         } else {
-            pkt = iip_pair_rx_chain(q, ring, &at);
+            uint32_t next = at;
+            pkt = iip_pair_rx_chain(q, ring, &next);
+            if (!pkt)
+                break;
+            at = next;
+            bytes += pkt->total;
         }
-        if (IIP_UNLIKELY(!pkt))
-            break;
-        bytes += pkt->total;
         pkts[got++] = pkt;
     }
     ring->consumed = at;
@@ -126,12 +141,12 @@ static int iip_pair_tx_room(struct iip_pair_ring *ring, uint32_t at, uint32_t wa
 }
 
 /* Chains, TSO packets and what is too long: returns descriptors used, 0 when there is no room, or -1: not sendable. */
-static int iip_pair_tx_chain(struct iip_pair_queue *q, struct iip_pair_ring *ring, const struct iip_pkt *pkt, uint32_t at)
+static __attribute__((noinline)) int iip_pair_tx_chain(struct iip_pair_queue *q, struct iip_pair_ring *ring, const struct iip_pkt *pkt, uint32_t at)
 {
     uint32_t len = iip_wire_bytes(pkt), used = 0, need;
     const uint8_t *from = pkt->data;
     uint32_t left = pkt->len, tso = pkt->flags & IIP_PKT_TSO;
-    uint16_t flags = (uint16_t)(q->rx_flags | (tso ? IIP_PKT_LRO : 0)), seg_size = pkt->seg_size;
+    uint32_t flags = q->rx_flags | (tso ? IIP_PKT_LRO : 0), seg_size = pkt->seg_size;
     if ((!tso && len > q->end->wire->max_len) || (tso && !q->end->wire->tso))
         return -1;
     need = len ? (len + ring->room - 1) / ring->room : 1;
@@ -141,14 +156,12 @@ static int iip_pair_tx_chain(struct iip_pair_queue *q, struct iip_pair_ring *rin
         return 0;
     for (; used < need; used++) {
         struct iip_pair_desc *d = &ring->desc[(at + used) & ring->mask];
-        d->len = 0;
-        d->flags = (uint16_t)(flags | (used + 1 < need ? IIP_PAIR_MORE : 0));
-        d->seg_size = used ? 0 : seg_size;
-        while (d->len < ring->room && pkt) {
-            uint32_t part = left < ring->room - d->len ? left : ring->room - d->len;
+        uint32_t have = 0;
+        while (have < ring->room && pkt) {
+            uint32_t part = left < ring->room - have ? left : ring->room - have;
             if (part)
-                memcpy(d->buf + d->len, from, part);
-            d->len += part;
+                memcpy(d->buf + have, from, part);
+            have += part;
             from += part;
             left -= part;
             if (!left) {
@@ -157,48 +170,51 @@ static int iip_pair_tx_chain(struct iip_pair_queue *q, struct iip_pair_ring *rin
                 left = pkt ? pkt->len : 0;
             }
         }
+        d->meta = iip_pair_meta(have, flags | (used + 1 < need ? IIP_PAIR_MORE : 0), used ? 0 : seg_size);
     }
     return (int)used;
 }
 
+static void iip_pair_tx_publish(struct iip_pair_ring *ring, uint32_t at)
+{
+    if (at == ring->filled_mine)
+        return;
+    ring->filled_mine = at;
+    /* Sequential consistency: either we see that the receiver parks, or it sees these packets. */
+    atomic_store(&ring->filled, at);
+    if (IIP_UNLIKELY(atomic_load(&ring->receiver->parked)))
+        iip_pair_wake(ring->receiver);
+}
+
 static uint32_t iip_pair_tx_fill(struct iip_pair_queue *q, struct iip_pair_ring *ring, struct iip_pkt **pkts, uint32_t n)
 {
-    uint32_t at = ring->filled_mine, sent = 0, i;
-    uint64_t bytes = 0;
+    uint32_t at = ring->filled_mine, mask = ring->mask, max_len = ring->max_len, dropped = 0, i;
+    struct iip_pair_desc *desc = ring->desc;
+    struct iip_stack *stk = q->stk;
+    uint64_t bytes = 0, flags = iip_pair_meta(0, q->rx_flags, 0);
     for (i = 0; i < n; i++) {
         struct iip_pkt *pkt = pkts[i];
-        if (IIP_LIKELY(!pkt->next && pkt->len <= ring->max_len && !(pkt->flags & IIP_PKT_TSO))) {
-            struct iip_pair_desc *d = &ring->desc[at & ring->mask];
+        uint32_t len = pkt->len;
+        if (IIP_LIKELY(!pkt->next && len <= max_len && !(pkt->flags & IIP_PKT_TSO))) {
             if (IIP_UNLIKELY(at == ring->posted_seen) && !iip_pair_tx_room(ring, at, 1))
                 break;
-            memcpy(d->buf, pkt->data, pkt->len);
-            d->len = pkt->len;
-            d->flags = q->rx_flags;
-            d->seg_size = 0;
-            bytes += pkt->len;
+            memcpy(desc[at & mask].buf, pkt->data, len);
+            desc[at & mask].meta = flags | len;
+            bytes += len;
             at++;
-            sent++;
         } else {
             int used = iip_pair_tx_chain(q, ring, pkt, at);
             if (!used)
                 break;
-            q->stats.tx_dropped += used < 0;
-            if (used > 0) {
-                bytes += iip_wire_bytes(pkt);
-                at += (uint32_t)used;
-                sent++;
-            }
+            dropped += used < 0;
+            bytes += used > 0 ? iip_wire_bytes(pkt) : 0;
+            at += used > 0 ? (uint32_t)used : 0;
         }
-        iip_pkt_free(q->stk, pkt);
+        iip_pkt_free(stk, pkt);
     }
-    if (at != ring->filled_mine) {
-        ring->filled_mine = at;
-        /* Sequential consistency: either we see that the receiver parks, or it sees these packets. */
-        atomic_store(&ring->filled, at);
-        if (IIP_UNLIKELY(atomic_load(&ring->receiver->parked)))
-            iip_pair_wake(ring->receiver);
-    }
-    q->stats.tx_packets += sent;
+    iip_pair_tx_publish(ring, at);
+    q->stats.tx_packets += i - dropped;
+    q->stats.tx_dropped += dropped;
     q->stats.tx_bytes += bytes;
     return i;
 }

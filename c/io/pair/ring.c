@@ -38,6 +38,8 @@ void iip_pair_ring_post(struct iip_pair_ring *ring)
 {
     struct iip_pair_queue *q = ring->receiver;
     uint32_t at = ring->posted_mine, want = ring->consumed + ring->mask + 1 - at, left;
+    struct iip_pair_desc *desc;
+    struct iip_frame **frames;
     left = iip_pool_left(&q->pool);
     if (IIP_UNLIKELY(left < want + q->reserve)) {
         iip_pool_fetch(&q->pool);
@@ -48,10 +50,12 @@ void iip_pair_ring_post(struct iip_pair_ring *ring)
     }
     if (!want)
         return;
-    for (uint32_t end = at + want; at != end; at++) {
+    desc = ring->desc;
+    frames = ring->frame;
+    for (uint32_t end = at + want, mask = ring->mask; at != end; at++) {
         struct iip_frame *frame = iip_pool_get(&q->pool);
-        ring->frame[at & ring->mask] = frame;
-        ring->desc[at & ring->mask].buf = frame->base + IIP_POOL_HEADROOM;
+        frames[at & mask] = frame;
+        desc[at & mask].buf = frame->base + IIP_POOL_HEADROOM;
     }
     ring->posted_mine = at;
     /* Sequential consistency, here and in transmit: either we see that the sender starves, or it sees these frames. */
