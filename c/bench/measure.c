@@ -143,6 +143,7 @@ static int bench_arg(struct bench_args *args, const char *name, uint32_t value)
         { "--conns", &args->conns },   { "--idle", &args->idle },       { "--offload", &args->offload },
         { "--depth", &args->depth },   { "--waiting", &args->waiting }, { "--units", &args->units },
         { "--reps", &args->reps },     { "--trace", &args->trace },     { "--inflight", &args->inflight },
+        { "--addrs", &args->addrs },
     };
     uint32_t i;
     for (i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -161,6 +162,7 @@ void bench_args_parse(struct bench_args *args, int argc, char **argv, const char
     args->conns = 32;
     args->depth = 16;
     args->waiting = 1000;
+    args->addrs = 1;
     args->reps = 1;
     args->row = argc > 1 ? argv[1] : "--help";
     for (i = 2; i < argc; i += 2) {
@@ -174,6 +176,10 @@ void bench_args_parse(struct bench_args *args, int argc, char **argv, const char
     if (args->row[0] == '-') {
         printf("usage: %s ROW [flags]\n%s", argv[0], usage);
         exit(strcmp(args->row, "--help") ? 2 : 0);
+    }
+    if (!args->addrs || args->addrs > 64) {
+        fprintf(stderr, "%s: addrs is 1 to 64\n", argv[0]);
+        exit(2);
     }
     if (!args->conns || !args->depth || !args->reps || args->reps > BENCH_REPS_MAX) {
         fprintf(stderr, "%s: conns, depth and reps are 1 at least, reps at most %d\n", argv[0], BENCH_REPS_MAX);

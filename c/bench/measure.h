@@ -17,6 +17,7 @@ struct bench_args {
     uint32_t offload;  /* 1: the wire vouches for checksums, and fills none in */
     uint32_t depth;    /* queue: packets that wait to be sent */
     uint32_t inflight; /* queue: 1: they may all be on their way at once */
+    uint32_t addrs;    /* of the client, 1 .. 64 */
     uint32_t waiting;  /* churn: connections in TIME-WAIT */
     uint32_t units;    /* at least this many are counted */
     uint32_t reps;     /* times the region is measured; callgrind: 1 */

@@ -18,7 +18,6 @@ enum {
     PAIR_BURST = 64,         /* packets that one turn takes */
     PAIR_NOTES = 64,         /* notes that one call takes */
     PAIR_PORT = 80,
-    PAIR_ADDRS = 64,         /* addresses of the client: 10.0.1.1 .. 10.0.1.64; the server is 10.0.0.1 */
     PAIR_HOP_US = 10
 };
 
@@ -46,6 +45,7 @@ struct pair_end {
 struct pair {
     struct pair_end client, server;
     uint64_t now;
+    uint32_t addrs; /* of the client: 10.0.1.1, 10.0.1.2 ...; the server is 10.0.0.1 */
 };
 
 /* Makes both ends, with addresses, routes and neighbours set. */

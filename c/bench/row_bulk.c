@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { BULK_BATCH = PAIR_BURST, BULK_HELD = 4096 };
+enum { BULK_BATCH = PAIR_BURST, BULK_HELD = 4096, QUEUE_WARM_MAX = 4000000 };
 
 struct bulk {
     struct pair pair;
@@ -211,6 +211,13 @@ static uint64_t queue_run(struct bulk *b, uint32_t depth, uint64_t packets)
     return (b->checked - start) / b->mss;
 }
 
+static uint32_t queue_inflight(const struct bulk *b)
+{
+    struct iip_tcp_info info = { .size = sizeof info };
+    iip_tcp_info(b->pair.client.stk, b->conn, &info);
+    return info.unacked / b->mss;
+}
+
 /*
  * Without --inflight the receive buffer holds 16 packets or so, and the others wait in the send queue; with it the
  * buffer holds them all, and they are on the wire. Cost is per packet that arrives.
@@ -224,7 +231,9 @@ void row_queue(const struct bench_args *args)
     bulk_open(&bulk, args, 64u << 20, args->inflight ? 64u << 20 : 16 * 1460);
     queue_run(&bulk, 16, 20000);
     queue_fill(&bulk, depth);
-    queue_run(&bulk, depth, 2 * (uint64_t)depth);
+    do
+        queue_run(&bulk, depth, 2 * (uint64_t)depth);
+    while (args->inflight && queue_inflight(&bulk) < depth * 15 / 16 && bulk.checked / bulk.mss < QUEUE_WARM_MAX);
     for (i = 0; i < args->reps; i++) {
         uint64_t done;
         bench_start();

@@ -10,7 +10,7 @@ static const char rows_usage[] =
     "      churn     [--waiting N] [--offload 1]            connect, accept, close, closed; N in TIME-WAIT\n"
     "      mem_idle | mem_time_wait | mem_half_open         bytes of --units connections\n"
     "      csum                                             the Internet checksum of 1,460 bytes\n"
-    "flags: --units N: count at least so many; --reps N: measure the region so often; --trace 1: packets to stderr\n";
+    "flags: --addrs N: addresses of the client; --units N: count at least so many; --reps N: measure the region so often; --trace 1: packets to stderr\n";
 
 struct iip_tcp_listener *rows_listen(struct pair *pair)
 {
@@ -24,7 +24,7 @@ struct iip_tcp_listener *rows_listen(struct pair *pair)
 
 struct iip_tcp_conn *rows_connect(struct pair *pair, uint32_t i, void *user)
 {
-    struct iip_endpoint from = pair_client_addr(i);
+    struct iip_endpoint from = pair_client_addr(i % pair->addrs);
     struct iip_endpoint to = pair_server_addr();
     struct iip_tcp_conn *conn;
     int status = iip_tcp_connect(pair->client.stk, &from, &to, user, &conn);

@@ -37,7 +37,7 @@ class Row:
 
 
 def pingpong(label: str, args: str, lwip: bool, slow: bool = False) -> Point:
-    ours = f"pingpong --offload 1 {args}"
+    ours = f"pingpong --offload 1 --addrs 64 {args}"
     return Point(label, ours, f"pingpong {args}" if lwip else None, offload=True, slow=slow)
 
 
@@ -91,7 +91,7 @@ ROWS = (
     ),
     Row(
         "idle",
-        "instructions per request with 0, 10 k, 50 k, 1 M idle connections beside 32 active",
+        "instructions per request with 0, 10 k, 50 k, 1 M idle connections beside 32 active (64 source addresses)",
         "sweep",
         1.10,
         (
@@ -135,10 +135,10 @@ ROWS = (
         "sweep",
         1.10,
         (
-            Point("64", "churn --offload 1 --waiting 64", "churn --waiting 64", offload=True),
-            Point("10 k", "churn --offload 1 --waiting 10000", "churn --waiting 10000", offload=True),
-            Point("100 k", "churn --offload 1 --waiting 100000", slow=True),
-            Point("1 M", "churn --offload 1 --waiting 1000000", slow=True),
+            Point("64", "churn --offload 1 --addrs 64 --waiting 64", "churn --waiting 64", offload=True),
+            Point("10 k", "churn --offload 1 --addrs 64 --waiting 10000", "churn --waiting 10000", offload=True),
+            Point("100 k", "churn --offload 1 --addrs 64 --waiting 100000", slow=True),
+            Point("1 M", "churn --offload 1 --addrs 64 --waiting 1000000", slow=True),
         ),
         "1.7 us to 187 us at 20 k",
         "at most 14,000: one address",
@@ -148,7 +148,7 @@ ROWS = (
         "bytes of an idle established connection (100,000 of them; hash and timer included)",
         "bytes",
         320,
-        (Point("", "mem_idle --units 100000", "mem --units 10000"),),
+        (Point("", "mem_idle --addrs 64 --units 100000", "mem --units 10000"),),
         "320 + 752 a packet",
         "from its heap",
         check=False,
@@ -158,7 +158,7 @@ ROWS = (
         "bytes of a connection in TIME-WAIT",
         "bytes",
         64,
-        (Point("", "mem_time_wait --units 100000"),),
+        (Point("", "mem_time_wait --addrs 64 --units 100000"),),
         "320",
         check=False,
     ),
