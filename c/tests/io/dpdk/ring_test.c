@@ -242,6 +242,49 @@ static void two_views_of_one_frame_in_one_packet(void)
     ring_close();
 }
 
+/* Small bytes are copied behind a segment only where nobody else has bytes there. */
+static void bytes_behind_a_shared_view_are_safe(void)
+{
+    struct iip_pkt *kept, *pkt;
+    uint8_t out[1000], in[2048];
+
+    if (!ring_open(NULL))
+        return;
+    pkt = second_view(&kept, out);
+    pkt->len = 400;
+    pkt->next = end_pkt(&ring, "tail", 4);
+    pkt->total = 404;
+    CHECK_EQ(ring.ops->tx(ring.q, &pkt, 1), 1);
+    CHECK_MEM(kept->data, out, 1000);
+    CHECK_EQ(end_recv(&ring, in, sizeof(in), NULL), 404);
+    CHECK_MEM(in, out, 400);
+    CHECK_MEM(in + 400, "tail", 4);
+    iip_pkt_free(&ring.stk, kept);
+    ring_close();
+}
+
+static void one_look_finds_all_frames_that_are_free(void)
+{
+    struct iip_pkt *kept[100], *pkt;
+    uint8_t out[1000], in[2048];
+    int i;
+
+    if (!ring_open(NULL))
+        return;
+    for (i = 0; i < 100; i++) {
+        pkt = second_view(&kept[i], out);
+        CHECK_EQ(ring.ops->tx(ring.q, &pkt, 1), 1);
+    }
+    for (i = 0; i < 100; i++)
+        CHECK_EQ(end_recv(&ring, in, sizeof(in), NULL), 1000);
+    CHECK_EQ(end_recv(&ring, in, sizeof(in), NULL), -1);
+    for (i = 0; i < 100; i++) {
+        CHECK_EQ(kept[i]->frame->views, 1);
+        iip_pkt_free(&ring.stk, kept[i]);
+    }
+    ring_close();
+}
+
 /* A received packet is sent on from where it lies, with a header written into its headroom. */
 static void received_frame_is_sent_on(void)
 {
@@ -575,6 +618,8 @@ int main(void)
     RUN(retransmission_from_a_frame_in_the_driver);
     RUN(frame_forgotten_by_the_stack_lives_until_the_driver_is_done);
     RUN(two_views_of_one_frame_in_one_packet);
+    RUN(bytes_behind_a_shared_view_are_safe);
+    RUN(one_look_finds_all_frames_that_are_free);
     RUN(received_frame_is_sent_on);
     RUN(full_ring_refuses_and_loses_nothing);
     RUN(empty_pool_gives_no_frame_and_refuses_copies);

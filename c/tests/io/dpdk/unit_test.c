@@ -273,6 +273,7 @@ static void drivers_give_their_mbufs_back(void)
 {
     static struct end host, guest;
     uint8_t out[500] = {7}, in[2048];
+    struct iip_pkt *kept, *pkt;
     char a[128], b[128];
     int i;
 
@@ -286,6 +287,11 @@ static void drivers_give_their_mbufs_back(void)
         end_recv(&host, in, sizeof(in), NULL);
         usleep(100); /* the guest's ring fills up with what it does not read */
     }
+    kept = end_pkt(&guest, out, sizeof(out));
+    pkt = iip_pkt_new(&guest.stk, kept->frame, kept->data, kept->len);
+    CHECK_EQ(guest.ops->tx(guest.q, &pkt, 1), 1);
+    CHECK(kept->frame->views > 1); /* the driver holds it */
+    iip_pkt_free(&guest.stk, kept);
     CHECK_EQ(end_close(&guest), 0);
     CHECK_EQ(end_close(&host), 0);
     CHECK_EQ(dpdk_pools_waiting(), 0);
