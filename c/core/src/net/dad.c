@@ -29,11 +29,12 @@ static void iip_dad_announce(struct iip_stack *stk, struct iip_addr *addr)
         iip_ndp_announce(stk, &addr->own.ip);
 }
 
-/* Without probing one announcement is enough: it is there to mend what neighbours remember. */
+/* Without probing one announcement is enough: it mends what neighbours remember. IPv6 neighbours find out by themselves [RFC 4861 7.2.6]. */
 IIP_LOCAL void iip_dad_start(struct iip_stack *stk, struct iip_addr *addr)
 {
     if (!stk->tune.dad) {
-        iip_dad_announce(stk, addr);
+        if (addr->family == 4)
+            iip_dad_announce(stk, addr);
         return;
     }
     addr->state = IIP_ADDR_TENTATIVE;
@@ -66,8 +67,10 @@ IIP_LOCAL void iip_dad_timer(struct iip_stack *stk, struct iip_addr *addr)
         addr->state = IIP_ADDR_OURS;
         iip_addr_changed(stk);
     }
+    if (addr->family == 6)
+        return;
     iip_dad_announce(stk, addr);
-    if (addr->family == 4 && addr->announced < IIP_DAD_ANNOUNCEMENTS)
+    if (addr->announced < IIP_DAD_ANNOUNCEMENTS)
         iip_dad_arm(stk, addr, IIP_DAD_WAIT_US);
 }
 
