@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOP_ADDRS = 16, LOOP_MSS = 1448 };
+enum { LOOP_ADDRS_MAX = 64, LOOP_MSS = 1448 };
 
 struct side {
     struct iip_engine *engine;
@@ -21,19 +21,21 @@ struct side {
 };
 
 static struct side client, server;
+static uint32_t addrs; /* of the client */
 
 static const char loop_usage[] =
     "rows: pingpong [--conns N] [--idle N] [--offload 1]   bulk [--offload 1]   churn [--offload 1]\n"
-    "flags: --units N: count at least so many; --reps N: measure the region so often\n";
+    "flags: --addrs N: addresses of the client; --units N: count at least so many; --reps N: measure the region so often\n";
 
 /* ---- one end ---- */
 
-static void side_open(struct side *side, const struct bench_args *args, const char *addresses)
+/* `neighbours`: each end knows the other's link address, so that no connection waits for ARP. */
+static void side_open(struct side *side, const struct bench_args *args, int mac, const char *addresses, const char *neighbours)
 {
     char port[64], error[256] = "";
-    struct iip_engine_cfg cfg = { .size = sizeof cfg, .port = port, .addresses = addresses };
+    struct iip_engine_cfg cfg = { .size = sizeof cfg, .port = port, .addresses = addresses, .neighbours = neighbours };
     int32_t status;
-    snprintf(port, sizeof port, "pair:bench,csum=%s", args->offload ? "on" : "off");
+    snprintf(port, sizeof port, "pair:bench,csum=%s,mac=02:00:00:00:00:0%d", args->offload ? "on" : "off", mac);
     cfg.tunables = "tcp.msl_us=1000";
     cfg.seed = 1;
     cfg.key[0] = 1;
@@ -49,7 +51,14 @@ static void side_open(struct side *side, const struct bench_args *args, const ch
 
 static uint32_t side_turn(struct side *side)
 {
+    uint32_t ops = side->turn.op_n;
     int32_t n = iip_loop_turn(side->loop, &side->turn);
+    for (uint32_t i = 0; side->turn.op_short && i < ops; i++) {
+        const struct iip_op *op = &side->area.ops[i];
+        if (op->status < 0 || op->out < op->len)
+            fprintf(stderr, "operation %u: code %u, %u bytes: %s, %llu taken\n", i, op->code, op->len,
+                    iip_status_name(op->status), (unsigned long long)op->out);
+    }
     if (n < 0 || side->turn.op_short || side->turn.release_failed)
         bench_fail("turn: %s, %u operations fell short, %u releases failed", iip_status_name(n < 0 ? n : 0),
                    side->turn.op_short, side->turn.release_failed);
@@ -72,17 +81,23 @@ static void side_release(struct side *side, uint64_t buf)
 
 static void sides_open(const struct bench_args *args)
 {
-    char addresses[LOOP_ADDRS * 20] = "";
+    char addresses[LOOP_ADDRS_MAX * 20] = "";
+    char neighbours[LOOP_ADDRS_MAX * 40] = "";
+    uint64_t listener;
     uint32_t i;
-    for (i = 0; i < LOOP_ADDRS; i++)
+    for (i = 0; i < args->addrs; i++) {
         snprintf(addresses + strlen(addresses), 20, "10.0.1.%u/16 ", i + 1);
-    side_open(&client, args, addresses);
-    side_open(&server, args, "10.0.0.1/16");
-    {
-        uint64_t listener;
-        if (iip_loop_listen(server.loop, ":80", 0, &listener) < 0)
-            bench_fail("cannot listen");
+        snprintf(neighbours + strlen(neighbours), 40, "10.0.1.%u=02:00:00:00:00:01 ", i + 1);
     }
+    addrs = args->addrs;
+    side_open(&client, args, 1, addresses, "10.0.0.1=02:00:00:00:00:02");
+    side_open(&server, args, 2, "10.0.0.1/16", neighbours);
+    for (i = 0; i < 4; i++) { /* the link comes up, addresses are announced */
+        side_turn(&client);
+        side_turn(&server);
+    }
+    if (iip_loop_listen(server.loop, ":80", 0, &listener) < 0)
+        bench_fail("cannot listen");
 }
 
 /* ---- connections ---- */
@@ -101,7 +116,7 @@ static void connect_from(uint32_t i, uint64_t user)
     struct iip_op *op = side_op(&client, IIP_OP_CONNECT, 0);
     char text[32];
     memset(at, 0, sizeof *at);
-    snprintf(text, sizeof text, "10.0.1.%u", 1 + i % LOOP_ADDRS);
+    snprintf(text, sizeof text, "10.0.1.%u", 1 + i % addrs);
     if (iip_addr_parse(text, &at->local) < 0 || iip_addr_parse("10.0.0.1:80", &at->peer) < 0)
         bench_fail("%s: not an address", text);
     op->aux = aux;
@@ -227,10 +242,10 @@ static void bulk_fill(void)
         bench_fill((void *)(uintptr_t)client.area.tx_free[i].addr, bulk.sent + (uint64_t)i * LOOP_MSS, LOOP_MSS);
 }
 
-/* As many as the send buffer takes for certain. */
+/* As many as the send buffer takes for certain: what the last burst acknowledged may still be on its way back. */
 static void bulk_send(void)
 {
-    uint64_t room = (1u << 20) - (bulk.sent - bulk.checked);
+    uint64_t room = (1u << 19) - (bulk.sent - bulk.checked);
     uint32_t n = client.turn.tx_free_n;
     uint32_t i;
     for (i = 0; i < n && room >= LOOP_MSS; i++, room -= LOOP_MSS) {

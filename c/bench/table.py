@@ -238,8 +238,8 @@ ROWS = (
         "sweep",
         1.10,
         (
-            Point("0", "pingpong --offload 1 --idle 0"),
-            Point("100 k", "pingpong --offload 1 --idle 100000", slow=True),
+            Point("0", "pingpong --offload 1 --addrs 64 --idle 0"),
+            Point("100 k", "pingpong --offload 1 --addrs 64 --idle 100000", slow=True),
         ),
         program="iip_bench_loop",
         check=False,
