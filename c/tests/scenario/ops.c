@@ -154,7 +154,7 @@ static void op_forget(struct run *r, char **w, int n)
     struct flow *f = r->flow;
     (void)w;
     (void)n;
-    f->own_known = f->ts_known = f->dead = 0;
+    f->own_known = f->ts_known = 0;
     f->received = f->claimed = f->written = 0;
     f->conn = NULL;
 }
@@ -239,7 +239,6 @@ static void op_connect(struct run *r, char **w, int n)
     if (want)
         return;
     r->flow->conn = conn;
-    r->flow->dead = 0;
     r->flow->local.port = any ? 0 : local.port;
 }
 
@@ -435,11 +434,14 @@ static void op_counter(struct run *r, char **w, int n)
         scn_fail(r, "%s is %llu", w[1], (unsigned long long)got);
 }
 
+/* deadline +40ms: exactly then; deadline about +10s: then, or up to 1 ms later; deadline never */
 static void op_deadline(struct run *r, char **w, int n)
 {
     uint64_t due = iip_stack_deadline(r->stk);
-    uint64_t want = n > 1 && strcmp(w[1], "never") ? r->now + (uint64_t)scn_time(r, w[1] + (w[1][0] == '+')) : IIP_NEVER;
-    if (due == want)
+    int about = n > 2 && !strcmp(w[1], "about");
+    const char *when = n > 1 + about ? w[1 + about] : "";
+    uint64_t want = strcmp(when, "never") ? r->now + (uint64_t)scn_time(r, when + (when[0] == '+')) : IIP_NEVER;
+    if (due == want || (about && due > want && due <= want + 1000))
         return;
     if (due == IIP_NEVER)
         scn_fail(r, "the deadline is never");

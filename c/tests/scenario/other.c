@@ -104,6 +104,7 @@ void other_inject(struct run *r, char **w, int n)
 /* icmp TYPE CODE, or udp SOURCE-PORT DESTINATION-PORT BYTES */
 void other_expect(struct run *r, char **w, int n)
 {
+    static uint8_t packet[72000];
     struct sent *s = world_take(r, NULL);
     struct segment got;
     const char *error;
@@ -111,7 +112,9 @@ void other_expect(struct run *r, char **w, int n)
         world_quiet(r);
         scn_fail(r, "nothing was sent");
     }
-    error = segment_decode(&got, s->bytes, s->len);
+    memcpy(packet, s->bytes, s->len);
+    error = segment_decode(&got, packet, s->len);
+    free(s);
     if (error)
         scn_fail(r, "%s", error);
     if (w[0][0] == 'i' && (n < 3 || (got.proto != PROTO_ICMP && got.proto != PROTO_ICMP6) || got.data[0] != scn_number(r, w[1]) ||
@@ -120,5 +123,4 @@ void other_expect(struct run *r, char **w, int n)
     if (w[0][0] == 'u' && (n < 4 || got.proto != PROTO_UDP || got.sport != scn_number(r, w[1]) || got.dport != scn_number(r, w[2]) ||
                            got.len != scn_number(r, w[3])))
         scn_fail(r, "got protocol %u, %u to %u, %u bytes", got.proto, got.sport, got.dport, got.len);
-    free(s);
 }

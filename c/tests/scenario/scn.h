@@ -40,7 +40,7 @@ struct flow {
     struct iip_endpoint local, peer;
     struct iip_tcp_conn *conn;
     uint32_t peer_isn, own_isn, ts_base;
-    int own_known, ts_known, dead;
+    int own_known, ts_known;
     uint64_t written, received, claimed; /* stream offsets: written by us, verified, asserted by `data` */
     struct iip_pkt *kept[MAX_KEPT];      /* packets of DATA notes not yet credited */
     int kept_count;
@@ -90,6 +90,7 @@ void scn_line(struct run *r, const char *line);
 void world_reset(struct run *r);
 void world_need(struct run *r);                 /* makes the stack if there is none yet */
 void world_end(struct run *r);                  /* checks the account and the leaks, frees */
+void world_drop(struct run *r);                 /* frees after a failure */
 void world_settle(struct run *r);               /* notes and output until quiet */
 void world_advance(struct run *r, uint64_t to); /* runs every timer at its exact time; anything sent on the way fails */
 void world_until(struct run *r, uint64_t to);   /* the same, but stops when something was sent */

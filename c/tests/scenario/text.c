@@ -370,7 +370,8 @@ static int same_option(const struct flow *f, const struct opt_text *o, const uin
     case OPT_MSS: return o->any || get16(p + 2) == o->n[0];
     case OPT_WSCALE: return o->any || p[2] == o->n[0];
     case OPT_TS:
-        return (o->any & 1 || get32(p + 2) - f->ts_base == o->n[0]) && (o->any & 2 || get32(p + 6) == o->n[1]);
+        /* the millisecond in which the clock stood at first is not known: one more or less is right */
+        return (o->any & 1 || get32(p + 2) - f->ts_base + 1 - o->n[0] <= 2) && (o->any & 2 || get32(p + 6) == o->n[1]);
     case OPT_SACK:
         if (p[1] != 2 + 8 * o->count)
             return 0;

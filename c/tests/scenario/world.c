@@ -43,10 +43,12 @@ static void on_sent(void *arg, const uint8_t *bytes, uint32_t len)
 {
     struct run *r = arg;
     struct sent *s;
-    if (len < r->th.l2_len)
-        return;
+    if (r->th.l2_len && (len < 14 || (get16(bytes + 12) != 0x0800 && get16(bytes + 12) != 0x86dd)))
+        return; /* ARP is not what scripts are about */
     bytes += r->th.l2_len;
     len -= r->th.l2_len;
+    if (r->th.l2_len && bytes[0] >> 4 == 6 && len > 40 && bytes[6] == PROTO_ICMP6 && bytes[40] >= 133 && bytes[40] <= 137)
+        return; /* nor neighbour discovery */
     s = malloc(sizeof(*s) + len);
     s->next = NULL;
     s->at = r->now;
@@ -145,7 +147,7 @@ static void note_data(struct run *r, struct flow *f, const struct iip_note *note
         world_credit(r, f, UINT64_MAX);
 }
 
-static void note_accept(struct run *r, struct iip_note *note)
+static void note_accept(struct run *r, const struct iip_note *note)
 {
     struct flow *f;
     int i;
@@ -154,12 +156,20 @@ static void note_accept(struct run *r, struct iip_note *note)
         if (memcmp(f->peer.ip.b, note->peer.ip.b, 16) || f->peer.port != note->peer.port || f->local.port != note->local.port)
             continue;
         f->conn = note->conn;
-        f->dead = 0;
         iip_tcp_user_set(note->conn, f);
-        note->user = f;
         return;
     }
     scn_fail(r, "a connection was accepted from port %u, which no flow names", note->peer.port);
+}
+
+/* By the pointer: a cookie that was set after ACCEPT is not in notes that were taken together with it. */
+static struct flow *whose(struct run *r, const struct iip_note *note)
+{
+    int i;
+    for (i = 0; note->conn && i < r->flow_count; i++)
+        if (r->flows[i].conn == note->conn)
+            return &r->flows[i];
+    return NULL;
 }
 
 static void take_note(struct run *r, struct iip_note *note)
@@ -167,19 +177,16 @@ static void take_note(struct run *r, struct iip_note *note)
     struct flow *f;
     if (note->type == IIP_NOTE_ACCEPT)
         note_accept(r, note);
-    f = note->conn ? note->user : NULL;
-    if (f && f->dead)
-        scn_fail(r, "a note of type %d came after CLOSED", note->type);
+    f = whose(r, note);
+    if (note->conn && !f)
+        scn_fail(r, "a note of type %d is for no connection that is open", note->type);
+    note->user = f;
     if (note->type == IIP_NOTE_DATA) {
-        if (!f)
-            scn_fail(r, "DATA for a connection that was never accepted");
         note_data(r, f, note);
         return;
     }
-    if (note->type == IIP_NOTE_CLOSED && f) {
+    if (note->type == IIP_NOTE_CLOSED && f)
         f->conn = NULL;
-        f->dead = 1;
-    }
     if (note->type == IIP_NOTE_UDP)
         iip_pkt_free(r->stk, note->pkt);
     if (r->note_count == MAX_NOTES)
@@ -324,4 +331,23 @@ void world_end(struct run *r)
     r->stk = NULL;
     if (r->th.frames_live || r->th.mem_live)
         scn_fail(r, "leak: %lld frames, %lld blocks of memory", (long long)r->th.frames_live, (long long)r->th.mem_live);
+}
+
+/* After a failure: the stack may be in any state, so only what is ours is given back. */
+void world_drop(struct run *r)
+{
+    struct sent *s;
+    uint32_t i;
+    while ((s = r->first) != NULL) {
+        r->first = s->next;
+        free(s);
+    }
+    for (i = 0; r->stk && i < r->burst_count; i++)
+        iip_pkt_free(r->stk, r->burst[i]);
+    for (i = 0; r->stk && i < (uint32_t)r->flow_count; i++)
+        while (r->flows[i].kept_count)
+            iip_pkt_free(r->stk, r->flows[i].kept[--r->flows[i].kept_count]);
+    if (r->stk)
+        iip_stack_free(r->stk);
+    r->stk = NULL;
 }

@@ -50,7 +50,7 @@ void plan_tune(struct sim *sim, struct node *node)
     set(sim, node, "tcp.timestamps", rnd(sim) & 1);
     set(sim, node, "tcp.sack", below(sim, 3) != 0);
     set(sim, node, "tcp.window_scale", PICK(sim, 255, 255, 255, 15, 0, 3, 14));
-    set(sim, node, "tcp.mss", PICK(sim, 0, 0, 0, 1000, 536, 100));
+    set(sim, node, "tcp.mss", PICK(sim, 0, 0, 0, 1000, 536, 256));
     set(sim, node, "tcp.rcvbuf", buffer);
     set(sim, node, "tcp.sndbuf", PICK(sim, 2048, 8192, 65535, 262144));
     set(sim, node, "tcp.delayed_ack_us", PICK(sim, 0, 1000, 40000, 40000, 200000));
