@@ -100,12 +100,10 @@ static int32_t iip_loop_arrays(struct iip_loop *loop, const struct iip_engine_cf
     return IIP_OK;
 }
 
-/* Few: an eighth, at least a burst, of what there was when nothing was used yet; tiny pools keep half. */
+/* Few: a quarter of what there was when nothing was used yet. Ports keep a reserve of their own, which is less. */
 static void iip_loop_low_mark(struct iip_loop *loop)
 {
-    uint32_t all = loop->ops->frames_free(loop->queue);
-    uint32_t low = all / 8 > IIP_RX_BURST ? all / 8 : IIP_RX_BURST;
-    loop->frames_low = low < all / 2 ? low : all / 2;
+    loop->frames_low = loop->ops->frames_free(loop->queue) / 4;
 }
 
 int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const struct iip_engine_cfg *cfg)

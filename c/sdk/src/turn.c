@@ -2,8 +2,9 @@
  * turn.c - one turn, in the order that <iip/iip.h> promises.
  *
  * Acknowledgements of bytes that a turn hands up are held until the application had its turn: they ride on the answer.
- * What holds them is the core's input; its output holds nothing back. So a turn that goes on at once sends by input
- * (of no packets), and a turn that waits, parks or was told to flush sends by output.
+ * What holds them is the core's input; its output holds nothing back. The answer is in the operations of the next turn,
+ * so that turn sends by output, and what got no answer is acknowledged by itself: a loop that only receives and never
+ * waits would otherwise acknowledge by the delayed-ACK timer alone.
  */
 #include "sdk.h"
 
@@ -59,12 +60,9 @@ static int iip_turn_may_wait(const struct iip_loop *loop, const struct iip_turn 
     return turn->flags & IIP_TURN_WAIT && turn->wait_us != 0 && !iip_event_waiting(loop) && !loop->closing;
 }
 
-static void iip_turn_send(struct iip_loop *loop, const struct iip_turn *turn, int wait)
+static void iip_turn_send(struct iip_loop *loop)
 {
-    if (wait || turn->flags & IIP_TURN_FLUSH)
-        iip_stack_output(loop->stk, loop->now);
-    else if (loop->sent_ops || turn->op_n)
-        iip_stack_input(loop->stk, NULL, 0, loop->now);
+    iip_stack_output(loop->stk, loop->now);
     loop->sent_ops = 0;
 }
 
@@ -158,7 +156,7 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
     iip_turn_release(loop, turn);
     iip_turn_ops(loop, turn);
     wait = iip_turn_may_wait(loop, turn);
-    iip_turn_send(loop, turn, wait);
+    iip_turn_send(loop);
     if (wait)
         iip_wake_wait(loop, turn->wait_us);
     iip_wake_seen(loop);

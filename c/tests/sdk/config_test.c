@@ -48,15 +48,15 @@ static void what_is_wrong_is_named(void)
     struct iip_engine_cfg cfg = side_cfg("pair:config3", 1), bad;
     bad = cfg, bad.size = 2, refuses(bad, IIP_E_INVAL, "size=2");
     bad = cfg, bad.port = NULL, refuses(bad, IIP_E_INVAL, "port");
-    bad = cfg, bad.port = "nothing:x", refuses(bad, IIP_E_NOT_FOUND, "nothing");
+    bad = cfg, bad.port = "nothing:x", refuses(bad, IIP_E_NO_DEVICE, "nothing");
     bad = cfg, bad.addresses = "10.0.0.1/24 10.0.0.300/24", refuses(bad, IIP_E_INVAL, "10.0.0.300/24");
     bad = cfg, bad.addresses = "10.0.0.1/33", refuses(bad, IIP_E_INVAL, "10.0.0.1/33");
     bad = cfg, bad.addresses = "10.0.0.1/24,10.0.0.1/24", refuses(bad, IIP_E_EXISTS, "10.0.0.1/24");
     bad = cfg, bad.routes = "default", refuses(bad, IIP_E_INVAL, "default");
     bad = cfg, bad.routes = "10.1.0.0/16 via nobody", refuses(bad, IIP_E_INVAL, "nobody");
-    bad = cfg, bad.tunables = "mss=1400 no_such=1", refuses(bad, IIP_E_NOT_FOUND, "no_such=1");
+    bad = cfg, bad.tunables = "tcp.mss=1400 no_such=1", refuses(bad, IIP_E_NOT_FOUND, "no_such=1");
     bad = cfg, bad.tunables = "mss", refuses(bad, IIP_E_INVAL, "\"mss\"");
-    bad = cfg, bad.tunables = "mss=4000000000", refuses(bad, IIP_E_RANGE, "mss=4000000000");
+    bad = cfg, bad.tunables = "tcp.mss=4000000000", refuses(bad, IIP_E_RANGE, "tcp.mss=4000000000");
     bad = cfg, bad.neighbours = "10.0.0.9=02:00", refuses(bad, IIP_E_INVAL, "02:00");
     bad = cfg, bad.mtu = 9000, refuses(bad, IIP_E_RANGE, "mtu=9000");
     bad = cfg, bad.op_cap = 1 << 30, refuses(bad, IIP_E_RANGE, "op_cap");
@@ -71,8 +71,7 @@ static void everything_that_can_be_said(void)
     char why[256] = "";
     cfg.addresses = "10.0.0.1/24, fd00::1/64  192.168.7.1/30";
     cfg.routes = "default via 10.0.0.254, 10.9.0.0/16 via 10.0.0.7 , fd01::/48 via fd00::7, 10.8.0.0/16";
-    cfg.tunables = "mss=1400,sack=0 nodelay=1";
-    cfg.tunables = "mss=1400,sack=0";
+    cfg.tunables = "tcp.mss=1400,tcp.sack=0 tcp.syn_options=0x31842";
     cfg.neighbours = "10.0.0.9=02:00:00:00:00:09 fd00::9=02:00:00:00:00:09";
     cfg.mtu = 1400;
     if (!CHECK_EQ(open_with(&cfg, why), IIP_OK))

@@ -130,9 +130,9 @@ static void a_stale_handle_is_told_for_2_to_20_reuses_and_more(void)
     struct iip_slots t = table(IIP_KIND_TIMER, 1);
     uint64_t old, h = 0;
     uint32_t i, reuse, mistaken = 0;
-    for (i = 1; i < IIP_SLOT_STEP; i++)
+    for (i = 0; i < IIP_SLOT_STEP; i++)
         take(&t);
-    drop(&t, old = iip_slot_handle(&t, iip_slot_at(&t, 0)));
+    drop(&t, iip_slot_handle(&t, iip_slot_at(&t, 0)));
     old = take(&t); /* the only free slot is now used over and over */
     drop(&t, old);
     for (reuse = 1; reuse <= (1u << 20); reuse++) {

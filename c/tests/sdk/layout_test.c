@@ -80,7 +80,7 @@ static void features(void)
     CHECK_EQ(iip_probe("tcp.sack"), 1);
     CHECK_EQ(iip_probe("port.pair"), 1);
     CHECK_EQ(iip_probe("port.no_such"), 0);
-    CHECK_EQ(iip_probe("tunable.mss"), 1);
+    CHECK_EQ(iip_probe("tunable.tcp.mss"), 1);
     CHECK_EQ(iip_probe("tunable.no_such"), 0);
     CHECK_EQ(iip_probe("no.such"), 0);
     CHECK_EQ(iip_probe(""), 0);

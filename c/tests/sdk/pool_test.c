@@ -1,7 +1,7 @@
 /* pool_test.c - few packet buffers: arrivals are copied, the window closes, and all of it recovers. */
 #include "world.h"
 
-enum { FRAMES = 256, HOLD = 1 << 16 };
+enum { FRAMES = 512, HOLD = 1 << 16 };
 
 static uint64_t held[HOLD];
 static uint32_t held_n, copied;
@@ -34,6 +34,7 @@ static void few(struct side *a, struct side *b, const char *port, uint64_t spill
 {
     struct iip_engine_cfg one = side_cfg(port, 1), two = side_cfg(port, 2);
     two.frames = FRAMES;
+    two.ring = 64;
     two.spill_bytes = spill_bytes;
     two.tunables = tunables;
     two.tx_free_cap = 16;
@@ -67,7 +68,7 @@ static void arrivals_are_copied_and_frames_go_back(void)
     struct iip_loop_stats stats = {.size = sizeof stats};
     uint64_t got;
     uint32_t i;
-    few(&a, &b, "pair:pool1", 1 << 20, "rcvbuf=400000");
+    few(&a, &b, "pair:pool1", 1 << 20, "tcp.rcvbuf=900000");
     got = starve(&a, &b);
     CHECK(got > FRAMES * 1000); /* more than the frames could have held */
     CHECK(copied > 0);
@@ -92,7 +93,7 @@ static void at_the_cap_it_still_stands(void)
 {
     struct side a, b;
     uint32_t i;
-    few(&a, &b, "pair:pool2", 16384, "rcvbuf=200000");
+    few(&a, &b, "pair:pool2", 16384, "tcp.rcvbuf=600000");
     starve(&a, &b);
     CHECK_EQ(copied, 16384 / 2048);
     for (i = 0; i < held_n; i++)

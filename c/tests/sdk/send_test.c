@@ -1,7 +1,7 @@
 /* send_test.c - what is taken in part, in which order, and who opens the window. */
 #include "world.h"
 
-enum { BIG = 1 << 20 };
+enum { BIG = 3 << 20 }; /* more than the send buffer of a connection */
 
 static uint8_t pattern(uint64_t i)
 {

@@ -1,6 +1,7 @@
 /* wake_test.c - parking for a foreign event loop, its descriptor, and what makes it readable. */
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "world.h"
 
@@ -93,11 +94,14 @@ static void packets_timers_and_posts_make_it_readable(void)
     world_close(&a, &b);
 }
 
+static _Atomic int woke;
+
 static void *waker(void *arg)
 {
     struct side *s = arg;
     while (!__atomic_load_n(s->area.parked, __ATOMIC_SEQ_CST))
         ;
+    atomic_store(&woke, 1);
     iip_loop_wake(s->loop);
     return NULL;
 }
@@ -108,8 +112,10 @@ static void a_wait_for_ever_ends_by_a_wake(void)
     pthread_t thread;
     world_open(&a, &b, "pair:wake5");
     pthread_create(&thread, NULL, waker, &a);
-    a.turn.wait_us = -1;
-    turn(&a, IIP_TURN_WAIT);
+    while (!atomic_load(&woke)) { /* the stack's own timers end waits too */
+        a.turn.wait_us = -1;
+        turn(&a, IIP_TURN_WAIT);
+    }
     pthread_join(thread, NULL);
     world_close(&a, &b);
 }

@@ -49,11 +49,24 @@ static inline int side_open(struct side *s, const struct iip_engine_cfg *cfg)
            CHECK_EQ(iip_loop_area(s->loop, &s->area), IIP_OK);
 }
 
+/* The first turn tells that the other end is there. */
+static inline void side_settle(struct side *s)
+{
+    s->turn.event_max = 1;
+    iip_loop_turn(s->loop, &s->turn);
+    CHECK_EQ(s->turn.event_n ? s->area.events[0].type : IIP_EVENT_LINK, IIP_EVENT_LINK);
+    s->turn.event_max = 0;
+    iip_loop_turn(s->loop, &s->turn);
+    CHECK_EQ(s->turn.event_n, 0);
+}
+
 static inline void world_open(struct side *a, struct side *b, const char *port)
 {
     struct iip_engine_cfg one = side_cfg(port, 1), two = side_cfg(port, 2);
     if (!side_open(a, &one) || !side_open(b, &two))
         exit(1);
+    side_settle(a);
+    side_settle(b);
 }
 
 static inline const struct iip_event *event(const struct side *s, uint32_t i)

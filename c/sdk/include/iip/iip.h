@@ -58,7 +58,7 @@ const char *iip_version(void);
 
 /*
  * [any] 1 when the library has the named feature, else 0, for unknown names too: "port.tap", "port.dpdk" (its plug-in is
- * found), "tcp.sack", "op.send_extern", "tunable.mss" ... iip_feature_name(i) gives the i-th name, null past the last.
+ * found), "tcp.sack", "op.send_extern", "tunable.tcp.mss" ... iip_feature_name(i) gives the i-th name, null past the last.
  */
 int32_t iip_probe(const char *feature);
 const char *iip_feature_name(uint32_t i);
@@ -155,7 +155,7 @@ struct iip_engine_cfg {
     const char *port;       /* "tap:iip0", "pair:a", "sim:seed=7,loss=1%", "pcap:in.pcap", "dpdk:net_memif0,...": needed */
     const char *addresses;  /* our own, with prefix lengths: "10.0.0.1/24 fd00::1/64"; space or comma between */
     const char *routes;     /* "default via 10.0.0.254, 10.9.0.0/16 via 10.0.0.7, fd01::/48 via fd00::7"; comma between */
-    const char *tunables;   /* "mss=1400,sack=0": names of docs/reference/tunables.md */
+    const char *tunables;   /* "tcp.mss=1400,tcp.sack=0": names of docs/reference/tunables.md */
     const char *neighbours; /* permanent ones: "10.0.0.9=02:00:00:00:00:09"; space or comma between */
     const char *pcap;       /* record all packets to this file */
     uint32_t loops;         /* queues of the port, one loop each; 0: 1 */
