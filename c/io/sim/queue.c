@@ -102,10 +102,7 @@ uint32_t iip_sim_rx(struct iip_port_queue *queue, struct iip_pkt **pkts, uint32_
     pthread_mutex_lock(&end->wire->lock);
     peer = iip_sim_peer(end);
     end->stuck = 0;
-    if (end->waiting) {
-        end->waiting = 0;
-        iip_sim_timer(end, 0);
-    }
+    end->waiting = 0;
     while (peer && got < n) {
         const struct iip_sim_node *first = iip_sim_lane_first(&peer->lane);
         if (!first || first->at_us > now)

@@ -26,6 +26,12 @@ static int ready(struct end *e, int wait_ms)
     return poll(&p, 1, wait_ms);
 }
 
+static int is_readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
 static void closes_account(uint32_t side)
 {
     struct iip_sim_account acc;
@@ -78,6 +84,31 @@ static void wakes_who_waits(const char *name, int is_virtual)
     CHECK_EQ(ready(&b, 5000), 1);
     CHECK_EQ(end_recv(&b, buf, sizeof(buf), NULL), 61);
     CHECK_EQ(ready(&b, 0), 0);
+    close_two();
+}
+
+static void wakes_nobody_who_did_not_ask(void)
+{
+    REQUIRE(!open_two("sim:t,clock=virtual", "sim:t"));
+    int fd = b.ops->fd(b.q);
+    CHECK_EQ(end_recv(&b, buf, sizeof(buf), NULL), -1);
+    end_send(&a, buf, 60);
+    CHECK(!is_readable(fd)); /* no system call was made */
+    CHECK_EQ(ready(&b, 0), 1);
+    close_two();
+}
+
+/* Each direction has its own randomness. */
+static void loses_not_the_same_both_ways(void)
+{
+    uint32_t same = 0;
+    REQUIRE(!open_two("sim:t,clock=virtual,loss=50%", "sim:t"));
+    for (int i = 0; i < 200; i++) {
+        end_send(&a, buf, 60);
+        end_send(&b, buf, 60);
+        same += (end_recv(&a, buf, sizeof(buf), NULL) < 0) == (end_recv(&b, buf, sizeof(buf), NULL) < 0);
+    }
+    CHECK(same > 60 && same < 140);
     close_two();
 }
 
@@ -438,6 +469,8 @@ int main(void)
     RUN(keeps_virtual_time);
     RUN(wakes_on_virtual_time);
     RUN(wakes_on_real_time);
+    RUN(wakes_nobody_who_did_not_ask);
+    RUN(loses_not_the_same_both_ways);
     RUN(repeats_itself);
     RUN(is_perfect_by_default);
     RUN(loses);

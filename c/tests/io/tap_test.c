@@ -405,14 +405,14 @@ static void survives_deletion(void)
     CHECK_EQ(delete_link(), 0);
     while (tap.ops->rx(tap.q, &pkt, 1))
         iip_pkt_free(&tap.stk, pkt);
+    p.fd = tap.ops->fd(tap.q);
+    CHECK_EQ(poll(&p, 1, 0), 0); /* and not an error that would keep a loop awake */
     CHECK_EQ(tap.ops->changed(tap.port), 1);
     tap.ops->info(tap.port, &tap.info);
     CHECK_EQ(tap.info.link_up, 0);
     CHECK_EQ(end_send(&tap, frame, 60), 1);
     tap.ops->stats(tap.q, &st);
     CHECK_EQ(st.tx_dropped, 1);
-    p.fd = tap.ops->fd(tap.q);
-    CHECK_EQ(poll(&p, 1, 0), 0); /* and not an error that would keep a loop awake */
     CHECK_EQ(end_close(&tap), 0);
 }
 
