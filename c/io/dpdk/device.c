@@ -179,7 +179,7 @@ static int make_queues(struct iip_port *port, const struct rte_eth_dev_info *inf
         q->port_id = port->port_id;
         q->index = i;
         q->quirks = port->quirks;
-        q->intr_fd = -1;
+        q->intr_fd = q->timer_fd = q->link_fd = -1;
         q->ip_csum = (port->caps & IIP_CAP_TX_IP_CSUM) != 0;
         q->max_segs = !(port->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) ? 1
                       : info->tx_desc_lim.nb_seg_max                       ? info->tx_desc_lim.nb_seg_max

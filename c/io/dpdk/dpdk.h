@@ -26,6 +26,7 @@
 #include "plugin.h"
 
 #define DPDK_BURST 64U       /* packets that go to or come from the driver in one call */
+#define DPDK_STASH 8U
 #define DPDK_RING 1024U      /* descriptors of a ring by default: 128, as many examples have it, lose packets under bulk */
 #define DPDK_FRAMES 4096U    /* mbufs of a queue by default: fits --no-huge -m 256 several times */
 #define DPDK_COPY_BYTES 128U /* a shared view up to here is copied behind the header: one segment less for the driver */
@@ -52,7 +53,7 @@ struct dpdk_frame { /* one cache line behind the mbuf */
 
 struct dpdk_stats {
     uint64_t rx_packets, rx_bytes, rx_dropped;
-    uint64_t tx_packets, tx_bytes, tx_refused, tx_invalid;
+    uint64_t tx_packets, tx_bytes, tx_refused, tx_dropped;
 };
 
 /* One queue: struct iip_port_queue of port.h. */
@@ -66,11 +67,13 @@ struct iip_port_queue {
     uint32_t quirks;
     uint32_t max_segs;      /* segments of one packet that the device takes */
     uint32_t frame_bytes;   /* memory of one frame, headroom included */
-    int intr_fd;            /* -1: none, or not wanted (dpdk_queue_fd was never called) */
-    uint32_t intr_link;     /* link_events when it was last armed */
-    uint8_t intr_armed;
-    uint8_t intr_idle;      /* empty receives since */
+    int intr_fd;            /* epoll of the three below, -1: the device has no receive interrupts */
+    int timer_fd, link_fd;  /* and the driver's */
+    uint8_t armed;          /* the loop waits, or is about to */
+    uint8_t refused;        /* the last packet offered was refused */
+    uint16_t stash_len;     /* received by arming, see intr.c */
     uint8_t ip_csum;        /* the device fills in the IPv4 header checksum */
+    struct rte_mbuf *stash[DPDK_STASH];
     struct dpdk_stats stats;
 } __rte_cache_aligned;
 
@@ -88,8 +91,6 @@ struct iip_port {
     uint32_t intr;          /* 1: every queue has a receive interrupt */
     uint32_t started;
     uint64_t rx_offloads, tx_offloads;
-    int link_fd;            /* event counter: the link changed; with intr */
-    uint32_t link_events;   /* how often; written by a thread of DPDK */
     int if_index;           /* of the kernel's interface below, 0: none */
     uint8_t mac[6];
     uint8_t link_up;
@@ -174,8 +175,7 @@ uint32_t dpdk_tx(void *q, struct iip_pkt **pkts, uint32_t n);
 int dpdk_queue_fd(struct iip_port_queue *q);
 void dpdk_intr_start(struct iip_port *port);
 void dpdk_intr_stop(struct iip_port *port);
-void dpdk_intr_arm(struct iip_port_queue *q);
-int dpdk_intr_update(struct iip_port_queue *q, uint32_t got);
+void dpdk_intr_disarm(struct iip_port_queue *q);
 void dpdk_held_reap(struct iip_port_queue *q);
 void dpdk_held_drop(struct iip_port_queue *q);
 

@@ -1,59 +1,124 @@
 /*
  * intr.c - receive interrupts, for loops that park.
  *
- * They cost something at each change between idle and busy, so a queue has none until somebody asks for its
- * descriptor. From then on the interrupt is armed by a receive that found nothing, and disarmed by one that found
- * something.
+ * They are armed when the loop asks for its descriptor, which it does before each wait, and disarmed by the next
+ * receive: a loop that never waits pays nothing. A packet that came just before the interrupt was armed raises none,
+ * so arming looks once more; what it finds is stashed for the next receive, and the descriptor made readable.
  *
  * Drivers differ in what their descriptor is (an event counter, another epoll, the device itself) and in how it is
  * quieted, if at all. So the descriptor handed out is an epoll of our own that watches the driver's for edges: each
- * interrupt makes it readable once, until it is waited on. A change of the link makes it readable, too; a guest that
- * connects resets the interrupts that were armed before it was there.
+ * interrupt makes it readable until the next arming. It also watches
+ *   - an event counter for changes of the link, since a guest that connects resets what was armed before;
+ *   - a timer, since no driver tells when there is room to send again: after a refusal it rings in a moment.
  */
+#include <errno.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "dpdk.h"
 
-#define REARM_EVERY 16U /* empty receives with the interrupt armed: it was no packet that woke us */
+#define ROOM_AGAIN_NS 50000 /* how soon to try again after a refusal */
 
 /* ---- link events, on a thread of DPDK ---------------------------------------------------------------------------- */
 
 static int link_event(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *unused)
 {
     struct iip_port *port = arg;
-    ssize_t n;
+    uint16_t i;
 
     (void)port_id;
     (void)type;
     (void)unused;
     __atomic_store_n(&port->changed_at_ms, 0, __ATOMIC_RELAXED);
-    __atomic_add_fetch(&port->link_events, 1, __ATOMIC_RELEASE);
-    n = eventfd_write(port->link_fd, 1);
-    (void)n;
+    for (i = 0; i < port->queues; i++)
+        eventfd_write(port->queue[i].link_fd, 1);
     return 0;
+}
+
+/* ---- a queue ----------------------------------------------------------------------------------------------------- */
+
+static int watch(int epoll_fd, int fd)
+{
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+
+    return fd < 0 ? -1 : epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+}
+
+static int queue_start(struct iip_port_queue *q)
+{
+    q->link_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    q->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    q->intr_fd = epoll_create1(EPOLL_CLOEXEC);
+    return q->intr_fd < 0 || watch(q->intr_fd, q->link_fd) < 0 || watch(q->intr_fd, q->timer_fd) < 0 ||
+           watch(q->intr_fd, rte_eth_dev_rx_intr_ctl_q_get_fd(q->port_id, q->index)) < 0;
+}
+
+static void queue_stop(struct iip_port_queue *q)
+{
+    if (q->intr_fd >= 0)
+        close(q->intr_fd);
+    if (q->timer_fd >= 0)
+        close(q->timer_fd);
+    if (q->link_fd >= 0)
+        close(q->link_fd);
+    q->intr_fd = q->timer_fd = q->link_fd = -1;
+    rte_pktmbuf_free_bulk(q->stash, q->stash_len);
+    q->stash_len = 0;
+}
+
+/* The descriptor becomes readable in `ns` nanoseconds. */
+static void ring_in(const struct iip_port_queue *q, long ns)
+{
+    struct itimerspec at = {.it_value = {.tv_nsec = ns}};
+
+    timerfd_settime(q->timer_fd, 0, &at, NULL);
+}
+
+static void arm(struct iip_port_queue *q)
+{
+    struct epoll_event ev[3];
+
+    q->armed = 1;
+    epoll_wait(q->intr_fd, ev, 3, 0);                 /* what rang before is known */
+    rte_eth_dev_rx_intr_enable(q->port_id, q->index); /* not supported where the descriptor is the device itself */
+    if (!q->stash_len)
+        q->stash_len = rte_eth_rx_burst(q->port_id, q->index, q->stash, DPDK_STASH);
+    if (q->stash_len)
+        ring_in(q, 1);
+    else if (q->refused)
+        ring_in(q, ROOM_AGAIN_NS);
+}
+
+void dpdk_intr_disarm(struct iip_port_queue *q)
+{
+    rte_eth_dev_rx_intr_disable(q->port_id, q->index);
+    q->armed = 0;
+}
+
+int dpdk_queue_fd(struct iip_port_queue *q)
+{
+    if (q->intr_fd >= 0 && !q->armed)
+        arm(q);
+    return q->intr_fd;
 }
 
 /* ---- a port ------------------------------------------------------------------------------------------------------ */
 
-static int has_interrupts(const struct iip_port *port)
+void dpdk_intr_start(struct iip_port *port)
 {
     uint16_t i;
 
-    for (i = 0; i < port->queues; i++)
-        if (rte_eth_dev_rx_intr_ctl_q_get_fd(port->port_id, i) < 0)
-            return 0;
-    return 1;
-}
-
-void dpdk_intr_start(struct iip_port *port)
-{
-    if (!has_interrupts(port))
-        return;
-    port->link_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (port->link_fd < 0)
-        return;
+    for (i = 0; i < port->queues; i++) {
+        if (queue_start(&port->queue[i])) {
+            do
+                queue_stop(&port->queue[i]);
+            while (i-- > 0);
+            return;
+        }
+    }
     port->intr = 1;
     rte_eth_dev_callback_register(port->port_id, RTE_ETH_EVENT_INTR_LSC, link_event, port);
 }
@@ -64,63 +129,9 @@ void dpdk_intr_stop(struct iip_port *port)
 
     if (!port->intr)
         return;
-    rte_eth_dev_callback_unregister(port->port_id, RTE_ETH_EVENT_INTR_LSC, link_event, port);
+    while (rte_eth_dev_callback_unregister(port->port_id, RTE_ETH_EVENT_INTR_LSC, link_event, port) == -EAGAIN)
+        sched_yield(); /* it runs just now */
     for (i = 0; i < port->queues; i++)
-        if (port->queue[i].intr_fd >= 0)
-            close(port->queue[i].intr_fd);
-    close(port->link_fd);
+        queue_stop(&port->queue[i]);
     port->intr = 0;
-}
-
-/* ---- a queue ----------------------------------------------------------------------------------------------------- */
-
-static int watch(int epoll_fd, int fd)
-{
-    struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
-
-    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev);
-}
-
-int dpdk_queue_fd(struct iip_port_queue *q)
-{
-    int fd;
-
-    if (q->intr_fd >= 0 || !q->port->intr)
-        return q->intr_fd;
-    fd = epoll_create1(EPOLL_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    if (watch(fd, rte_eth_dev_rx_intr_ctl_q_get_fd(q->port_id, q->index)) < 0 || watch(fd, q->port->link_fd) < 0) {
-        close(fd);
-        return -1;
-    }
-    q->intr_fd = fd;
-    dpdk_intr_arm(q);
-    return fd;
-}
-
-void dpdk_intr_arm(struct iip_port_queue *q)
-{
-    struct epoll_event ev[2];
-
-    q->intr_armed = 1;
-    q->intr_idle = 0;
-    q->intr_link = __atomic_load_n(&q->port->link_events, __ATOMIC_ACQUIRE);
-    epoll_wait(q->intr_fd, ev, 2, 0);
-    rte_eth_dev_rx_intr_enable(q->port_id, q->index); /* not supported where the descriptor is the device itself */
-}
-
-/* After a receive that found `got` packets; 1: it was armed just now, so look once more. */
-int dpdk_intr_update(struct iip_port_queue *q, uint32_t got)
-{
-    if (got) {
-        if (q->intr_armed)
-            rte_eth_dev_rx_intr_disable(q->port_id, q->index);
-        q->intr_armed = 0;
-        return 0;
-    }
-    if (q->intr_armed && ++q->intr_idle < REARM_EVERY && q->intr_link == __atomic_load_n(&q->port->link_events, __ATOMIC_ACQUIRE))
-        return 0;
-    dpdk_intr_arm(q);
-    return 1;
 }

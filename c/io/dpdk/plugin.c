@@ -141,11 +141,11 @@ static void op_stats(struct iip_port_queue *q, struct iip_port_stats *out)
     out->tx_packets = q->stats.tx_packets;
     out->tx_bytes = q->stats.tx_bytes;
     out->tx_refused = q->stats.tx_refused;
-    out->wire_lost = q->stats.tx_invalid;
+    out->tx_dropped = q->stats.tx_dropped;
     /* What the device dropped it counts for all queues together: told with the first. */
     if (q->index == 0 && rte_eth_stats_get(q->port_id, &dev) == 0) {
         out->rx_dropped += dev.imissed + dev.ierrors;
-        out->wire_lost += dev.oerrors;
+        out->tx_dropped += dev.oerrors;
     }
 }
 

@@ -24,8 +24,14 @@ static void region_add(struct rte_mempool *mp, void *opaque, struct rte_mempool_
 {
     struct dpdk_regions *r = opaque;
 
+    struct iip_port_region *last = r->len ? &r->at[r->len - 1] : NULL;
+
     (void)mp;
     (void)idx;
+    if (last && (uint8_t *)last->base + last->len == (uint8_t *)hdr->addr) { /* pages that lie side by side */
+        last->len += hdr->len;
+        return;
+    }
     if (r->len == r->cap) {
         uint32_t cap = r->cap ? r->cap * 2 : 8;
         struct iip_port_region *at = realloc(r->at, cap * sizeof(*at));

@@ -100,14 +100,12 @@ static struct iip_pkt *rx_one(struct iip_port_queue *q, struct rte_mbuf *m)
     return NULL;
 }
 
-static uint32_t rx_burst(struct iip_port_queue *q, struct iip_pkt **pkts, uint16_t want, uint16_t *got)
+static uint32_t rx_all(struct iip_port_queue *q, struct rte_mbuf **bufs, uint32_t n, struct iip_pkt **pkts)
 {
-    struct rte_mbuf *bufs[DPDK_BURST];
     uint32_t i, made = 0;
 
-    *got = rte_eth_rx_burst(q->port_id, q->index, bufs, want);
-    for (i = 0; i < *got; i++) {
-        if (i + 2U < *got) {
+    for (i = 0; i < n; i++) {
+        if (i + 2U < n) {
             rte_prefetch0(dpdk_frame_of(bufs[i + 2U]));
             rte_prefetch0(rte_pktmbuf_mtod(bufs[i + 2U], void *));
         }
@@ -117,21 +115,38 @@ static uint32_t rx_burst(struct iip_port_queue *q, struct iip_pkt **pkts, uint16
     return made;
 }
 
+/* The loop has stopped waiting: first what arming the interrupt had found. */
+static uint32_t rx_woken(struct iip_port_queue *q, struct iip_pkt **pkts, uint32_t n)
+{
+    uint32_t take = RTE_MIN(n, q->stash_len), made;
+
+    if (q->armed)
+        dpdk_intr_disarm(q);
+    made = rx_all(q, q->stash, take, pkts);
+    q->stash_len -= (uint16_t)take;
+    memmove(q->stash, q->stash + take, q->stash_len * sizeof(q->stash[0]));
+    return made;
+}
+
 uint32_t dpdk_rx(struct iip_port_queue *q, struct iip_pkt **pkts, uint32_t n)
 {
+    struct rte_mbuf *bufs[DPDK_BURST];
     uint32_t made = 0;
     uint16_t want, got;
 
     if (unlikely(rte_lcore_id() == LCORE_ID_ANY))
         dpdk_thread_join();
     dpdk_held_reap(q);
-    if (unlikely(n == 0 || !q->stk))
+    if (unlikely(!q->stk))
         return 0;
-    do {
+    if (unlikely(q->armed || q->stash_len))
+        made = rx_woken(q, pkts, n);
+    while (made < n) {
         want = (uint16_t)RTE_MIN(n - made, DPDK_BURST);
-        made += rx_burst(q, pkts + made, want, &got);
-        if (unlikely(q->intr_fd >= 0) && dpdk_intr_update(q, got))
-            got = want; /* once more: a packet may have come before the interrupt was armed */
-    } while (got == want && made < n);
+        got = rte_eth_rx_burst(q->port_id, q->index, bufs, want);
+        made += rx_all(q, bufs, got, pkts + made);
+        if (got < want)
+            break;
+    }
     return made;
 }

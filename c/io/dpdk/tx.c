@@ -72,11 +72,10 @@ static void tx_taken(struct iip_port_queue *q, struct iip_pkt *pkt)
     dpdk_core->pkt_free(q->stk, pkt);
 }
 
-/* It can never be sent: the only place where the port loses a packet, and it is counted. */
+/* It can never be sent: the only place where the port drops a packet, and it is counted. */
 static void tx_invalid(struct iip_port_queue *q, struct iip_pkt *pkt)
 {
-    q->stats.tx_packets++;
-    q->stats.tx_invalid++;
+    q->stats.tx_dropped++;
     dpdk_core->pkt_free(q->stk, pkt);
 }
 
@@ -135,5 +134,6 @@ uint32_t dpdk_tx(void *ctx, struct iip_pkt **pkts, uint32_t n)
     while (done < n && !full)
         done += tx_burst(q, pkts + done, RTE_MIN(n - done, DPDK_BURST), &full);
     q->stats.tx_refused += n - done;
+    q->refused = done < n;
     return done;
 }

@@ -363,13 +363,11 @@ static void tap_sums_and_wakes(void)
     uint8_t out[1514], in[2048];
     struct iip_pkt *pkt;
     uint32_t n, i;
-    int fd;
 
     if (!tap_open())
         return;
     CHECK_EQ(tap.info.caps, IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM | IIP_CAP_TX_UDP_CSUM | IIP_CAP_TX_SG);
-    fd = tap.ops->fd(tap.q);
-    CHECK(fd >= 0);
+    CHECK(tap.ops->fd(tap.q) >= 0);
     for (i = 0; i < 100; i++) {
         n = udp_frame(out, 7, 7000, 10 * i, (uint8_t)i);
         memcpy(out, tap_mac, 6);
@@ -386,7 +384,7 @@ static void tap_sums_and_wakes(void)
         while (end_recv(&tap, in, sizeof(in), NULL) >= 0)
             ;
         kernel_send(udp, "10.0.0.1", 9, out, 1 + 10 * i);
-        if (!CHECK_EQ(dpdk_test_readable(fd, 5000), 1))
+        if (!CHECK_EQ(dpdk_test_readable(tap.ops->fd(tap.q), 5000), 1))
             break;
         CHECK_EQ(recv_kind(&tap, in, sizeof(in), 0x0800, 17), 43 + 10 * (int)i);
         CHECK_MEM(in + 42, out, 1 + 10 * i);

@@ -236,7 +236,8 @@ static void descriptor_wakes(struct end *from, struct end *to)
 
     REQUIRE(CHECK(fd >= 0));
     for (i = 0; i < 50; i++) {
-        CHECK_EQ(end_recv(to, in, sizeof(in), NULL), -1); /* nothing: from here on the descriptor tells */
+        CHECK_EQ(end_recv(to, in, sizeof(in), NULL), -1);
+        CHECK_EQ(to->ops->fd(to->q), fd); /* before every wait */
         CHECK_EQ(dpdk_test_readable(fd, 0), 0);
         CHECK_EQ(end_send(from, out, sizeof(out)), 1);
         if (!CHECK_EQ(dpdk_test_readable(fd, 5000), 1))
@@ -245,10 +246,76 @@ static void descriptor_wakes(struct end *from, struct end *to)
     }
 }
 
+/* A packet that comes between the last receive and the wait must not be slept over, nor lost. */
+static void descriptor_sees_what_was_there(struct end *from, struct end *to)
+{
+    uint8_t out[100], in[2048];
+    int i, n;
+
+    for (n = 1; n <= 40; n += 13) {
+        CHECK_EQ(end_recv(to, in, sizeof(in), NULL), -1);
+        for (i = 0; i < n; i++) {
+            fill(out, sizeof(out), (uint32_t)i);
+            CHECK_EQ(end_send(from, out, sizeof(out)), 1);
+        }
+        usleep(1000);
+        CHECK_EQ(dpdk_test_readable(to->ops->fd(to->q), 5000), 1);
+        for (i = 0; i < n; i++) {
+            fill(out, sizeof(out), (uint32_t)i);
+            CHECK_EQ(end_recv(to, in, sizeof(in), NULL), sizeof(out));
+            CHECK_MEM(in, out, sizeof(out));
+        }
+    }
+}
+
+/* No driver tells of room to send: after a refusal the descriptor rings by itself. */
+static void refusal_ends_the_wait(void)
+{
+    uint8_t out[100] = {1}, in[2048];
+    int i;
+
+    for (i = 0; i < 5000 && end_send(&guest, out, sizeof(out)); i++)
+        ;
+    CHECK(i < 5000);
+    CHECK_EQ(end_recv(&guest, in, sizeof(in), NULL), -1);
+    CHECK_EQ(dpdk_test_readable(guest.ops->fd(guest.q), 5000), 1);
+    while (dpdk_test_recv(&host, in, sizeof(in), NULL, 50) >= 0)
+        ;
+    CHECK_EQ(end_send(&guest, out, sizeof(out)), 1);
+    CHECK_EQ(end_recv(&guest, in, sizeof(in), NULL), -1);
+    CHECK_EQ(dpdk_test_readable(guest.ops->fd(guest.q), 20), 0);
+    CHECK_EQ(dpdk_test_recv(&host, in, sizeof(in), NULL, 1000), sizeof(out));
+}
+
 static void descriptors_wake(void)
 {
     descriptor_wakes(&guest, &host);
     descriptor_wakes(&host, &guest);
+    descriptor_sees_what_was_there(&guest, &host);
+    descriptor_sees_what_was_there(&host, &guest);
+}
+
+/* A loop parked before its guest was there: it hears of the guest, and then of its packets. */
+static void guest_that_connects_wakes(void)
+{
+    uint8_t in[2048];
+    char a[128], b[128];
+    int i;
+
+    snprintf(a, sizeof(a), "dpdk:net_vhost0,iface=/tmp/iip-vhost-%d", (int)getpid());
+    snprintf(b, sizeof(b), "dpdk:net_virtio_user0,path=/tmp/iip-vhost-%d,queue_size=1024", (int)getpid());
+    REQUIRE(CHECK_EQ(end_open(&host, a, NULL), 0));
+    CHECK_EQ(host.info.link_up, 0);
+    CHECK_EQ(end_recv(&host, in, sizeof(in), NULL), -1);
+    CHECK_EQ(dpdk_test_readable(host.ops->fd(host.q), 0), 0);
+    REQUIRE(CHECK_EQ(end_open(&guest, b, NULL), 0));
+    CHECK_EQ(dpdk_test_readable(host.ops->fd(host.q), 5000), 1);
+    for (i = 0; i < 5 && dpdk_test_readable(host.ops->fd(host.q), 200); i++)
+        CHECK_EQ(end_recv(&host, in, sizeof(in), NULL), -1);
+    CHECK_EQ(host.ops->changed(host.port), 1);
+    descriptor_wakes(&guest, &host);
+    CHECK_EQ(end_close(&guest), 0);
+    CHECK_EQ(end_close(&host), 0);
 }
 
 /* ---- queues ------------------------------------------------------------------------------------------------------ */
@@ -325,7 +392,9 @@ int main(void)
     RUN(segment_size_is_told);
     RUN(refused_packets_are_as_they_were);
     RUN(descriptors_wake);
+    RUN(refusal_ends_the_wait);
     RUN(nothing_leaks);
+    RUN(guest_that_connects_wakes);
     RUN(two_queues);
     RUN(memif_carries_packets);
     return check_done();
