@@ -51,9 +51,10 @@ IIP_LOCAL iip_u32 iip_log2_64(iip_u64 n)
     return log;
 }
 
+/* Only where it is an instruction: elsewhere (riscv64) the compiler calls a helper. */
 IIP_LOCAL iip_u32 iip_ctz64(iip_u64 n)
 {
-#if defined(__GNUC__) && defined(__LP64__)
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__) || defined(__s390x__))
     return (iip_u32)__builtin_ctzl(n);
 #else
     return iip_log2_64(n & (0 - n));
