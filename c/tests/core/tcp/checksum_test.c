@@ -45,7 +45,7 @@ static void every_flipped_bit_is_noticed(void)
     CHECK_EQ(peer_state(&p), IIP_TCP_ESTABLISHED);
     peer_raw(&p, packet, len);
     CHECK_EQ(p.bytes_in, 101);
-    peer_free(&p);
+    CHECK_EQ(peer_free(&p), 0);
 }
 
 /* A sum of 0xffff and a sum of 0 are the same number; both must be taken. */
@@ -64,7 +64,7 @@ static void zero_and_all_ones_are_the_same_sum(void)
     put16(packet + 36, 0);
     peer_raw(&p, packet, len);
     CHECK_EQ(p.bytes_in, 101);
-    peer_free(&p);
+    CHECK_EQ(peer_free(&p), 0);
 }
 
 int main(void)

@@ -49,6 +49,7 @@ static void damaged(uint8_t flags, int established)
     uint32_t len, n, bit;
     peer_init(&p);
     REQUIRE(peer_new(&p, "damage") == 0);
+    p.any_payload = 1;
     p.seq = 1000;
     if (established)
         REQUIRE(peer_accepted(&p));
@@ -74,8 +75,7 @@ static void damaged(uint8_t flags, int established)
         }
     }
     peer_wait(&p, 600 * 1000000u);
-    p.bad = 0; /* the payload is not the pattern here */
-    peer_free(&p);
+    CHECK_EQ(peer_free(&p), 0);
 }
 
 static void damaged_syn(void) { damaged(FL_SYN, 0); }

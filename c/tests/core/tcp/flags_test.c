@@ -47,7 +47,7 @@ static void states_are_reached(void)
     for (state = 0; state < STATES; state++) {
         REQUIRE(into(&p, state));
         CHECK_EQ(peer_state(&p), want[state]);
-        peer_free(&p);
+        CHECK_EQ(peer_free(&p), 0);
     }
 }
 
@@ -70,8 +70,12 @@ static void one(int state, uint8_t flags, uint32_t seq_off, uint32_t ack_off, ui
     before = p.sent;
     peer_send(&p, flags, len, (uint64_t)(int64_t)(int32_t)seq_off);
     judge(&p, state, flags, before);
+    if (flags & FL_SYN && state >= 2)
+        CHECK_EQ(p.bytes_in, 0); /* [RFC 5961 4] nothing of a SYN is used in a synchronised state */
+    if (p.bad)
+        printf("    state %d, flags 0x%02x, sequence +%d, ack +%d, %u bytes\n", state, flags, (int)seq_off, (int)ack_off, len);
     peer_wait(&p, 300 * 1000000u);
-    peer_free(&p);
+    CHECK_EQ(peer_free(&p), 0);
 }
 
 /* All 64 sets of flags, at the left edge, inside, before and beyond the window, with good and bad ACKs, in nine states. */

@@ -36,7 +36,7 @@ static void the_clock_ticks_every_four_microseconds(void)
     CHECK_EQ(later - first, 2500);
     peer_wait(&p, 4 * 1000 * 1000);
     CHECK_EQ(isn_of(&p, 4000, 5000) - later, 1000000);
-    peer_free(&p);
+    CHECK_EQ(peer_free(&p), 0);
 }
 
 static void another_key_gives_another_number(void)
@@ -52,9 +52,9 @@ static void another_key_gives_another_number(void)
     z = isn_of(&c, 4000, 5000);
     CHECK(x != y);
     CHECK_EQ(x, z);
-    peer_free(&a);
-    peer_free(&b);
-    peer_free(&c);
+    CHECK_EQ(peer_free(&a), 0);
+    CHECK_EQ(peer_free(&b), 0);
+    CHECK_EQ(peer_free(&c), 0);
 }
 
 /* Numbers of neighbouring tuples tell nothing of each other: every bit is set in about half, and differences do not repeat. */
@@ -76,7 +76,7 @@ static void neighbouring_tuples_look_independent(void)
     for (i = 2; i < N; i++)
         same += isn[i] - isn[i - 1] == isn[i - 1] - isn[i - 2];
     CHECK_EQ(same, 0);
-    peer_free(&p);
+    CHECK_EQ(peer_free(&p), 0);
 }
 
 int main(void)

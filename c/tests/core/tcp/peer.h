@@ -19,7 +19,9 @@ struct peer {
     uint8_t last_bytes[2048];
     uint32_t sent;                  /* packets from the stack so far */
     uint64_t bytes_in;              /* bytes that DATA notes brought */
-    int fin, closed, status, accepted, connected, bad;
+    int fin, closed, status, accepted, connected;
+    int bad;                        /* things that were wrong so far; each has been printed */
+    int any_payload;                /* what DATA notes bring is not looked at */
 };
 
 /* Zeroes it; peer_new then makes a stack at L3 with plain options, 192.0.2.1, listening on port 80. -1: the host failed. */
@@ -29,7 +31,8 @@ static inline void peer_init(struct peer *p)
     testhost_init(&p->th, 1);
 }
 int peer_new(struct peer *p, const char *key);
-void peer_free(struct peer *p);
+/* Ends it; how many things were wrong: packets, stream bytes, the account, leaks. */
+int peer_free(struct peer *p);
 /* Sends a segment with p->seq and p->ack; `len` bytes of pattern from `offset`. */
 void peer_send(struct peer *p, uint8_t flags, uint32_t len, uint64_t offset);
 void peer_raw(struct peer *p, const uint8_t *bytes, uint32_t len);

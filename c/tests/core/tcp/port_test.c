@@ -43,7 +43,7 @@ static void ports_are_spread(void)
             chi += ((double)bins[i] - N / BINS) * ((double)bins[i] - N / BINS) / (N / BINS);
     if (low < 4096)
         CHECK(chi < 140); /* 63 degrees of freedom: beyond 1 in a million */
-    peer_free(&p);
+    CHECK_EQ(peer_free(&p), 0);
 }
 
 /* Two connections to the same peer never share a port, however many there are. */
@@ -63,7 +63,7 @@ static void no_port_is_taken_twice(void)
         twice += used[port]++ != 0;
     }
     CHECK_EQ(twice, 0);
-    peer_free(&p);
+    CHECK_EQ(peer_free(&p), 0);
 }
 
 int main(void)
