@@ -107,7 +107,8 @@ static uint32_t iip_turn_state(struct iip_loop *loop, const struct iip_turn *tur
         state |= IIP_STATE_POOL_LOW;
     if (!(loop->link >> 32))
         state |= IIP_STATE_LINK_DOWN;
-    if (loop->closing && !state && !loop->conns.live && !loop->listeners.live && !loop->udps.live && !loop->heap_n)
+    if (loop->closing && !(state & (IIP_STATE_MORE | IIP_STATE_TX_PENDING)) && !loop->conns.live &&
+        !loop->listeners.live && !loop->udps.live && !loop->heap_n)
         state |= IIP_STATE_CLOSED;
     if (turn->flags & IIP_TURN_PARK && !loop->event_n && !(state & IIP_STATE_MORE) && iip_wake_park(loop))
         state |= IIP_STATE_PARKED;
