@@ -41,9 +41,31 @@ static void iip_ipv6_advance(struct iip_pkt *pkt, struct iip_rx *rx, const struc
     pkt->len -= walk->at;
 }
 
-/* A parameter problem about the headers; the quote begins at the fixed header. */
+/* Is there another extension header that we know? Hop-by-hop only counts in front of all others. */
+static int iip_ipv6_more(const struct iip_walk *walk)
+{
+    return walk->next == IIP_PROTO_DSTOPTS || walk->next == IIP_PROTO_ROUTING || (walk->next == IIP_PROTO_HOPOPTS && walk->at == IIP_IPV6_LEN);
+}
+
+/* [RFC 4443 2.4 (e.1)] Is it an ICMPv6 error that lies behind the headers from here on? Their contents do not matter. */
+static int iip_ipv6_is_error(const struct iip_pkt *pkt, const struct iip_rx *rx, const struct iip_walk *walk)
+{
+    struct iip_walk rest = *walk;
+    struct iip_ipv6_ext ext;
+    while (iip_ipv6_more(&rest) && rest.count++ < IIP_EXT_HEADERS) {
+        if (rest.at > pkt->len || iip_ipv6_ext_parse(&ext, rx->l3 + rest.at, pkt->len - rest.at))
+            return 0;
+        rest.next = ext.next;
+        rest.at += ext.len;
+    }
+    return rest.next == IIP_PROTO_ICMPV6 && rest.at < pkt->len && rx->l3[rest.at] < IIP_ICMPV6_INFO;
+}
+
+/* A parameter problem about the headers; pkt stands at the fixed header, where the quote begins. */
 static void iip_ipv6_problem(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, const struct iip_walk *walk, iip_u32 code, iip_u32 at)
 {
+    if (iip_ipv6_is_error(pkt, rx, walk))
+        return;
     iip_ipv6_advance(pkt, rx, walk);
     iip_icmp_unreachable(stk, pkt, rx, IIP_ICMPV6_PARAM_PROBLEM, code, at);
 }
@@ -87,12 +109,6 @@ static iip_verdict iip_ipv6_header(struct iip_stack *stk, struct iip_pkt *pkt, s
     walk->next_at = walk->at;
     walk->at += ext.len;
     return verdict;
-}
-
-/* Is there another extension header that we know? Hop-by-hop only counts in front of all others. */
-static int iip_ipv6_more(const struct iip_walk *walk)
-{
-    return walk->next == IIP_PROTO_DSTOPTS || walk->next == IIP_PROTO_ROUTING || (walk->next == IIP_PROTO_HOPOPTS && walk->at == IIP_IPV6_LEN);
 }
 
 /* All headers up to a fragment header or the transport; IIP_DONE: got there. */

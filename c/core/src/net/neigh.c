@@ -372,8 +372,9 @@ IIP_LOCAL int iip_neigh_heard_arp(struct iip_stack *stk, const struct iip_ip *ip
         return 0;
     if (iip_neigh_known(neigh) && !IIP_SAME(neigh->head, mac, 6))
         return iip_neigh_arp_moved(stk, neigh, mac, reply);
-    if (reply || !iip_neigh_known(neigh))
-        iip_neigh_set(stk, neigh, mac, reply);
+    if (!reply && iip_neigh_known(neigh))
+        return 0;
+    iip_neigh_set(stk, neigh, mac, reply);
     return 1;
 }
 
