@@ -50,6 +50,13 @@ IIP_INLINE void iip_put32(iip_u8 *p, iip_u32 v)
 }
 
 /* Words in memory order, for comparing, hashing and summing. */
+IIP_INLINE iip_u16 iip_raw16(const void *p)
+{
+    iip_u16 v;
+    IIP_COPY(&v, p, 2);
+    return v;
+}
+
 IIP_INLINE iip_u32 iip_raw32(const void *p)
 {
     iip_u32 v;

@@ -9,7 +9,7 @@ IIP_INLINE iip_u64 iip_rotl64(iip_u64 x, int n)
     return x << n | x >> (64 - n);
 }
 
-static void iip_sip_round(struct iip_sip *s)
+IIP_INLINE void iip_sip_round(struct iip_sip *s)
 {
     s->v0 += s->v1;
     s->v1 = iip_rotl64(s->v1, 13) ^ s->v0;
@@ -26,6 +26,9 @@ static void iip_sip_round(struct iip_sip *s)
 static iip_u64 iip_get64le(const iip_u8 *p, iip_u32 len)
 {
     iip_u64 v = 0;
+    if (len == 8)
+        return (iip_u64)p[7] << 56 | (iip_u64)p[6] << 48 | (iip_u64)p[5] << 40 | (iip_u64)p[4] << 32 | (iip_u64)p[3] << 24 | (iip_u64)p[2] << 16 |
+               (iip_u64)p[1] << 8 | p[0];
     while (len--)
         v = v << 8 | p[len];
     return v;

@@ -50,23 +50,9 @@ IIP_LOCAL int iip_pkt_reserve(struct iip_stack *stk, iip_u32 n)
 
 IIP_API struct iip_pkt *iip_pkt_new(struct iip_stack *stk, struct iip_frame *frame, iip_u8 *data, iip_u32 len)
 {
-    struct iip_pkt *pkt = stk->pkt_free;
-    if (IIP_UNLIKELY(!pkt)) {
-        if (iip_pkt_grow(stk))
-            return 0;
-        pkt = stk->pkt_free;
-    }
-    stk->pkt_free = pkt->link;
-    pkt->next = 0;
-    pkt->link = 0;
-    pkt->frame = frame;
-    pkt->data = data;
-    pkt->len = len;
-    pkt->total = len;
-    pkt->flags = 0;
-    pkt->seg_size = 0;
-    frame->views++;
-    return pkt;
+    if (IIP_UNLIKELY(!stk->pkt_free) && iip_pkt_grow(stk))
+        return 0;
+    return iip_pkt_take(stk, frame, data, len);
 }
 
 IIP_API void iip_pkt_free(struct iip_stack *stk, struct iip_pkt *pkt)
@@ -74,10 +60,7 @@ IIP_API void iip_pkt_free(struct iip_stack *stk, struct iip_pkt *pkt)
     struct iip_pkt *next;
     for (; pkt; pkt = next) {
         next = pkt->next;
-        if (--pkt->frame->views == 0)
-            stk->host.frame_put(stk->host.ctx, pkt->frame);
-        pkt->link = stk->pkt_free;
-        stk->pkt_free = pkt;
+        iip_pkt_drop(stk, pkt);
     }
 }
 
@@ -98,7 +81,7 @@ IIP_LOCAL struct iip_pkt *iip_pkt_alloc(struct iip_stack *stk, iip_u32 size)
         iip_count(stk, IIP_CTR_NO_FRAME);
         return 0;
     }
-    pkt = iip_pkt_new(stk, frame, frame->base + IIP_HEADROOM, 0);
+    pkt = iip_pkt_take(stk, frame, frame->base + IIP_HEADROOM, 0);
     if (!pkt)
         stk->host.frame_put(stk->host.ctx, frame);
     return pkt;
@@ -106,7 +89,7 @@ IIP_LOCAL struct iip_pkt *iip_pkt_alloc(struct iip_stack *stk, iip_u32 size)
 
 IIP_LOCAL struct iip_pkt *iip_pkt_view(struct iip_stack *stk, const struct iip_pkt *pkt, iip_u8 *data, iip_u32 len)
 {
-    return iip_pkt_new(stk, pkt->frame, data, len);
+    return iip_pkt_take(stk, pkt->frame, data, len);
 }
 
 IIP_LOCAL iip_u32 iip_pkt_bytes(const struct iip_pkt *pkt)

@@ -80,6 +80,11 @@ static void iip_rx_packet(struct iip_stack *stk, struct iip_pkt *pkt)
 
     iip_count(stk, IIP_CTR_RX_PACKETS);
     stk->ctr[IIP_CTR_RX_BYTES] += pkt->next ? iip_pkt_bytes(pkt) : pkt->len;
+    verdict = iip_tcp_rx_plain(stk, pkt);
+    if (IIP_LIKELY(verdict <= IIP_HELD)) {
+        iip_rx_end(stk, pkt, verdict);
+        return;
+    }
     if (IIP_UNLIKELY(pkt->next != 0))
         whole = iip_rx_gather(stk, pkt);
     if (!whole) {

@@ -131,6 +131,34 @@ IIP_LOCAL void iip_pktq_free(struct iip_stack *stk, struct iip_pktq *q);
 /* Makes views until `n` are free; 0, or -1 without memory. */
 IIP_LOCAL int iip_pkt_reserve(struct iip_stack *stk, iip_u32 n);
 
+/* iip_pkt_new where a free view is at hand, which is nearly always. */
+IIP_INLINE struct iip_pkt *iip_pkt_take(struct iip_stack *stk, struct iip_frame *frame, iip_u8 *data, iip_u32 len)
+{
+    struct iip_pkt *pkt = stk->pkt_free;
+    if (IIP_UNLIKELY(!pkt))
+        return iip_pkt_new(stk, frame, data, len);
+    stk->pkt_free = pkt->link;
+    pkt->next = 0;
+    pkt->link = 0;
+    pkt->frame = frame;
+    pkt->data = data;
+    pkt->len = len;
+    pkt->total = len;
+    pkt->flags = 0;
+    pkt->seg_size = 0;
+    frame->views++;
+    return pkt;
+}
+
+/* iip_pkt_free of a packet of one view. */
+IIP_INLINE void iip_pkt_drop(struct iip_stack *stk, struct iip_pkt *pkt)
+{
+    if (--pkt->frame->views == 0)
+        stk->host.frame_put(stk->host.ctx, pkt->frame);
+    pkt->link = stk->pkt_free;
+    stk->pkt_free = pkt;
+}
+
 /* May the core write `len` bytes of header in front of pkt->data? Only while this view is the frame's only one. */
 IIP_INLINE int iip_pkt_headroom_ok(const struct iip_pkt *pkt, iip_u32 len)
 {

@@ -25,6 +25,8 @@ IIP_LOCAL iip_u32 iip_udp_notes(struct iip_stack *stk, struct iip_ready *ready, 
 IIP_LOCAL int iip_tcp_new(struct iip_stack *stk);
 IIP_LOCAL void iip_tcp_free(struct iip_stack *stk);
 IIP_LOCAL iip_verdict iip_tcp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx);
+/* The short way from the wire for what nearly all packets are; the verdict, or IIP_HELD + 1: it must go the long way. */
+IIP_LOCAL iip_verdict iip_tcp_rx_plain(struct iip_stack *stk, struct iip_pkt *pkt);
 /* Sends what may be sent on all connections that were touched; hold: ACKs of data just handed up may wait. */
 IIP_LOCAL void iip_tcp_output_touched(struct iip_stack *stk, int hold);
 IIP_LOCAL void iip_tcp_timer(struct iip_stack *stk, struct iip_timer *t);

@@ -1,24 +1,25 @@
 /* ack.c - the fifth step of 3.10.7.4: is the ACK acceptable, and what an acceptable one does. */
 #include "tcp/tcp.h"
 
-static void iip_tcp_acked_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
+IIP_INLINE void iip_tcp_acked_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     struct iip_pkt *pkt;
     while ((pkt = conn->snd_head) != 0 && iip_seq_leq(pkt->seq + pkt->len, conn->snd.una)) {
         conn->snd_head = pkt->link;
-        if (conn->repair && conn->repair->rtx_cur == pkt)
+        if (IIP_UNLIKELY(conn->repair && conn->repair->rtx_cur == pkt))
             conn->repair->rtx_cur = 0;
-        iip_pkt_free(stk, pkt);
+        iip_pkt_drop(stk, pkt);
     }
     if (!conn->snd_head)
         conn->snd_tail = 0;
 }
 
-static void iip_tcp_rtt_acked(struct iip_stack *stk, struct iip_tcp_conn *conn)
+IIP_INLINE void iip_tcp_rtt_acked(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     if ((conn->flags & IIP_F_RTT_PENDING) && iip_seq_lt(conn->rtt_seq, conn->snd.una)) {
         conn->flags &= ~(iip_u32)IIP_F_RTT_PENDING;
         iip_tcp_rtt_sample(stk, conn, (iip_u32)stk->now - conn->rtt_sent);
+        iip_path_confirm(stk, &conn->path);
     }
 }
 
@@ -43,7 +44,7 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
     iip_u32 acked = ack - conn->snd.una;
     iip_u32 flight = conn->snd.nxt - conn->snd.una;
 
-    conn->out_wraps += conn->snd.una - conn->iss > ack - conn->iss;
+    conn->out_wraps += (iip_u16)((conn->snd.una ^ ack) >> 31);
     conn->snd.una = ack;
     conn->retries = 0;
     conn->probes = 0;
@@ -57,23 +58,14 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
     if (!(conn->flags & IIP_F_RECOVERY) && iip_tcp_cwnd_limited(conn, flight))
         iip_tcp_cc_of(conn)->on_ack(conn, acked, stk->now);
     iip_tcp_writable(stk, conn);
-    iip_path_confirm(stk, &conn->path);
     if (conn->snd.una == conn->snd.nxt)
         conn->rto_at = IIP_NEVER;
     else
         iip_tcp_rto_start(stk, conn);
 }
 
-/* [RFC 9293 3.10.7.4 fifth] the send window, from the latest segment only. */
-IIP_LOCAL void iip_tcp_window_update(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+IIP_LOCAL void iip_tcp_window_set(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 wnd)
 {
-    iip_u32 wnd = seg->wnd << conn->snd_wscale;
-    if (iip_seq_lt(seg->seq, conn->snd.wl1) || (seg->seq == conn->snd.wl1 && iip_seq_lt(seg->ack, conn->snd.wl2)))
-        return;
-    conn->snd.wl1 = seg->seq;
-    conn->snd.wl2 = seg->ack;
-    if (wnd == conn->snd.wnd)
-        return;
     conn->snd.max_wnd = iip_max32(conn->snd.max_wnd, wnd);
     conn->snd.wnd = wnd;
     if (conn->flags & IIP_F_PERSIST)

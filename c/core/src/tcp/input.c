@@ -1,4 +1,4 @@
-/* input.c - SEGMENT ARRIVES [RFC 9293 3.10.7]: decode once, find the state it meets, and the predicted path. */
+/* input.c - SEGMENT ARRIVES [RFC 9293 3.10.7]: decode once, and find the state it meets. */
 #include "base/csum.h"
 #include "stack/up.h"
 #include "tcp/tcp.h"
@@ -49,54 +49,11 @@ IIP_LOCAL iip_verdict iip_tcp_closed_input(struct iip_stack *stk, struct iip_tcp
     return IIP_CTR_DROP_TCP_CLOSED;
 }
 
-/*
- * The segment that the steps of 3.10.7.4 would take without a turn: ESTABLISHED, next in order, nothing but ACK and PSH,
- * an ACK of something new or data, no repair going on. It is the same work; `tcp.fast_path` 0 shows it.
- */
-static int iip_tcp_predicted(const struct iip_stack *stk, const struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
-{
-    enum { DETOUR = IIP_F_RECOVERY | IIP_F_LOSS | IIP_F_PERSIST | IIP_F_URG_SEND | IIP_F_URG_RECV | IIP_F_DETACHED | IIP_F_FIN_SEEN | IIP_F_KEEPALIVE };
-    struct iip_tcp_seg *seg = &arr->seg;
-    if (conn->id.state != IIP_TCP_ESTABLISHED || (seg->flags & ~IIP_TCP_PSH) != IIP_TCP_ACK || (conn->flags & DETOUR))
-        return 0;
-    if (seg->seq != conn->rcv.nxt || seg->len > conn->rcv.edge - conn->rcv.nxt || conn->dup_acks || !stk->tune.tcp_fast_path)
-        return 0;
-    if (conn->rcv.held > conn->rcvbuf || seg->ack - conn->snd.una > conn->snd.nxt - conn->snd.una || (!seg->len && seg->ack == conn->snd.una))
-        return 0;
-    if (conn->repair && (conn->repair->ooo.n || conn->repair->sacked.n || conn->repair->has_dsack))
-        return 0;
-    if (!(conn->id.options & IIP_HAS_TS))
-        return seg->hdr_len == IIP_TCP_HEADER;
-    return iip_tcp_parse_ts_only(seg, arr->pkt->data) && !iip_seq_lt(seg->ts_val, conn->ts_recent);
-}
-
-static iip_verdict iip_tcp_predicted_input(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
-{
-    const struct iip_tcp_seg *seg = &arr->seg;
-    iip_count(stk, IIP_CTR_TCP_FAST_PATH);
-    if ((conn->id.options & IIP_HAS_TS) && iip_seq_leq(seg->seq, conn->rcv.acked)) {
-        conn->ts_recent = seg->ts_val;
-        conn->ts_recent_age = (iip_u32)(stk->now >> 20);
-    }
-    if (seg->ack != conn->snd.una)
-        iip_tcp_ack_advance(stk, conn, seg->ack);
-    iip_tcp_window_update(stk, conn, seg);
-    if (conn->snd.nxt != conn->snd.end)
-        iip_tcp_touch(stk, conn);
-    if (!seg->len)
-        return IIP_DONE;
-    arr->pkt->data += seg->hdr_len;
-    arr->pkt->len -= seg->hdr_len;
-    iip_tcp_deliver(conn, IIP_UNLIKELY(arr->pkt->next != 0) ? iip_pkt_skip(stk, arr->pkt, 0) : arr->pkt);
-    iip_tcp_notify(stk, conn, 0);
-    iip_tcp_ack_for_text(stk, conn);
-    return IIP_KEPT;
-}
-
 static iip_verdict iip_tcp_conn_input(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
-    if (IIP_LIKELY(iip_tcp_predicted(stk, conn, arr)))
-        return iip_tcp_predicted_input(stk, conn, arr);
+    iip_verdict verdict = iip_tcp_predict(stk, conn, &arr->seg, arr->pkt);
+    if (IIP_LIKELY(verdict != IIP_NEXT_STEP))
+        return verdict;
     iip_tcp_decode_rest(arr);
     if (conn->id.state == IIP_TCP_SYN_SENT)
         return iip_tcp_synsent_input(stk, conn, arr);

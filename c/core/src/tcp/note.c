@@ -115,6 +115,10 @@ IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, 
 {
     struct iip_tcp_conn *conn = IIP_OUTER(ready, struct iip_tcp_conn, ready);
     iip_u32 n = 0;
+    if (IIP_LIKELY(!(conn->flags & (IIP_F_NOTE_ANY | IIP_F_DETACHED)) && conn->rcv_tail)) {
+        iip_tcp_note_data(conn, out);
+        return 1;
+    }
     while (n < cap && iip_tcp_one_note(conn, &out[n])) {
         if (out[n++].type == IIP_NOTE_CLOSED) { /* the last one */
             iip_tcp_conn_free(stk, conn);

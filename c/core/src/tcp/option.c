@@ -189,11 +189,10 @@ static iip_u32 iip_tcp_ooo_bytes(const struct iip_tcp_conn *conn)
     return bytes;
 }
 
-/* Bytes of a stream from its sequence numbers; SYN has one of its own (and so has FIN, which is counted here). */
-static iip_u64 iip_tcp_total(iip_u32 wraps, iip_u32 numbers)
+/* Numbers from the first byte's to now's, by how often bit 31 changed on the way (a FIN has a number too). */
+static iip_u64 iip_tcp_total(iip_u32 changes, iip_u32 first, iip_u32 now)
 {
-    iip_u64 all = (iip_u64)wraps << 32 | numbers;
-    return all ? all - 1 : 0;
+    return (((iip_u64)(first >> 31) + changes) << 31 | (now & 0x7fffffff)) - first;
 }
 
 static void iip_tcp_info_fill(const struct iip_tcp_conn *conn, struct iip_tcp_info *info)
@@ -223,8 +222,8 @@ static void iip_tcp_info_fill(const struct iip_tcp_conn *conn, struct iip_tcp_in
     info->retransmits = conn->repair ? conn->repair->retransmits : 0;
     info->rto_count = conn->repair ? conn->repair->rto_count : 0;
     info->dup_acks = conn->dup_acks;
-    info->bytes_in = iip_tcp_total(conn->in_wraps, conn->rcv.nxt - conn->irs);
-    info->bytes_out = iip_tcp_total(conn->out_wraps, conn->snd.una - conn->iss);
+    info->bytes_in = conn->id.state < IIP_TCP_ESTABLISHED ? 0 : iip_tcp_total(conn->in_wraps, conn->irs + 1, conn->rcv.nxt);
+    info->bytes_out = conn->id.state < IIP_TCP_ESTABLISHED ? 0 : iip_tcp_total(conn->out_wraps, conn->iss + 1, conn->snd.una);
 }
 
 IIP_API int iip_tcp_info(const struct iip_stack *stk, const struct iip_tcp_conn *conn, struct iip_tcp_info *info)

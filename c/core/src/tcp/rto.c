@@ -32,8 +32,13 @@ IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *co
 /* [5.1 - 5.3] with back-off by the retransmissions so far [5.5]; the user timeout is never overslept. */
 IIP_LOCAL void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    iip_u64 rto = (iip_u64)conn->rto_us << iip_min32(conn->retries, 24);
+    iip_u64 rto = conn->rto_us;
+    if (IIP_LIKELY(!conn->retries)) {
+        conn->rto_at = stk->now + rto;
+        return;
+    }
+    rto <<= iip_min32(conn->retries, 24);
     conn->rto_at = stk->now + iip_min64(rto, iip_max32((iip_u32)stk->tune.tcp_rto_max_us, conn->rto_us));
-    if (conn->retries && iip_tcp_user_timeout(stk, conn))
+    if (iip_tcp_user_timeout(stk, conn))
         conn->rto_at = iip_min64(conn->rto_at, iip_tcp_stalled_at(stk, conn) + iip_tcp_user_timeout(stk, conn));
 }

@@ -144,21 +144,18 @@ static void iip_tcp_urgent_mark(const struct iip_tcp_conn *conn, struct iip_tcp_
     seg->up = iip_min32(conn->extra->snd_up - seg->seq, 65535);
 }
 
-IIP_LOCAL int iip_tcp_segment(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq, iip_u32 len, iip_u32 flags)
+static void iip_tcp_segment_full(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq, iip_u32 len, iip_u32 flags)
 {
     struct iip_sack_block blocks[IIP_SACK_MAX];
     iip_u32 n = iip_tcp_blocks_for(conn, blocks, len);
-    struct iip_pkt *pkt = iip_tcp_payload(stk, conn, seq, len);
-    struct iip_tcp_seg seg;
     iip_u32 ts = conn->id.options & IIP_HAS_TS;
+    struct iip_tcp_seg seg;
 
-    if (IIP_UNLIKELY(!pkt))
-        return 0;
     seg.src_port = (iip_u16)(conn->id.node.word >> 16);
     seg.dst_port = (iip_u16)conn->id.node.word;
     seg.seq = seq;
     seg.ack = conn->rcv.nxt;
-    seg.flags = (iip_u8)(flags | IIP_TCP_ACK);
+    seg.flags = (iip_u8)flags;
     seg.wnd = iip_tcp_window_field(conn);
     seg.up = 0;
     seg.hdr_len = IIP_TCP_HEADER + (ts ? (iip_u32)IIP_TCP_TS_LEN : 0) + (n ? 4 + 8 * n : 0);
@@ -172,9 +169,20 @@ IIP_LOCAL int iip_tcp_segment(struct iip_stack *stk, struct iip_tcp_conn *conn, 
         pkt->flags |= IIP_PKT_TSO;
         pkt->seg_size = conn->mss;
     }
+    iip_tcp_to_ip(stk, conn, pkt);
+}
+
+IIP_LOCAL int iip_tcp_segment(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq, iip_u32 len, iip_u32 flags)
+{
+    struct iip_pkt *pkt = iip_tcp_payload(stk, conn, seq, len);
+    if (IIP_UNLIKELY(!pkt))
+        return 0;
+    flags |= IIP_TCP_ACK;
+    if (IIP_UNLIKELY((conn->flags & (IIP_F_DISORDER | IIP_F_URG_SEND)) || (conn->repair && conn->repair->has_dsack)) ||
+        !iip_tcp_plain_send(stk, conn, pkt, seq, len, flags))
+        iip_tcp_segment_full(stk, conn, pkt, seq, len, flags);
     conn->sent_us = (iip_u32)stk->now;
     iip_tcp_ack_paid(conn);
-    iip_tcp_to_ip(stk, conn, pkt);
     return 1;
 }
 

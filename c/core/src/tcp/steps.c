@@ -183,6 +183,7 @@ static iip_verdict iip_tcp_step_text(struct iip_stack *stk, struct iip_tcp_conn 
 /* The FIN is next in order: RCV.NXT steps over it. */
 static void iip_tcp_fin_arrived(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
+    conn->in_wraps += (iip_u16)((conn->rcv.nxt ^ (conn->rcv.nxt + 1)) >> 31);
     conn->rcv.nxt++;
     if (iip_seq_lt(conn->rcv.edge, conn->rcv.nxt))
         conn->rcv.edge = conn->rcv.nxt;
@@ -214,7 +215,7 @@ static iip_verdict iip_tcp_step_fin(struct iip_stack *stk, struct iip_tcp_conn *
     return arr->pkt ? IIP_DONE : IIP_KEPT;
 }
 
-IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+static iip_verdict iip_tcp_steps(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
     iip_verdict verdict = iip_tcp_step_paws(stk, conn, arr);
     if (verdict == IIP_NEXT_STEP)
@@ -234,5 +235,16 @@ IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_
         verdict = iip_tcp_step_text(stk, conn, arr);
     if (verdict == IIP_NEXT_STEP)
         verdict = iip_tcp_step_fin(stk, conn, arr);
+    return verdict;
+}
+
+IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+{
+    iip_verdict verdict = iip_tcp_steps(stk, conn, arr);
+    const struct iip_tcp_repair *repair = conn->repair;
+    if (conn->dup_acks || (repair && (repair->ooo.n || repair->sacked.n || repair->has_dsack)))
+        conn->flags |= IIP_F_DISORDER;
+    else
+        conn->flags &= ~(iip_u32)IIP_F_DISORDER;
     return verdict;
 }

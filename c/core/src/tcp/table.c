@@ -19,19 +19,6 @@ static iip_u32 iip_tcp_hash6(struct iip_stack *stk, const struct iip_ip *local, 
     return iip_hash_words(&stk->hash_key, w, IIP_HASH_WORDS);
 }
 
-static struct iip_tcp_id *iip_tcp_find4(struct iip_stack *stk, iip_u32 local, iip_u32 remote, iip_u32 ports)
-{
-    iip_u32 hash = iip_hash_tuple4(&stk->hash_key, local, remote, ports);
-    struct iip_node *node = *iip_table_bucket(&stk->tcp->table, hash);
-    struct iip_tcp_id *id;
-    for (; node; node = node->next) {
-        id = IIP_OUTER(node, struct iip_tcp_id, node);
-        if (node->hash == hash && node->word == ports && id->remote4 == remote && id->local4 == local && id->family == 4)
-            return id;
-    }
-    return 0;
-}
-
 static struct iip_tcp_id *iip_tcp_find6(struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *remote, iip_u32 ports)
 {
     iip_u32 hash = iip_tcp_hash6(stk, local, remote, ports);

@@ -5,6 +5,7 @@
  *   listen.c   3.10.7.2 and half-open connections, cookie.c            synsent.c 3.10.7.3
  *   ack.c      what an acceptable ACK does      recover.c  loss: scoreboard, recovery, what to send again
  *   text.c     in-order delivery, out-of-order hold
+ *   predict.c, plain.c  the short ways in and out
  *   output.c   what may be sent now             segment.c  how it is built        reply.c  RST, challenge ACK, bare segments
  *   timer.c    rto.c    cc.c newreno.c cubic.c  timewait.c  table.c  state.c  port.c  conn.c  user.c  option.c  note.c  icmp.c
  */
@@ -117,6 +118,8 @@ enum { /* conn->flags */
     IIP_F_NOTE_URGENT = 1 << 26,
     IIP_F_NOTE_ERROR = 1 << 27,
     IIP_F_NOTE_CLOSED = 1 << 28,
+    IIP_F_DISORDER = 1 << 29,   /* duplicate ACKs were counted, or there is something out of order in either direction */
+    IIP_F_NOTE_ANY = 0x7f << 22,
     IIP_F_ACK_ANY = (1 << 1) | (1 << 2) | (1 << 3)
 };
 
@@ -164,7 +167,7 @@ struct iip_tcp_conn {
     iip_s32 reason;            /* of NOTE_CLOSED */
     struct iip_tcp_repair *repair;
     struct iip_tcp_extra *extra;
-    iip_u16 out_wraps, in_wraps; /* of 2^32 bytes, of snd.una and rcv.nxt */
+    iip_u16 out_wraps, in_wraps; /* how often bit 31 of snd.una and of rcv.nxt changed */
     iip_u16 peer_mss;
     iip_u8 probes, quickacks;
 };
@@ -216,6 +219,19 @@ IIP_INLINE iip_u32 iip_tcp_ports(iip_u32 local, iip_u32 remote)
 }
 
 /* ---- table.c ---- */
+IIP_INLINE struct iip_tcp_id *iip_tcp_find4(struct iip_stack *stk, iip_u32 local, iip_u32 remote, iip_u32 ports)
+{
+    iip_u32 hash = iip_hash_tuple4(&stk->hash_key, local, remote, ports);
+    struct iip_node *node = *iip_table_bucket(&stk->tcp->table, hash);
+    struct iip_tcp_id *id;
+    for (; node; node = node->next) {
+        id = IIP_OUTER(node, struct iip_tcp_id, node);
+        if (node->hash == hash && node->word == ports && id->remote4 == remote && id->local4 == local && id->family == 4)
+            return id;
+    }
+    return 0;
+}
+
 IIP_LOCAL struct iip_tcp_id *iip_tcp_lookup(struct iip_stack *stk, const struct iip_rx *rx, iip_u32 ports);
 IIP_LOCAL struct iip_tcp_id *iip_tcp_lookup_tuple(struct iip_stack *stk, const struct iip_tcp_tuple *t);
 IIP_LOCAL void iip_tcp_id_init(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind, const struct iip_tcp_tuple *t);
@@ -289,7 +305,21 @@ IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk);
 /* ---- ack.c, recover.c, text.c ---- */
 IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr);
 IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ack);
-IIP_LOCAL void iip_tcp_window_update(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
+/* ---- predict.c: the segment that was expected ---- */
+/* The short way of a segment of `conn`, options not yet decoded: its verdict, or IIP_NEXT_STEP when it must go the long way. */
+IIP_LOCAL iip_verdict iip_tcp_predict(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_seg *seg, struct iip_pkt *pkt);
+IIP_LOCAL void iip_tcp_window_set(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 wnd);
+/* [RFC 9293 3.10.7.4 fifth] the send window, from the latest segment only. */
+IIP_INLINE void iip_tcp_window_update(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    iip_u32 wnd = seg->wnd << conn->snd_wscale;
+    if (iip_seq_lt(seg->seq, conn->snd.wl1) || (seg->seq == conn->snd.wl1 && iip_seq_lt(seg->ack, conn->snd.wl2)))
+        return;
+    conn->snd.wl1 = seg->seq;
+    conn->snd.wl2 = seg->ack;
+    if (IIP_UNLIKELY(wnd != conn->snd.wnd))
+        iip_tcp_window_set(stk, conn, wnd);
+}
 IIP_LOCAL void iip_tcp_sack_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_recovery_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 acked);
@@ -304,6 +334,19 @@ IIP_LOCAL iip_verdict iip_tcp_text(struct iip_stack *stk, struct iip_tcp_conn *c
 IIP_LOCAL void iip_tcp_deliver(struct iip_tcp_conn *conn, struct iip_pkt *pkt);
 /* [RFC 2883] the next ACK reports [left, right) as a duplicate. */
 IIP_LOCAL void iip_tcp_dsack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 left, iip_u32 right);
+IIP_INLINE void iip_tcp_deliver_one(struct iip_tcp_conn *conn, struct iip_pkt *pkt)
+{
+    conn->in_wraps += (iip_u16)((conn->rcv.nxt ^ (conn->rcv.nxt + pkt->len)) >> 31);
+    conn->rcv.nxt += pkt->len;
+    conn->rcv.held += iip_max32(pkt->len, pkt->frame->size / 2);
+    if (conn->rcv_tail) {
+        pkt->link = conn->rcv_tail->link;
+        conn->rcv_tail->link = pkt;
+    } else {
+        pkt->link = pkt;
+    }
+    conn->rcv_tail = pkt;
+}
 IIP_LOCAL void iip_tcp_ack_for_text(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL iip_u32 iip_tcp_sack_blocks(const struct iip_tcp_conn *conn, struct iip_sack_block *out, iip_u32 cap);
 
@@ -311,6 +354,8 @@ IIP_LOCAL iip_u32 iip_tcp_sack_blocks(const struct iip_tcp_conn *conn, struct ii
 IIP_LOCAL int iip_tcp_output(struct iip_stack *stk, struct iip_tcp_conn *conn, int hold);
 /* Sends [seq, seq + len) of the queue with `flags`; 0 when there was no memory. */
 IIP_LOCAL int iip_tcp_segment(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq, iip_u32 len, iip_u32 flags);
+/* Writes all headers in front of a payload and sends it; 0: it is not plain, and was left alone (plain.c). */
+IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq, iip_u32 len, iip_u32 flags);
 IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL iip_u32 iip_tcp_window_field(struct iip_tcp_conn *conn);
 IIP_LOCAL iip_u32 iip_tcp_window_open(const struct iip_tcp_conn *conn);

@@ -10,16 +10,7 @@ IIP_LOCAL void iip_tcp_deliver(struct iip_tcp_conn *conn, struct iip_pkt *pkt)
     for (; pkt; pkt = next) { /* a chain becomes a run of packets */
         next = pkt->next;
         pkt->next = 0;
-        conn->in_wraps += conn->rcv.nxt - conn->irs > conn->rcv.nxt + pkt->len - conn->irs;
-        conn->rcv.nxt += pkt->len;
-        conn->rcv.held += iip_pkt_charge(pkt);
-        if (conn->rcv_tail) {
-            pkt->link = conn->rcv_tail->link;
-            conn->rcv_tail->link = pkt;
-        } else {
-            pkt->link = pkt;
-        }
-        conn->rcv_tail = pkt;
+        iip_tcp_deliver_one(conn, pkt);
     }
     if (IIP_UNLIKELY((conn->flags & IIP_F_URG_RECV) && !iip_seq_lt(conn->rcv.nxt, conn->extra->rcv_up)))
         conn->flags &= ~(iip_u32)IIP_F_URG_RECV;

@@ -269,7 +269,7 @@ static iip_u32 iip_tcp_fill_room(const struct iip_tcp_conn *conn, iip_u32 full)
 IIP_API iip_s32 iip_tcp_write(struct iip_stack *stk, struct iip_tcp_conn *conn, const void *bytes, iip_u32 len)
 {
     const iip_u8 *from = (const iip_u8 *)bytes;
-    iip_u32 full = conn->mss ? conn->mss : 536;
+    iip_u32 full = conn->mss;
     iip_u32 room;
     iip_u32 part;
     iip_u32 done = 0;

@@ -1,0 +1,105 @@
+/*
+ * predict.c - the predicted path: what the steps of 3.10.7.4 do with the segment that was expected, without a turn.
+ *
+ * Expected is: ESTABLISHED, next in order, within the window, ACK and at most PSH, an ACK of something new or text (or
+ * both), and nothing out of order on either side. It is the same work, and the tunable tcp.fast_path shows it: with 0
+ * every segment takes the long way, and every packet on the wire must stay the same.
+ */
+#include "net/state.h"
+#include "stack/up.h"
+#include "tcp/tcp.h"
+#include "wire/plain.h"
+
+enum {
+    IIP_F_DETOUR = IIP_F_RECOVERY | IIP_F_LOSS | IIP_F_PERSIST | IIP_F_URG_SEND | IIP_F_URG_RECV | IIP_F_DETACHED | IIP_F_FIN_SEEN | IIP_F_KEEPALIVE |
+                   IIP_F_DISORDER
+};
+
+IIP_INLINE int iip_tcp_expected(const struct iip_stack *stk, const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    iip_u32 acked = seg->ack - conn->snd.una;
+    if (conn->id.state != IIP_TCP_ESTABLISHED || (conn->flags & IIP_F_DETOUR) || !stk->tune.tcp_fast_path)
+        return 0;
+    if (seg->seq != conn->rcv.nxt || seg->len > conn->rcv.edge - conn->rcv.nxt || conn->rcv.held > conn->rcvbuf)
+        return 0;
+    if (acked > conn->snd.nxt - conn->snd.una || !(seg->len | acked))
+        return 0;
+    if (!(conn->id.options & IIP_HAS_TS))
+        return seg->hdr_len == IIP_TCP_HEADER;
+    return seg->has && !iip_seq_lt(seg->ts_val, conn->ts_recent);
+}
+
+/* The work: `pkt` begins `skip` bytes before the text. */
+IIP_INLINE iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg, struct iip_pkt *pkt, iip_u32 skip)
+{
+    iip_count(stk, IIP_CTR_TCP_FAST_PATH);
+    if ((conn->id.options & IIP_HAS_TS) && conn->rcv.nxt == conn->rcv.acked) {
+        conn->ts_recent = seg->ts_val;
+        conn->ts_recent_age = (iip_u32)(stk->now >> 20);
+    }
+    if (seg->ack != conn->snd.una)
+        iip_tcp_ack_advance(stk, conn, seg->ack);
+    iip_tcp_window_update(stk, conn, seg);
+    if (conn->snd.nxt != conn->snd.end)
+        iip_tcp_touch(stk, conn);
+    if (!seg->len)
+        return IIP_DONE;
+    pkt->data += skip;
+    pkt->len -= skip;
+    if (IIP_UNLIKELY(pkt->next != 0)) {
+        pkt = iip_pkt_skip(stk, pkt, 0);
+        iip_tcp_deliver(conn, pkt);
+    } else {
+        iip_tcp_deliver_one(conn, pkt);
+    }
+    iip_ready_put(stk, &conn->ready);
+    iip_tcp_ack_for_text(stk, conn);
+    return IIP_KEPT;
+}
+
+IIP_LOCAL iip_verdict iip_tcp_predict(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_seg *seg, struct iip_pkt *pkt)
+{
+    if ((seg->flags & ~IIP_TCP_PSH) != IIP_TCP_ACK)
+        return IIP_NEXT_STEP;
+    if ((conn->id.options & IIP_HAS_TS) && !iip_tcp_parse_ts_only(seg, pkt->data))
+        return IIP_NEXT_STEP;
+    if (!iip_tcp_expected(stk, conn, seg))
+        return IIP_NEXT_STEP;
+    return iip_tcp_take_expected(stk, conn, seg, pkt, seg->hdr_len);
+}
+
+IIP_INLINE int iip_tcp_plain_sums_ok(const struct iip_pkt *pkt, const struct iip_plain *in, iip_u32 l2_len)
+{
+    const iip_u8 *ip = pkt->data + l2_len;
+    iip_u64 sum;
+    if (!(pkt->flags & IIP_PKT_IP_CSUM_OK) && !iip_plain_ip_csum_ok(ip))
+        return 0;
+    if (pkt->flags & IIP_PKT_L4_CSUM_OK)
+        return 1;
+    sum = iip_plain_pseudo(in->local4, in->remote4, in->l4_bytes);
+    sum = iip_csum_add(sum, iip_csum_bytes(ip + IIP_PLAIN_IP, in->l4_bytes));
+    return iip_csum_fold(sum) == 0xffff;
+}
+
+/*
+ * From the wire in one step: a plain packet whose tuple is that of a connection needs no check of its addresses, for
+ * they were checked when the connection was made. Anything else is left as it was.
+ */
+IIP_LOCAL iip_verdict iip_tcp_rx_plain(struct iip_stack *stk, struct iip_pkt *pkt)
+{
+    struct iip_plain in;
+    struct iip_tcp_id *id;
+    struct iip_tcp_conn *conn;
+    iip_u32 l2_len = stk->l2_len;
+    if (pkt->next || !iip_plain_parse(&in, pkt->data, pkt->len, l2_len, stk->mac))
+        return IIP_NEXT_STEP;
+    id = iip_tcp_find4(stk, in.local4, in.remote4, in.ports);
+    if (!id || id->kind != IIP_ID_CONN)
+        return IIP_NEXT_STEP;
+    conn = iip_tcp_conn_of_id(id);
+    if (!iip_tcp_expected(stk, conn, &in.seg) || !iip_tcp_plain_sums_ok(pkt, &in, l2_len))
+        return IIP_NEXT_STEP;
+    iip_count(stk, IIP_CTR_TCP_SEGS_IN);
+    pkt->len = l2_len + IIP_PLAIN_IP + in.l4_bytes; /* what pads the frame is no text */
+    return iip_tcp_take_expected(stk, conn, &in.seg, pkt, l2_len + IIP_PLAIN_IP + in.seg.hdr_len);
+}

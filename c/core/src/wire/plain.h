@@ -1,0 +1,110 @@
+/*
+ * plain.h - the packet that nearly all packets are: a link header or none, IPv4 without options or fragments, TCP with
+ * no options or the timestamps. Read and written in one piece; every other packet goes through eth.h, ipv4.h and tcp.h.
+ */
+#ifndef IIP_WIRE_PLAIN_H
+#define IIP_WIRE_PLAIN_H
+
+#include "base/csum.h"
+#include "wire/eth.h"
+#include "wire/tcp.h"
+
+enum { IIP_PLAIN_IP = 20 };
+
+struct iip_plain {
+    struct iip_tcp_seg seg;
+    iip_u32 local4, remote4; /* memory order */
+    iip_u32 ports;           /* local << 16 | remote */
+    iip_u32 l4_bytes;        /* TCP header and payload */
+};
+
+/* 1 when `len` bytes at p are a plain packet for the station `mac`, with an ACK and no flag but PSH beside it. */
+IIP_INLINE int iip_plain_parse(struct iip_plain *in, const iip_u8 *p, iip_u32 len, iip_u32 l2_len, const iip_u8 *mac)
+{
+    struct iip_tcp_seg *seg = &in->seg;
+    iip_u32 total;
+    iip_u32 word;
+    if (len < l2_len + IIP_PLAIN_IP + IIP_TCP_HEADER)
+        return 0;
+    if (l2_len && (iip_raw32(p) != iip_raw32(mac) || iip_raw16(p + 4) != iip_raw16(mac + 4) || iip_get16(p + 12) != IIP_ETH_IPV4))
+        return 0;
+    p += l2_len;
+    total = iip_get16(p + 2);
+    if (p[0] != 0x45 || p[9] != 6 || (iip_get16(p + 6) & 0x3fff) || total > len - l2_len)
+        return 0;
+    in->remote4 = iip_raw32(p + 12);
+    in->local4 = iip_raw32(p + 16);
+    p += IIP_PLAIN_IP;
+    word = iip_get32(p);
+    in->ports = word << 16 | word >> 16;
+    word = iip_get32(p + 12);
+    seg->hdr_len = word >> 26 & 0x3c;
+    in->l4_bytes = total - IIP_PLAIN_IP;
+    if ((word & 0x00f70000U) != (iip_u32)IIP_TCP_ACK << 16 || total < IIP_PLAIN_IP + seg->hdr_len)
+        return 0;
+    seg->has = 0;
+    if (IIP_LIKELY(seg->hdr_len == IIP_TCP_HEADER + IIP_TCP_TS_LEN)) {
+        if (iip_get32(p + 20) != 0x0101080aU)
+            return 0;
+        seg->has = IIP_HAS_TS;
+        seg->ts_val = iip_get32(p + 24);
+    } else if (seg->hdr_len != IIP_TCP_HEADER) {
+        return 0;
+    }
+    seg->seq = iip_get32(p + 4);
+    seg->ack = iip_get32(p + 8);
+    seg->wnd = word & 0xffff;
+    seg->len = in->l4_bytes - seg->hdr_len;
+    return 1;
+}
+
+IIP_INLINE int iip_plain_ip_csum_ok(const iip_u8 *p)
+{
+    iip_u64 sum = (iip_u64)iip_raw32(p) + iip_raw32(p + 4) + iip_raw32(p + 8) + iip_raw32(p + 12) + iip_raw32(p + 16);
+    return iip_csum_fold(sum) == 0xffff;
+}
+
+/* What a plain packet says that its connection does not. */
+struct iip_plain_out {
+    iip_u32 local4, remote4;
+    iip_u32 ports;
+    iip_u32 seq, ack;
+    iip_u32 hdr_len;  /* of TCP: 20 or 32 */
+    iip_u32 flags_wnd; /* TCP flags << 16 | window */
+    iip_u32 ts_val, ts_ecr;
+    iip_u32 total;    /* IP total length */
+    iip_u32 tos, ttl;
+};
+
+/* Writes both headers at p, checksum fields zero. */
+IIP_INLINE void iip_plain_emit(iip_u8 *p, const struct iip_plain_out *out)
+{
+    iip_put32(p, 0x45000000U | out->tos << 16 | (out->total & 0xffff));
+    iip_put32(p + 4, 0x4000); /* [RFC 6864 4.1] identification 0 with DF */
+    iip_put32(p + 8, out->ttl << 24 | 6U << 16);
+    IIP_COPY(p + 12, &out->local4, 4);
+    IIP_COPY(p + 16, &out->remote4, 4);
+    p += IIP_PLAIN_IP;
+    iip_put32(p, out->ports);
+    iip_put32(p + 4, out->seq);
+    iip_put32(p + 8, out->ack);
+    iip_put32(p + 12, out->hdr_len << 26 | out->flags_wnd);
+    iip_put32(p + 16, 0);
+    if (out->hdr_len != IIP_TCP_HEADER)
+        iip_tcp_emit_ts(p + IIP_TCP_HEADER, out->ts_val, out->ts_ecr);
+}
+
+/* The IP header's sum from its fields, ready to be stored at p + 10. */
+IIP_INLINE void iip_plain_ip_csum(iip_u8 *p)
+{
+    iip_u64 sum = (iip_u64)iip_raw32(p) + iip_raw32(p + 4) + iip_raw32(p + 8) + iip_raw32(p + 12) + iip_raw32(p + 16);
+    iip_csum_store(p + 10, ~iip_csum_fold(sum));
+}
+
+/* TCP's pseudo-header, not folded. */
+IIP_INLINE iip_u64 iip_plain_pseudo(iip_u32 local4, iip_u32 remote4, iip_u32 l4_bytes)
+{
+    return (iip_u64)local4 + remote4 + iip_csum_word(6) + iip_csum_word(l4_bytes);
+}
+
+#endif
