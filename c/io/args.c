@@ -75,7 +75,8 @@ int iip_args_is(const struct iip_args *a, const char *key)
 
 int iip_args_unknown(struct iip_args *a, const char *known)
 {
-    return iip_port_fail(a->err, IIP_E_NOT_FOUND, "%s: no argument is called '%s'; there are: %s", a->kind, a->key, known);
+    return iip_port_fail(a->err, IIP_E_NOT_FOUND, "%s: no argument is called '%s'; there are: %s", a->kind, a->key,
+                         known);
 }
 
 static int iip_args_bad(struct iip_args *a, int status, const char *right)
@@ -179,9 +180,9 @@ int iip_args_time(struct iip_args *a, uint64_t max_us, uint64_t *out_us)
 
 int iip_args_rate(struct iip_args *a, uint64_t *out_bits)
 {
-    static const struct iip_unit units[] = {{"", 1},          {"bit", 1},           {"k", 1000},          {"kbit", 1000},
-                                            {"m", 1000000},   {"mbit", 1000000},    {"g", IIP_NANO},      {"gbit", IIP_NANO},
-                                            {NULL, 0}};
+    static const struct iip_unit units[] = {{"", 1},         {"bit", 1},         {"k", 1000},
+                                            {"kbit", 1000},  {"m", 1000000},     {"mbit", 1000000},
+                                            {"g", IIP_NANO}, {"gbit", IIP_NANO}, {NULL, 0}};
     const char *right = "bits a second, as 9600, 56kbit, 100mbit, 10gbit; 1 to 1000gbit";
     if (iip_args_measure(a->value, units, out_bits))
         return iip_args_bad(a, IIP_E_INVAL, right);

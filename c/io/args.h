@@ -38,7 +38,7 @@ int iip_args_cfg(struct iip_args *a, struct iip_port_cfg *cfg);
 int iip_args_u32(struct iip_args *a, uint32_t min, uint32_t max, uint32_t *out);
 int iip_args_u64(struct iip_args *a, uint64_t *out);
 int iip_args_bytes(struct iip_args *a, uint64_t max, uint64_t *out);      /* 1500, 64k, 1m (powers of 1024) */
-int iip_args_time(struct iip_args *a, uint64_t max_us, uint64_t *out_us); /* 10ms, 250us, 1.5s; a plain number is µs */
+int iip_args_time(struct iip_args *a, uint64_t max_us, uint64_t *out_us); /* 10ms, 250us, 1.5s; a plain number is us */
 int iip_args_rate(struct iip_args *a, uint64_t *out_bits);                /* 100mbit, 1gbit, 56kbit, 9600 (bits a second) */
 int iip_args_chance(struct iip_args *a, uint32_t *out_ppb);               /* 1%, 0.5%, 0.01: parts in 10^9 */
 int iip_args_switch(struct iip_args *a, int *out);                        /* on, off, 1, 0, yes, no */

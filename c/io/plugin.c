@@ -37,8 +37,9 @@ static void *iip_plugin_beside(int *found)
     if (!dladdr((const void *)(uintptr_t)iip_plugin_dpdk, &info) || !info.dli_fname)
         return NULL;
     slash = strrchr(info.dli_fname, '/');
-    if (!slash || snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - info.dli_fname), info.dli_fname,
-                           IIP_PLUGIN_FILE) >= (int)sizeof(path))
+    if (!slash ||
+        snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - info.dli_fname), info.dli_fname, IIP_PLUGIN_FILE) >=
+            (int)sizeof(path))
         return NULL;
     return iip_plugin_load(path, 1, found);
 }
@@ -79,9 +80,10 @@ static int iip_plugin_missing(int found, struct iip_port_err *e)
                              "dpdk: " IIP_PLUGIN_FILE " cannot be loaded: %s; install DPDK (Debian: apt-get install "
                              "dpdk) or rebuild the plug-in for the DPDK that is installed",
                              why ? why : "unknown reason");
-    return iip_port_fail(e, IIP_E_NOT_SUPPORTED,
-                         "dpdk: the plug-in " IIP_PLUGIN_FILE " was found neither beside libiip, nor in IIP_PLUGIN_PATH, "
-                         "nor in the library path; build it (needs libdpdk-dev) or set IIP_PLUGIN_PATH to its directory");
+    return iip_port_fail(
+        e, IIP_E_NOT_SUPPORTED,
+        "dpdk: the plug-in " IIP_PLUGIN_FILE " was found neither beside libiip, nor in IIP_PLUGIN_PATH, "
+        "nor in the library path; build it (needs libdpdk-dev) or set IIP_PLUGIN_PATH to its directory");
 }
 
 static int iip_plugin_check(void *lib, const struct iip_port_ops **out, struct iip_port_err *e)
@@ -90,13 +92,15 @@ static int iip_plugin_check(void *lib, const struct iip_port_ops **out, struct i
     iip_plugin_fn plugin;
     const struct iip_port_ops *ops;
     if (!symbol)
-        return iip_port_fail(e, IIP_E_ABI, "dpdk: " IIP_PLUGIN_FILE " has no function " IIP_DPDK_PLUGIN_SYMBOL
-                                           ": it is another library; remove it from IIP_PLUGIN_PATH or rebuild it");
+        return iip_port_fail(e, IIP_E_ABI,
+                             "dpdk: " IIP_PLUGIN_FILE " has no function " IIP_DPDK_PLUGIN_SYMBOL
+                             ": it is another library; remove it from IIP_PLUGIN_PATH or rebuild it");
     memcpy(&plugin, &symbol, sizeof(plugin));
     ops = plugin(&iip_plugin_core);
     if (!ops->build_id || strcmp(ops->build_id, IIP_BUILD_ID) != 0)
-        return iip_port_fail(e, IIP_E_ABI, "dpdk: " IIP_PLUGIN_FILE " is of build %s, libiip of build %s: install both "
-                                           "from one build",
+        return iip_port_fail(e, IIP_E_ABI,
+                             "dpdk: " IIP_PLUGIN_FILE " is of build %s, libiip of build %s: install both "
+                             "from one build",
                              ops->build_id ? ops->build_id : "(none)", IIP_BUILD_ID);
     *out = ops;
     return IIP_OK;

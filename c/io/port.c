@@ -60,8 +60,8 @@ static const struct iip_port_ops *iip_port_find(const char *name, size_t len, in
     return NULL;
 }
 
-int iip_port_open(const char *name, const struct iip_port_cfg *cfg, const struct iip_port_ops **ops, struct iip_port **out,
-                  char *err, size_t err_len)
+int iip_port_open(const char *name, const struct iip_port_cfg *cfg, const struct iip_port_ops **ops,
+                  struct iip_port **out, char *err, size_t err_len)
 {
     struct iip_port_err e = {err, err_len};
     const struct iip_port_ops *kind;

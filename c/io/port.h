@@ -90,8 +90,8 @@ struct iip_port_ops {
 };
 
 /* Finds the kind of a port string and opens it; *ops says how to use it. Loads libiip_dpdk for "dpdk:". */
-int iip_port_open(const char *name, const struct iip_port_cfg *cfg, const struct iip_port_ops **ops, struct iip_port **out,
-                  char *err, size_t err_len);
+int iip_port_open(const char *name, const struct iip_port_cfg *cfg, const struct iip_port_ops **ops,
+                  struct iip_port **out, char *err, size_t err_len);
 /* The i-th kind compiled in or found as plug-in, or null. */
 const struct iip_port_ops *iip_port_kind(uint32_t i);
 

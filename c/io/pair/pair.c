@@ -45,7 +45,8 @@ static int iip_pair_arg(struct iip_args *a, struct iip_pair_ask *ask)
     return iip_args_unknown(a, "mtu, csum, tso, l3, mac, " IIP_ARGS_CFG);
 }
 
-static int iip_pair_ask(struct iip_pair_ask *ask, const char *args, const struct iip_port_cfg *cfg, struct iip_port_err *err)
+static int iip_pair_ask(struct iip_pair_ask *ask, const char *args, const struct iip_port_cfg *cfg,
+                        struct iip_port_err *err)
 {
     struct iip_args a;
     int status;
@@ -94,14 +95,16 @@ static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_
     for (uint32_t i = 0; i < senders; i++) {
         uint32_t size = i % q->end->queues == q->index ? iip_pair_ring_size(ask) : IIP_PAIR_RING_SIDE;
         if (iip_pair_ring_new(&q->in[i], size, q))
-            return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: no memory for a ring of %u descriptors: ask for fewer with ring=",
-                                 ask->name, size);
+            return iip_port_fail(err, IIP_E_NOMEM,
+                                 "pair:%s: no memory for a ring of %u descriptors: ask for fewer with ring=", ask->name,
+                                 size);
         iip_pair_ring_post(q->in[i]);
     }
     return IIP_OK;
 }
 
-static int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct iip_pair_ask *ask, struct iip_port_err *err)
+static int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct iip_pair_ask *ask,
+                              struct iip_port_err *err)
 {
     struct iip_pair_queue *q = aligned_alloc(64, sizeof(*q));
     uint32_t size = ask->cfg.frame_size ? ask->cfg.frame_size : iip_pool_frame_size(end->wire->mtu);
@@ -119,8 +122,8 @@ static int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct
         return status;
     q->reserve = q->pool.count / 8;
     if (pipe2(q->wake_fd, O_NONBLOCK | O_CLOEXEC))
-        return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: pipe: %s; raise the limit of open files (ulimit -n)", ask->name,
-                             strerror(errno));
+        return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: pipe: %s; raise the limit of open files (ulimit -n)",
+                             ask->name, strerror(errno));
     return iip_pair_queue_rings(q, ask, err);
 }
 
@@ -175,8 +178,8 @@ static int iip_pair_agree(const struct iip_pair_wire *wire, const struct iip_pai
         int said, has;
     } all[] = {{"csum", ask->csum, wire->csum}, {"tso", ask->tso, wire->tso}, {"l3", ask->l3, wire->l3}};
     if (wire->closed)
-        return iip_port_fail(err, IIP_E_BUSY, "pair:%s: its other end was closed; close this end too, then open both anew",
-                             wire->name);
+        return iip_port_fail(err, IIP_E_BUSY,
+                             "pair:%s: its other end was closed; close this end too, then open both anew", wire->name);
     if (wire->opened == 2)
         return iip_port_fail(err, IIP_E_BUSY, "pair:%s: both ends are open already; take another name", wire->name);
     if (ask->mtu && ask->mtu != wire->mtu)
@@ -185,7 +188,8 @@ static int iip_pair_agree(const struct iip_pair_wire *wire, const struct iip_pai
     for (uint32_t i = 0; i < 3; i++)
         if (all[i].said >= 0 && all[i].said != all[i].has)
             return iip_port_fail(err, IIP_E_INVAL, "pair:%s: %s=%s, but the other end has %s=%s; give both the same",
-                                 wire->name, all[i].key, all[i].said ? "on" : "off", all[i].key, all[i].has ? "on" : "off");
+                                 wire->name, all[i].key, all[i].said ? "on" : "off", all[i].key,
+                                 all[i].has ? "on" : "off");
     return IIP_OK;
 }
 
@@ -267,7 +271,8 @@ static int iip_pair_open_locked(const struct iip_pair_ask *ask, struct iip_pair_
     return IIP_OK;
 }
 
-static int iip_pair_open(const char *args, const struct iip_port_cfg *cfg, struct iip_port **out, char *err, size_t err_len)
+static int iip_pair_open(const char *args, const struct iip_port_cfg *cfg, struct iip_port **out, char *err,
+                         size_t err_len)
 {
     struct iip_port_err e = {err, err_len};
     struct iip_pair_ask ask;

@@ -17,7 +17,8 @@ void iip_pair_wake(struct iip_pair_queue *q)
 
 /* ---- receive ---- */
 
-static inline struct iip_pkt *iip_pair_rx_view(struct iip_stack *stk, struct iip_frame *frame, uint8_t *buf, uint64_t meta)
+static inline struct iip_pkt *iip_pair_rx_view(struct iip_stack *stk, struct iip_frame *frame, uint8_t *buf,
+                                               uint64_t meta)
 {
     struct iip_pkt *pkt = iip_pkt_new(stk, frame, buf, (uint32_t)meta);
     if (IIP_LIKELY(pkt)) {
@@ -33,7 +34,8 @@ static inline uint32_t iip_pair_is_more(uint64_t meta)
 }
 
 /* A packet of several descriptors, which were published together. Null leaves the ring as it was. */
-static __attribute__((noinline)) struct iip_pkt *iip_pair_rx_chain(struct iip_pair_queue *q, struct iip_pair_ring *ring, uint32_t *at)
+static __attribute__((noinline)) struct iip_pkt *iip_pair_rx_chain(struct iip_pair_queue *q, struct iip_pair_ring *ring,
+                                                                   uint32_t *at)
 {
     struct iip_pkt *head = NULL, **tail = &head, *pkt;
     uint32_t i = *at, total = 0;
@@ -61,7 +63,8 @@ undo:
     return NULL;
 }
 
-static __attribute__((noinline)) uint32_t iip_pair_rx_ring(struct iip_pair_queue *q, struct iip_pair_ring *ring, struct iip_pkt **pkts, uint32_t n)
+static __attribute__((noinline)) uint32_t iip_pair_rx_ring(struct iip_pair_queue *q, struct iip_pair_ring *ring,
+                                                           struct iip_pkt **pkts, uint32_t n)
 {
     uint32_t at = ring->consumed, end = ring->filled_seen, mask = ring->mask, got = 0;
     const struct iip_pair_desc *desc = ring->desc;
@@ -141,7 +144,8 @@ static int iip_pair_tx_room(struct iip_pair_ring *ring, uint32_t at, uint32_t wa
 }
 
 /* Chains, TSO packets and what is too long: returns descriptors used, 0 when there is no room, or -1: not sendable. */
-static __attribute__((noinline)) int iip_pair_tx_chain(struct iip_pair_queue *q, struct iip_pair_ring *ring, const struct iip_pkt *pkt, uint32_t at)
+static __attribute__((noinline)) int iip_pair_tx_chain(struct iip_pair_queue *q, struct iip_pair_ring *ring,
+                                                       const struct iip_pkt *pkt, uint32_t at)
 {
     uint32_t len = iip_wire_bytes(pkt), used = 0, need;
     const uint8_t *from = pkt->data;
@@ -186,7 +190,8 @@ static void iip_pair_tx_publish(struct iip_pair_ring *ring, uint32_t at)
         iip_pair_wake(ring->receiver);
 }
 
-static uint32_t iip_pair_tx_fill(struct iip_pair_queue *q, struct iip_pair_ring *ring, struct iip_pkt **pkts, uint32_t n)
+static uint32_t iip_pair_tx_fill(struct iip_pair_queue *q, struct iip_pair_ring *ring, struct iip_pkt **pkts,
+                                 uint32_t n)
 {
     uint32_t at = ring->filled_mine, mask = ring->mask, max_len = ring->max_len, dropped = 0, i;
     struct iip_pair_desc *desc = ring->desc;

@@ -10,7 +10,14 @@
 #include "iip/status.h"
 
 enum { IIP_PCAP_HEAD = 24, IIP_PCAP_RECORD = 16 };
-enum { IIP_LINK_ETHERNET = 1, IIP_LINK_RAW_BSD = 12, IIP_LINK_RAW_OPENBSD = 14, IIP_LINK_RAW = 101, IIP_LINK_IPV4 = 228, IIP_LINK_IPV6 = 229 };
+enum {
+    IIP_LINK_ETHERNET = 1,
+    IIP_LINK_RAW_BSD = 12,
+    IIP_LINK_RAW_OPENBSD = 14,
+    IIP_LINK_RAW = 101,
+    IIP_LINK_IPV4 = 228,
+    IIP_LINK_IPV6 = 229
+};
 
 static uint32_t iip_pcap_u32(const struct iip_pcap_reader *r, const uint8_t *p)
 {
@@ -36,19 +43,24 @@ static int iip_pcap_head(struct iip_pcap_reader *r, const char *path, struct iip
     size_t got = fread(head, 1, sizeof(head), r->file);
     uint32_t link;
     if (got >= 4 && memcmp(head, "\x0a\x0d\x0d\x0a", 4) == 0)
-        return iip_port_fail(err, IIP_E_INVAL, "pcap:%s: this is pcapng; convert it with: tcpdump -r %s -w new.pcap, or "
-                                               "editcap -F pcap %s new.pcap", path, path, path);
+        return iip_port_fail(err, IIP_E_INVAL,
+                             "pcap:%s: this is pcapng; convert it with: tcpdump -r %s -w new.pcap, or "
+                             "editcap -F pcap %s new.pcap",
+                             path, path, path);
     if (got < 4 || !iip_pcap_magic(r, head))
-        return iip_port_fail(err, IIP_E_INVAL, "pcap:%s: this is no capture file: it does not begin with a pcap magic number",
-                             path);
+        return iip_port_fail(err, IIP_E_INVAL,
+                             "pcap:%s: this is no capture file: it does not begin with a pcap magic number", path);
     if (got < sizeof(head))
-        return iip_port_fail(err, IIP_E_INVAL, "pcap:%s: the file header is cut short: %zu of %d bytes", path, got, IIP_PCAP_HEAD);
+        return iip_port_fail(err, IIP_E_INVAL, "pcap:%s: the file header is cut short: %zu of %d bytes", path, got,
+                             IIP_PCAP_HEAD);
     link = iip_pcap_u32(r, head + 20) & 0xffff;
     r->l3 = link == IIP_LINK_RAW_BSD || link == IIP_LINK_RAW_OPENBSD || link == IIP_LINK_RAW || link == IIP_LINK_IPV4 ||
-            link == IIP_LINK_IPV6;
+        link == IIP_LINK_IPV6;
     if (!r->l3 && link != IIP_LINK_ETHERNET)
-        return iip_port_fail(err, IIP_E_NOT_SUPPORTED, "pcap:%s: link type %u; use a capture of an Ethernet (1) or raw IP (101) "
-                                                       "interface", path, link);
+        return iip_port_fail(err, IIP_E_NOT_SUPPORTED,
+                             "pcap:%s: link type %u; use a capture of an Ethernet (1) or raw IP (101) "
+                             "interface",
+                             path, link);
     return IIP_OK;
 }
 
@@ -64,16 +76,19 @@ static int iip_pcap_check(struct iip_pcap_reader *r, const char *path, struct ii
     end = (uint64_t)st.st_size;
     for (; at < end; at += IIP_PCAP_RECORD + len, r->packets++) {
         if (end - at < IIP_PCAP_RECORD || fread(head, 1, sizeof(head), r->file) != sizeof(head))
-            return iip_port_fail(err, IIP_E_INVAL, "pcap:%s: packet %llu at byte %llu is cut short in its header; cut the file there",
+            return iip_port_fail(err, IIP_E_INVAL,
+                                 "pcap:%s: packet %llu at byte %llu is cut short in its header; cut the file there",
                                  path, (unsigned long long)r->packets + 1, (unsigned long long)at);
         len = iip_pcap_u32(r, head + 8);
         if (len > IIP_PCAP_MAX)
-            return iip_port_fail(err, IIP_E_INVAL, "pcap:%s: packet %llu at byte %llu says %u bytes, more than %d; the file is "
-                                                   "damaged there",
+            return iip_port_fail(err, IIP_E_INVAL,
+                                 "pcap:%s: packet %llu at byte %llu says %u bytes, more than %d; the file is "
+                                 "damaged there",
                                  path, (unsigned long long)r->packets + 1, (unsigned long long)at, len, IIP_PCAP_MAX);
         if (end - at - IIP_PCAP_RECORD < len || fseeko(r->file, (off_t)len, SEEK_CUR))
-            return iip_port_fail(err, IIP_E_INVAL, "pcap:%s: packet %llu at byte %llu is cut short: it has %llu of %u bytes; cut "
-                                                   "the file there",
+            return iip_port_fail(err, IIP_E_INVAL,
+                                 "pcap:%s: packet %llu at byte %llu is cut short: it has %llu of %u bytes; cut "
+                                 "the file there",
                                  path, (unsigned long long)r->packets + 1, (unsigned long long)at,
                                  (unsigned long long)(end - at - IIP_PCAP_RECORD), len);
     }
@@ -83,7 +98,8 @@ static int iip_pcap_check(struct iip_pcap_reader *r, const char *path, struct ii
 static int iip_pcap_errno(const char *path, struct iip_port_err *err)
 {
     int status = errno == ENOENT ? IIP_E_NOT_FOUND : errno == EACCES || errno == EPERM ? IIP_E_ACCESS : IIP_E_IO;
-    return iip_port_fail(err, status, "pcap: %s: %s; name a file in a directory that you may use", path, strerror(errno));
+    return iip_port_fail(err, status, "pcap: %s: %s; name a file in a directory that you may use", path,
+                         strerror(errno));
 }
 
 int iip_pcap_open(struct iip_pcap_reader *r, const char *path, struct iip_port_err *err)

@@ -108,7 +108,8 @@ static int iip_replay_start(struct iip_replay *rp, const char *in, const char *o
     return IIP_OK;
 }
 
-static int iip_replay_open(const char *args, const struct iip_port_cfg *cfg, struct iip_port **port, char *err, size_t err_len)
+static int iip_replay_open(const char *args, const struct iip_port_cfg *cfg, struct iip_port **port, char *err,
+                           size_t err_len)
 {
     struct iip_port_err e = {err, err_len};
     struct iip_port_cfg mine = *cfg;

@@ -132,8 +132,9 @@ static int iip_sim_corrupt(struct iip_sim_lane *lane, const struct iip_sim_wire 
     if (wire->csum)
         iip_wire_csum_fill(node->bytes, node->len, wire->l3);
     node->bytes[at] ^= (uint8_t)(1 << bit % 8);
-    node->flags &= (uint16_t)~(IIP_PKT_IP_CSUM_OK | IIP_PKT_L4_CSUM_OK);
-    if (w.proto == 17 && !w.fragment && w.family == 4 && w.l4 + 8 <= w.end && !node->bytes[w.l4 + 6] && !node->bytes[w.l4 + 7])
+    node->flags &= (uint16_t) ~(IIP_PKT_IP_CSUM_OK | IIP_PKT_L4_CSUM_OK);
+    if (w.proto == 17 && !w.fragment && w.family == 4 && w.l4 + 8 <= w.end && !node->bytes[w.l4 + 6] &&
+        !node->bytes[w.l4 + 7])
         return 0;
     lane->account.corrupted++;
     return 1;
@@ -183,7 +184,8 @@ static void iip_sim_duplicate(struct iip_sim_lane *lane, const struct iip_sim_no
 }
 
 /* 1: under way; 0: lost, and the node is the caller's still. */
-static int iip_sim_fate(struct iip_sim_lane *lane, const struct iip_sim_wire *wire, struct iip_sim_node *node, uint64_t now_us)
+static int iip_sim_fate(struct iip_sim_lane *lane, const struct iip_sim_wire *wire, struct iip_sim_node *node,
+                        uint64_t now_us)
 {
     struct iip_sim_account *acc = &lane->account;
     uint64_t depart;
@@ -205,7 +207,8 @@ static int iip_sim_fate(struct iip_sim_lane *lane, const struct iip_sim_wire *wi
     return 1;
 }
 
-int iip_sim_lane_send(struct iip_sim_lane *lane, const struct iip_sim_wire *wire, const struct iip_pkt *pkt, uint64_t now_us)
+int iip_sim_lane_send(struct iip_sim_lane *lane, const struct iip_sim_wire *wire, const struct iip_pkt *pkt,
+                      uint64_t now_us)
 {
     struct iip_sim_node *node;
     if (lane->count >= IIP_SIM_FLIGHT)

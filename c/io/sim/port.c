@@ -57,8 +57,9 @@ static int iip_sim_arg_wire(struct iip_args *a, struct iip_sim_ask *ask)
             return IIP_OK;
         return iip_port_fail(a->err, IIP_E_INVAL, "sim: clock=%s: use virtual or real", a->value);
     }
-    return iip_args_unknown(a, "seed, loss, dup, reorder, corrupt, delay, jitter, gap, rate, queue, mtu, clock, csum, l3, mac, "
-                               IIP_ARGS_CFG);
+    return iip_args_unknown(
+        a,
+        "seed, loss, dup, reorder, corrupt, delay, jitter, gap, rate, queue, mtu, clock, csum, l3, mac, " IIP_ARGS_CFG);
 }
 
 static int iip_sim_arg(struct iip_args *a, struct iip_sim_ask *ask)
@@ -89,7 +90,8 @@ static int iip_sim_arg(struct iip_args *a, struct iip_sim_ask *ask)
 }
 
 /* Two passes: the name is needed to find the first end, whose options are where those of the second begin. */
-static int iip_sim_ask(struct iip_sim_ask *ask, const char *args, const struct iip_port_cfg *cfg, struct iip_port_err *err)
+static int iip_sim_ask(struct iip_sim_ask *ask, const char *args, const struct iip_port_cfg *cfg,
+                       struct iip_port_err *err)
 {
     struct iip_args a;
     const struct iip_sim_wire *wire;
@@ -117,8 +119,8 @@ static int iip_sim_agree(const struct iip_sim_wire *wire, const struct iip_sim_a
 {
     const char *what = NULL;
     if (wire->closed)
-        return iip_port_fail(err, IIP_E_BUSY, "sim:%s: its other end was closed; close this end too, then open both anew",
-                             wire->name);
+        return iip_port_fail(err, IIP_E_BUSY,
+                             "sim:%s: its other end was closed; close this end too, then open both anew", wire->name);
     if (wire->opened == 2)
         return iip_port_fail(err, IIP_E_BUSY, "sim:%s: both ends are open already; take another name", wire->name);
     if ((ask->said & IIP_SIM_SEED) && ask->seed != wire->seed)
@@ -132,8 +134,9 @@ static int iip_sim_agree(const struct iip_sim_wire *wire, const struct iip_sim_a
     if ((ask->said & IIP_SIM_SAID_MTU) && ask->mtu != wire->mtu)
         what = "mtu";
     if (what)
-        return iip_port_fail(err, IIP_E_INVAL, "sim:%s: the other end has another %s; give both the same, or name it once",
-                             wire->name, what);
+        return iip_port_fail(err, IIP_E_INVAL,
+                             "sim:%s: the other end has another %s; give both the same, or name it once", wire->name,
+                             what);
     return IIP_OK;
 }
 
@@ -201,8 +204,8 @@ static int iip_sim_end_new(struct iip_sim_wire *wire, const struct iip_sim_ask *
         memcpy(end->mac, ask->mac, 6);
     end->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (end->fd < 0)
-        status = iip_port_fail(err, IIP_E_NOMEM, "sim:%s: timerfd: %s; raise the limit of open files (ulimit -n)", wire->name,
-                               strerror(errno));
+        status = iip_port_fail(err, IIP_E_NOMEM, "sim:%s: timerfd: %s; raise the limit of open files (ulimit -n)",
+                               wire->name, strerror(errno));
     else
         status = iip_pool_init(&end->pool, 0, ask->cfg.frames ? ask->cfg.frames : IIP_SIM_FRAMES, size, err);
     if (status < 0) {
@@ -220,7 +223,8 @@ static int iip_sim_end_new(struct iip_sim_wire *wire, const struct iip_sim_ask *
     return IIP_OK;
 }
 
-static int iip_sim_open_locked(const char *args, const struct iip_port_cfg *cfg, struct iip_port **out, struct iip_port_err *err)
+static int iip_sim_open_locked(const char *args, const struct iip_port_cfg *cfg, struct iip_port **out,
+                               struct iip_port_err *err)
 {
     struct iip_sim_ask ask;
     struct iip_sim_wire *wire;
@@ -240,7 +244,8 @@ static int iip_sim_open_locked(const char *args, const struct iip_port_cfg *cfg,
     return status;
 }
 
-static int iip_sim_open(const char *args, const struct iip_port_cfg *cfg, struct iip_port **out, char *err, size_t err_len)
+static int iip_sim_open(const char *args, const struct iip_port_cfg *cfg, struct iip_port **out, char *err,
+                        size_t err_len)
 {
     struct iip_port_err e = {err, err_len};
     int status;

@@ -6,7 +6,7 @@
  *                     chances for each packet, drawn from a sequence each, so that one does not disturb another
  *     delay=10ms jitter=2ms
  *                     each packet takes delay, and up to jitter more, but overtakes no other
- *     gap=5ms         a reordered packet is held back by 1 µs to gap more, and may be overtaken (default: delay, at least 1ms)
+ *     gap=5ms         a reordered packet is held back by 1 us to gap more, and may be overtaken (default: delay, at least 1ms)
  *     rate=100mbit queue=256k
  *                     a bottleneck, and the bytes that may wait in front of it; what does not fit is lost (default 1m)
  *     mtu=1500        longer packets are lost
@@ -119,7 +119,8 @@ struct iip_sim_wire {
 void iip_sim_lane_init(struct iip_sim_lane *lane, uint64_t seed, uint32_t side);
 void iip_sim_lane_free(struct iip_sim_lane *lane);
 /* Puts one packet on the wire: 1, or 0 when there is no memory or too much is under way. */
-int iip_sim_lane_send(struct iip_sim_lane *lane, const struct iip_sim_wire *wire, const struct iip_pkt *pkt, uint64_t now_us);
+int iip_sim_lane_send(struct iip_sim_lane *lane, const struct iip_sim_wire *wire, const struct iip_pkt *pkt,
+                      uint64_t now_us);
 /* The packet that arrives next, or null; and taking it off. */
 struct iip_sim_node *iip_sim_lane_first(const struct iip_sim_lane *lane);
 void iip_sim_lane_pop(struct iip_sim_lane *lane);

@@ -132,7 +132,8 @@ static int iip_tap_address(struct iip_tap *tap, const char *text, struct iip_por
     int family = iip_tap_parse(text, addr, &prefix), error;
     uint16_t len = family == AF_INET ? 4 : 16;
     if (!family)
-        return iip_port_fail(err, IIP_E_INVAL, "tap:%s: up=%s: use an address with its prefix length, as 10.9.0.1/24 or fd00::1/64",
+        return iip_port_fail(err, IIP_E_INVAL,
+                             "tap:%s: up=%s: use an address with its prefix length, as 10.9.0.1/24 or fd00::1/64",
                              tap->name, text);
     memset(&msg, 0, sizeof(msg));
     msg.nl.nlmsg_len = NLMSG_LENGTH(sizeof(msg.ifa));

@@ -28,7 +28,8 @@ int iip_tap_queue_init(struct iip_tap_queue *q, const struct iip_tap_ask *ask, u
     q->iov[0].iov_base = &q->head;
     q->iov[0].iov_len = sizeof(q->head);
     if (q->pool.count < 2 * q->views)
-        return iip_port_fail(err, IIP_E_RANGE, "tap:%s: frames=%u: one packet takes up to %u frames of %u bytes; use at least %u",
+        return iip_port_fail(err, IIP_E_RANGE,
+                             "tap:%s: frames=%u: one packet takes up to %u frames of %u bytes; use at least %u",
                              q->tap->name, q->pool.count, q->views, size, 2 * q->views);
     return IIP_OK;
 }

@@ -37,7 +37,8 @@ static int iip_tap_arg(struct iip_args *a, struct iip_tap_ask *ask)
     return iip_args_unknown(a, "up, mtu, csum, tso, mac, " IIP_ARGS_CFG);
 }
 
-static int iip_tap_ask(struct iip_tap_ask *ask, const char *args, const struct iip_port_cfg *cfg, struct iip_port_err *err)
+static int iip_tap_ask(struct iip_tap_ask *ask, const char *args, const struct iip_port_cfg *cfg,
+                       struct iip_port_err *err)
 {
     struct iip_args a;
     int status;
@@ -61,11 +62,13 @@ static int iip_tap_node_error(const char *name, struct iip_port_err *err)
 {
     if (errno == EACCES || errno == EPERM)
         return iip_port_fail(err, IIP_E_ACCESS,
-                             "tap:%s: " IIP_TAP_NODE ": %s; allow it with: chmod 0666 " IIP_TAP_NODE " (as root), or run as root",
+                             "tap:%s: " IIP_TAP_NODE ": %s; allow it with: chmod 0666 " IIP_TAP_NODE
+                             " (as root), or run as root",
                              name, strerror(errno));
     if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
         return iip_port_fail(err, IIP_E_NO_DEVICE,
-                             "tap:%s: there is no " IIP_TAP_NODE "; load it with: modprobe tun (as root); a container needs "
+                             "tap:%s: there is no " IIP_TAP_NODE
+                             "; load it with: modprobe tun (as root); a container needs "
                              "--device " IIP_TAP_NODE,
                              name);
     return iip_port_fail(err, IIP_E_IO, "tap:%s: " IIP_TAP_NODE ": %s", name, strerror(errno));
@@ -75,18 +78,20 @@ static int iip_tap_iff_error(const struct iip_tap_ask *ask, uint32_t queues, str
 {
     const char *name = ask->name;
     if (errno == EPERM)
-        return iip_port_fail(err, IIP_E_ACCESS,
-                             "tap:%s: making a TAP device needs CAP_NET_ADMIN; run inside a namespace of your own "
-                             "(unshare -Urn), or as root, or have one made for you: ip tuntap add dev %s mode tap user NAME",
-                             name, *name ? name : "iip0");
+        return iip_port_fail(
+            err, IIP_E_ACCESS,
+            "tap:%s: making a TAP device needs CAP_NET_ADMIN; run inside a namespace of your own "
+            "(unshare -Urn), or as root, or have one made for you: ip tuntap add dev %s mode tap user NAME",
+            name, *name ? name : "iip0");
     if (errno == EBUSY)
-        return iip_port_fail(err, IIP_E_BUSY, "tap:%s: another program has this device open; close it or take another name",
-                             name);
+        return iip_port_fail(err, IIP_E_BUSY,
+                             "tap:%s: another program has this device open; close it or take another name", name);
     if (errno == EINVAL)
-        return iip_port_fail(err, IIP_E_INVAL,
-                             "tap:%s: an interface of this name exists and is no TAP device with %s; take another name or "
-                             "remove it: ip link del %s",
-                             name, queues > 1 ? "several queues (multi_queue)" : "one queue", name);
+        return iip_port_fail(
+            err, IIP_E_INVAL,
+            "tap:%s: an interface of this name exists and is no TAP device with %s; take another name or "
+            "remove it: ip link del %s",
+            name, queues > 1 ? "several queues (multi_queue)" : "one queue", name);
     return iip_port_fail(err, IIP_E_IO, "tap:%s: TUNSETIFF: %s", name, strerror(errno));
 }
 
@@ -100,7 +105,8 @@ static int iip_tap_offload(const struct iip_tap *tap, int fd)
 }
 
 /* Opens one queue; the first one's answer is the name that the others ask for. */
-static int iip_tap_attach(struct iip_tap *tap, struct iip_tap_queue *q, const struct iip_tap_ask *ask, struct iip_port_err *err)
+static int iip_tap_attach(struct iip_tap *tap, struct iip_tap_queue *q, const struct iip_tap_ask *ask,
+                          struct iip_port_err *err)
 {
     struct ifreq ifr;
     q->fd = open(IIP_TAP_NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -113,8 +119,9 @@ static int iip_tap_attach(struct iip_tap *tap, struct iip_tap_queue *q, const st
         return iip_tap_iff_error(ask, tap->queues, err);
     memcpy(tap->name, ifr.ifr_name, IFNAMSIZ);
     if (iip_tap_offload(tap, q->fd))
-        return iip_port_fail(err, IIP_E_NOT_SUPPORTED, "tap:%s: this kernel has no checksum offload for TAP (%s); try csum=off",
-                             tap->name, strerror(errno));
+        return iip_port_fail(err, IIP_E_NOT_SUPPORTED,
+                             "tap:%s: this kernel has no checksum offload for TAP (%s); try csum=off", tap->name,
+                             strerror(errno));
     return IIP_OK;
 }
 
@@ -155,7 +162,8 @@ static int iip_tap_start(struct iip_tap *tap, const struct iip_tap_ask *ask, str
     return status;
 }
 
-static int iip_tap_open(const char *args, const struct iip_port_cfg *cfg, struct iip_port **out, char *err, size_t err_len)
+static int iip_tap_open(const char *args, const struct iip_port_cfg *cfg, struct iip_port **out, char *err,
+                        size_t err_len)
 {
     struct iip_port_err e = {err, err_len};
     struct iip_tap_ask ask;

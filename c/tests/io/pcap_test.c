@@ -58,8 +58,8 @@ static void reads_every_dialect(void)
     static const struct {
         uint32_t magic, link;
         int swap, l3;
-    } all[] = {{0xa1b2c3d4, 1, 0, 0}, {0xa1b2c3d4, 1, 1, 0}, {0xa1b23c4d, 1, 0, 0}, {0xa1b23c4d, 101, 1, 1},
-               {0xa1b2c3d4, 12, 0, 1}, {0xa1b2c3d4, 228, 0, 1}};
+    } all[] = {{0xa1b2c3d4, 1, 0, 0},   {0xa1b2c3d4, 1, 1, 0},  {0xa1b23c4d, 1, 0, 0},
+               {0xa1b23c4d, 101, 1, 1}, {0xa1b2c3d4, 12, 0, 1}, {0xa1b2c3d4, 228, 0, 1}};
     for (uint32_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         struct iip_pcap_reader r;
         struct iip_pcap_record rec;
@@ -354,7 +354,8 @@ static void records_what_was_there(void)
 /* IPv6 with an extension header, a TCP packet in three views, odd length. */
 static void completes_ipv6_chains(void)
 {
-    uint8_t frame[14 + 40 + 8 + 20 + 5] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 33, 60, 64};
+    uint8_t frame[14 + 40 + 8 + 20 + 5] = {2, 0,    0,    0,    0, 2, 2, 0, 0,  0,  0,
+                                           1, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 33, 60, 64};
     uint8_t *ip = frame + 14, *tcp = ip + 48, record[16 + 256];
     struct iip_pkt *pkt, *a, *b;
     struct iip_frame *f;

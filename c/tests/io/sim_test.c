@@ -168,7 +168,8 @@ static void repeats_itself(void)
 /* ---- each kind of badness alone ---- */
 
 /* Sends n numbered packets at once, receives them all: how many came, out of order, and damaged. */
-static struct iip_sim_account run(const char *name, uint32_t n, uint32_t *came, uint32_t *late, uint32_t *damaged, uint32_t *marked)
+static struct iip_sim_account run(const char *name, uint32_t n, uint32_t *came, uint32_t *late, uint32_t *damaged,
+                                  uint32_t *marked)
 {
     struct iip_sim_account acc;
     uint32_t highest = 0;

@@ -149,8 +149,8 @@ static void put16(uint8_t *p, uint32_t v)
 
 uint32_t udp_frame(uint8_t *to, uint16_t src_port, uint16_t dst_port, uint32_t len, uint8_t fill)
 {
-    static const uint8_t head[] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0,
-                                   0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2};
+    static const uint8_t head[] = {2, 0, 0, 0,    0, 2,  2,  0, 0, 0,  0, 1, 8, 0,  0x45, 0, 0,
+                                   0, 0, 1, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0,    0, 2};
     uint8_t *ip = to + 14, *udp = to + 34;
     memcpy(to, head, sizeof(head));
     put16(ip + 2, 28 + len);
@@ -172,7 +172,8 @@ int csum_right(const uint8_t *frame, uint32_t len)
         return 0;
     if (ip[0] == 0x45) {
         l4 = ((uint32_t)ip[2] << 8 | ip[3]) - 20;
-        return len >= 34 + l4 && sum16(0, ip, 20) == 0xffff && sum16(sum16(ip[9] + l4, ip + 12, 8), ip + 20, l4) == 0xffff;
+        return len >= 34 + l4 && sum16(0, ip, 20) == 0xffff &&
+            sum16(sum16(ip[9] + l4, ip + 12, 8), ip + 20, l4) == 0xffff;
     }
     l4 = (uint32_t)ip[4] << 8 | ip[5];
     sum = sum16(ip[6] + l4, ip + 8, 32);

@@ -263,8 +263,12 @@ static void sends_large_packets_uncut(void)
 static void receives_large_packets_as_chains(void)
 {
     static uint8_t out[1 << 17];
-    struct virtio_net_hdr head = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .hdr_len = 54,
-                                  .gso_size = 1400, .csum_start = 34, .csum_offset = 16};
+    struct virtio_net_hdr head = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                                  .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+                                  .hdr_len = 54,
+                                  .gso_size = 1400,
+                                  .csum_start = 34,
+                                  .csum_offset = 16};
     uint32_t len = tso_frame(out + sizeof(head), 60000), views = 0, before;
     uint16_t flags = 0, seg_size = 0;
     int fd;
