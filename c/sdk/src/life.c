@@ -74,6 +74,7 @@ static int32_t iip_loop_stack(struct iip_loop *loop, struct iip_engine *engine, 
 static int32_t iip_loop_arrays(struct iip_loop *loop, const struct iip_engine_cfg *cfg)
 {
     uint32_t told = 64;
+    iip_u64 none;
     loop->op_cap = cfg->op_cap;
     loop->release_cap = cfg->release_cap;
     loop->event_cap = cfg->event_cap;
@@ -90,7 +91,7 @@ static int32_t iip_loop_arrays(struct iip_loop *loop, const struct iip_engine_cf
     loop->told = calloc(told, sizeof *loop->told);
     loop->shorted_cap = loop->op_cap;
     loop->shorted = calloc(loop->shorted_cap, sizeof *loop->shorted);
-    loop->counter_n = loop->stk ? iip_stack_counters(loop->stk, NULL, 0) : 0;
+    loop->counter_n = iip_stack_counters(loop->stk, &none, 0);
     loop->counters_copy = calloc(loop->counter_n + 1, sizeof *loop->counters_copy);
     if (!loop->op_area || !loop->releases || !loop->events || !loop->aux || !loop->op_aux || !loop->tx_free ||
         !loop->told || !loop->shorted || !loop->counters_copy)

@@ -68,12 +68,13 @@ int32_t iip_loop_stats_get(struct iip_loop *loop, struct iip_loop_stats *out)
 int32_t iip_loop_counters(struct iip_loop *loop, uint64_t *out, uint32_t cap)
 {
     int32_t st = iip_loop_check_any(loop);
+    iip_u64 none;
     if (st)
         return st;
     if (!out && cap)
         return IIP_E_INVAL;
     if (iip_stats_mine(loop))
-        return (int32_t)iip_stack_counters(loop->stk, out, cap);
+        return (int32_t)iip_stack_counters(loop->stk, out ? out : &none, cap);
     atomic_store_explicit(&loop->want_stats, 1, memory_order_relaxed);
     pthread_mutex_lock(&loop->stats_lock);
     if (cap)

@@ -97,9 +97,10 @@ static void *release_all(void *arg)
     struct ring *r = arg;
     uint32_t head = 0;
     for (;;) {
+        int last = atomic_load(&stop); /* before the look at the ring: what was given until then is seen */
         uint64_t buf;
         if (head == atomic_load_explicit(&r->tail, memory_order_acquire)) {
-            if (atomic_load(&stop))
+            if (last)
                 return NULL;
             sched_yield();
             continue;
@@ -148,7 +149,9 @@ static void buffers_come_home_from_everywhere(void)
         pthread_join(crowd[i], NULL);
         refused += ring[i].refused;
     }
-    turn(&b, 0);
+    do
+        turn_seen(&b, IIP_TURN_FLUSH); /* and what was still under way */
+    while (turn(&a, IIP_TURN_FLUSH) || b.turn.release_n);
     CHECK_EQ(refused, 0);
     CHECK_EQ(iip_loop_stats_get(b.loop, &stats), IIP_OK);
     CHECK(stats.foreign_releases > 0);
