@@ -67,20 +67,27 @@ static iip_u32 iip_ready_notes(struct iip_stack *stk, struct iip_ready *ready, s
 
 /*
  * A source leaves the list before it speaks, for its last note may be the end of it; while it has more to say it keeps
- * its place at the front.
+ * its place at the front. A new connection says no more in the call that announces it.
  */
 IIP_API iip_u32 iip_stack_notes(struct iip_stack *stk, struct iip_note *out, iip_u32 cap)
 {
     struct iip_ready *ready;
+    struct iip_ready *stop = 0;
     iip_u32 n = 0;
     int more;
-    while (n < cap && (ready = stk->ready_head) != 0) {
+    while (n < cap && (ready = stk->ready_head) != 0 && ready != stop) {
         stk->ready_head = ready->next;
         ready->queued = 0;
         more = 0;
         n += iip_ready_notes(stk, ready, out + n, cap - n, &more);
         if (!more)
             continue;
+        if (more < 0) { /* the rest at the next call */
+            iip_ready_put(stk, ready);
+            if (!stop)
+                stop = ready;
+            continue;
+        }
         ready->queued = 1;
         ready->next = stk->ready_head;
         if (!stk->ready_head)

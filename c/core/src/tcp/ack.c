@@ -43,6 +43,7 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
 {
     iip_u32 acked = ack - conn->snd.una;
     iip_u32 flight = conn->snd.nxt - conn->snd.una;
+    iip_u32 recovering = conn->flags & IIP_F_RECOVERY;
 
     conn->out_wraps += (iip_u16)((conn->snd.una ^ ack) >> 31);
     conn->snd.una = ack;
@@ -51,11 +52,11 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
     conn->flags &= ~(iip_u32)(IIP_F_TOLD_R1 | IIP_F_PERSIST);
     iip_tcp_acked_free(stk, conn);
     iip_tcp_rtt_acked(stk, conn);
-    if (conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS))
+    if (IIP_UNLIKELY(recovering | (conn->flags & IIP_F_LOSS)))
         iip_tcp_recovery_ack(stk, conn, acked);
     else
         conn->dup_acks = 0;
-    if (!(conn->flags & IIP_F_RECOVERY) && iip_tcp_cwnd_limited(conn, flight))
+    if (!recovering && iip_tcp_cwnd_limited(conn, flight))
         iip_tcp_cc_of(conn)->on_ack(conn, acked, stk->now);
     iip_tcp_writable(stk, conn);
     if (conn->snd.una == conn->snd.nxt)
@@ -145,10 +146,13 @@ IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_con
     dup = iip_tcp_is_dup_ack(conn, seg);
     if (seg->sacks && (conn->id.options & IIP_HAS_SACK_OK))
         iip_tcp_sack_take(stk, conn, seg);
-    if (iip_seq_lt(conn->snd.una, seg->ack))
+    if (iip_seq_lt(conn->snd.una, seg->ack)) {
         iip_tcp_ack_advance(stk, conn, seg->ack);
-    else if (dup)
+        conn->snd.wl1 = seg->seq; /* what acknowledges the most knows the window best, even if it was sent again */
+        conn->snd.wl2 = seg->ack;
+    } else if (dup) {
         iip_tcp_dup_ack(stk, conn);
+    }
     iip_tcp_window_update(stk, conn, seg);
     iip_tcp_touch(stk, conn);
     if (conn->snd.una != was_una && conn->snd.una == conn->snd.end + 1)

@@ -99,6 +99,7 @@ IIP_LOCAL void iip_tcp_half_drop(struct iip_stack *stk, struct iip_tcp_mini *hal
     iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     stk->tcp->half_count--;
     iip_tcp_mini_free(stk, half);
+    iip_tcp_mini_arm(stk);
 }
 
 /* What the peer's SYN said, from the record. */
@@ -165,6 +166,7 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     struct iip_tcp_seg syn;
     iip_u32 iss = half->snd_nxt - 1;
     iip_u32 lost = half->retries;
+    iip_u32 rtt_us = (iip_u32)(stk->now + iip_tcp_half_delay(stk, 0) - iip_tcp_mini_due(stk, half));
 
     iip_tcp_tuple_of(&half->id, &t);
     lis = iip_tcp_listener_for(stk, &t);
@@ -175,12 +177,14 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     if (lis->waiting >= lis->backlog)
         return IIP_CTR_DROP_TCP_BACKLOG; /* the SYN-ACK will be sent again, and the peer will answer again */
     iip_tcp_half_syn(half, &syn);
-    iip_tcp_half_drop(stk, half);
     conn = iip_tcp_accept(stk, lis, &t, &syn, iss);
     if (!conn)
-        return IIP_CTR_DROP_TCP_MEMORY;
+        return IIP_CTR_DROP_TCP_MEMORY; /* the record stays, for the peer's next segment */
+    iip_tcp_half_drop(stk, half);
     if (lost)
         conn->cwnd = conn->mss; /* [RFC 5681 3.1] */
+    else
+        iip_tcp_rtt_sample(stk, conn, (iip_s32)rtt_us < 0 ? 0 : rtt_us);
     return iip_tcp_segment_arrives(stk, conn, arr);
 }
 
@@ -191,6 +195,15 @@ static void iip_tcp_half_ack(struct iip_stack *stk, const struct iip_tcp_mini *h
     iip_tcp_tuple_of(&half->id, &t);
     iip_tcp_half_syn(half, &syn);
     iip_tcp_synack_send(stk, &t, &syn, half->id.options, half->snd_nxt - 1);
+}
+
+/* [RFC 5961 3.2] */
+static void iip_tcp_half_challenge(struct iip_stack *stk, const struct iip_tcp_mini *half)
+{
+    if (iip_bucket_take(&stk->tcp->rst_bucket, stk->now, stk->tune.tcp_rst_rate))
+        iip_tcp_mini_ack(stk, half, iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535));
+    else
+        iip_count(stk, IIP_CTR_TCP_LIMITED);
 }
 
 /* SYN-RECEIVED from LISTEN: the steps of 3.10.7.4, as far as a record without a connection knows them. */
@@ -210,8 +223,10 @@ IIP_LOCAL iip_verdict iip_tcp_half_input(struct iip_stack *stk, struct iip_tcp_m
         return IIP_CTR_DROP_TCP_SEQ;
     }
     if (seg->flags & IIP_TCP_RST) {
-        if (start)
+        if (start) {
+            iip_tcp_half_challenge(stk, half);
             return IIP_CTR_DROP_TCP_RST;
+        }
         iip_tcp_half_drop(stk, half); /* [MUST-11] back to LISTEN, in silence */
         return IIP_DONE;
     }

@@ -47,6 +47,20 @@ static void iip_tcp_note_data(struct iip_tcp_conn *conn, struct iip_note *out)
         out->bytes += pkt->len;
 }
 
+/* Bytes that no DATA note has handed up. */
+IIP_LOCAL iip_u32 iip_tcp_unread(const struct iip_tcp_conn *conn)
+{
+    const struct iip_pkt *pkt = conn->rcv_tail;
+    iip_u32 bytes = 0;
+    if (!pkt)
+        return 0;
+    do {
+        pkt = pkt->link;
+        bytes += pkt->len;
+    } while (pkt != conn->rcv_tail);
+    return bytes;
+}
+
 static void iip_tcp_note_rest(struct iip_tcp_conn *conn, struct iip_note *out, iip_u32 flag)
 {
     switch (flag) {
@@ -55,7 +69,7 @@ static void iip_tcp_note_rest(struct iip_tcp_conn *conn, struct iip_note *out, i
         iip_tcp_note_ends(conn, out);
         break;
     case IIP_F_NOTE_URGENT:
-        iip_tcp_note(conn, out, IIP_NOTE_URGENT)->value = conn->flags & IIP_F_URG_RECV ? conn->extra->rcv_up - conn->rcv.nxt : 0;
+        iip_tcp_note(conn, out, IIP_NOTE_URGENT)->value = conn->extra->rcv_up - (conn->rcv.nxt - iip_tcp_unread(conn));
         break;
     case IIP_F_NOTE_ERROR:
         iip_tcp_note(conn, out, IIP_NOTE_ERROR)->status = conn->extra->error;
@@ -76,7 +90,7 @@ static void iip_tcp_note_rest(struct iip_tcp_conn *conn, struct iip_note *out, i
 /* The first flag of this order that is set, or 0. */
 static iip_u32 iip_tcp_next_note(const struct iip_tcp_conn *conn)
 {
-    static const iip_u32 order[] = { IIP_F_NOTE_URGENT, IIP_F_NOTE_ERROR, IIP_F_NOTE_WRITABLE, IIP_F_NOTE_FIN, IIP_F_NOTE_CLOSED };
+    static const iip_u32 order[] = { IIP_F_NOTE_ERROR, IIP_F_NOTE_WRITABLE, IIP_F_NOTE_FIN, IIP_F_NOTE_CLOSED };
     iip_u32 i;
     for (i = 0; i < IIP_COUNT(order); i++) {
         if (conn->flags & order[i])
@@ -97,6 +111,11 @@ static int iip_tcp_one_note(struct iip_tcp_conn *conn, struct iip_note *out)
     if (conn->flags & IIP_F_NOTE_CONNECTED) {
         conn->flags &= ~(iip_u32)IIP_F_NOTE_CONNECTED;
         iip_tcp_note_rest(conn, out, IIP_F_NOTE_CONNECTED);
+        return 1;
+    }
+    if (conn->flags & IIP_F_NOTE_URGENT) {
+        conn->flags &= ~(iip_u32)IIP_F_NOTE_URGENT;
+        iip_tcp_note_rest(conn, out, IIP_F_NOTE_URGENT);
         return 1;
     }
     if (conn->rcv_tail && !(conn->flags & IIP_F_DETACHED)) {
@@ -120,12 +139,16 @@ IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, 
         return 1;
     }
     while (n < cap && iip_tcp_one_note(conn, &out[n])) {
-        if (out[n++].type == IIP_NOTE_CLOSED) { /* the last one */
+        if (out[n].type == IIP_NOTE_CLOSED) { /* the last one */
             iip_tcp_conn_free(stk, conn);
             *more = 0;
+            return n + 1;
+        }
+        if (out[n++].type == IIP_NOTE_ACCEPT) { /* the application must know it before it hears more of it */
+            *more = -1;
             return n;
         }
     }
-    *more = n == cap && (conn->rcv_tail || iip_tcp_next_note(conn) || (conn->flags & (IIP_F_NOTE_ACCEPT | IIP_F_NOTE_CONNECTED)));
+    *more = n == cap && (conn->rcv_tail || iip_tcp_next_note(conn) || (conn->flags & (IIP_F_NOTE_CONNECTED | IIP_F_NOTE_URGENT)));
     return n;
 }

@@ -167,19 +167,6 @@ static void iip_tcp_info_ends(const struct iip_tcp_conn *conn, struct iip_tcp_in
     info->peer.family = t.family;
 }
 
-static iip_u32 iip_tcp_unread(const struct iip_tcp_conn *conn)
-{
-    const struct iip_pkt *pkt = conn->rcv_tail;
-    iip_u32 bytes = 0;
-    if (!pkt)
-        return 0;
-    do {
-        pkt = pkt->link;
-        bytes += pkt->len;
-    } while (pkt != conn->rcv_tail);
-    return bytes;
-}
-
 static iip_u32 iip_tcp_ooo_bytes(const struct iip_tcp_conn *conn)
 {
     iip_u32 bytes = 0;

@@ -2,6 +2,8 @@
 #include "stack/up.h"
 #include "tcp/tcp.h"
 
+enum { IIP_RETRY_US = 5000 };
+
 /* [RFC 9293 3.8.6.2.2] the right edge moves by a full segment or half the buffer at least, and never back. */
 IIP_LOCAL iip_u32 iip_tcp_window_open(const struct iip_tcp_conn *conn)
 {
@@ -54,11 +56,21 @@ static iip_u32 iip_tcp_push_flag(const struct iip_tcp_conn *conn, iip_u32 len, i
     return len && right == conn->snd.end ? IIP_TCP_PSH : 0;
 }
 
+/* A small segment at the end of what was sent takes new bytes along, as far as the window goes. */
+static iip_u32 iip_tcp_lost_more(const struct iip_tcp_conn *conn, iip_u32 seq, iip_u32 len)
+{
+    iip_u32 right = conn->snd.una + conn->snd.wnd;
+    if (seq + len != conn->snd.nxt || !iip_seq_lt(conn->snd.nxt, conn->snd.end) || !iip_seq_lt(conn->snd.nxt, right))
+        return 0;
+    return iip_min32(conn->mss - len, iip_seq_min(conn->snd.end, right) - conn->snd.nxt);
+}
+
 /* Lost bytes go first, one segment at a time, as the pipe has room; the first one always. */
 static int iip_tcp_output_lost(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     iip_u32 seq;
     iip_u32 len;
+    iip_u32 more;
     iip_u32 fin;
     iip_u32 pipe;
     while (iip_tcp_next_lost(conn, &seq, &len)) {
@@ -69,10 +81,14 @@ static int iip_tcp_output_lost(struct iip_stack *stk, struct iip_tcp_conn *conn)
             return 1; /* [SHLD-16] only inside of the window, however it shrank */
         if (iip_seq_lt(conn->snd.end, seq + len))
             len = conn->snd.end - seq; /* the rest is the FIN */
+        more = iip_tcp_lost_more(conn, seq, len);
+        len += more;
         fin = conn->snd.nxt == conn->snd.end + 1 ? iip_tcp_fin_flag(conn, seq + len) : 0;
         if (!iip_tcp_segment(stk, conn, seq, len, fin | iip_tcp_push_flag(conn, len, seq + len)))
             return 0;
         conn->rtx_next = seq + len + (fin ? 1 : 0);
+        if (more)
+            iip_tcp_sent_new(stk, conn, more, 0);
         iip_tcp_count_rtx(stk, conn);
         if (conn->rto_at == IIP_NEVER)
             iip_tcp_rto_start(stk, conn);
@@ -138,7 +154,8 @@ static iip_u32 iip_tcp_pieces_cut(const struct iip_tcp_conn *conn, iip_u32 len)
     return right > conn->mss ? right - right % conn->mss : right;
 }
 
-static void iip_tcp_output_new(struct iip_stack *stk, struct iip_tcp_conn *conn)
+/* 0 when there was no memory for a segment. */
+static int iip_tcp_output_new(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     iip_u32 unsent;
     iip_u32 len;
@@ -154,7 +171,7 @@ static void iip_tcp_output_new(struct iip_stack *stk, struct iip_tcp_conn *conn)
         if (!len && !fin)
             break;
         if (!iip_tcp_segment(stk, conn, conn->snd.nxt, len, fin | iip_tcp_push_flag(conn, len, conn->snd.nxt + len)))
-            break;
+            return 0;
         iip_tcp_sent_new(stk, conn, len, fin ? 1 : 0);
         if (fin)
             iip_tcp_transit(conn, IIP_EV_SEND_FIN);
@@ -162,14 +179,25 @@ static void iip_tcp_output_new(struct iip_stack *stk, struct iip_tcp_conn *conn)
     /* nothing in flight, something to send and no way: the window is closed or silly, and a probe must open it */
     if (conn->snd.nxt != conn->snd.end && conn->snd.una == conn->snd.nxt && !(conn->flags & IIP_F_PERSIST))
         iip_tcp_persist_start(stk, conn);
+    return 1;
+}
+
+/* No memory for a segment: look again soon, for nobody else will remind us. */
+static void iip_tcp_output_later(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    if (conn->ack_at > stk->now + IIP_RETRY_US)
+        conn->ack_at = stk->now + IIP_RETRY_US;
+    iip_tcp_arm(stk, conn);
 }
 
 static int iip_tcp_output_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     if (!(conn->flags & IIP_F_ACK_NOW))
         return 0;
-    if (!iip_tcp_send_syn(stk, conn))
+    if (!iip_tcp_send_syn(stk, conn)) {
+        iip_tcp_output_later(stk, conn);
         return 1;
+    }
     if (conn->rto_at == IIP_NEVER) {
         conn->flags |= IIP_F_RTT_PENDING;
         conn->rtt_seq = conn->iss;
@@ -189,9 +217,11 @@ IIP_LOCAL int iip_tcp_output(struct iip_stack *stk, struct iip_tcp_conn *conn, i
     if (conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS))
         sent = iip_tcp_output_lost(stk, conn);
     if (sent && conn->snd.nxt != conn->snd.end + 1)
-        iip_tcp_output_new(stk, conn);
+        sent = iip_tcp_output_new(stk, conn);
     if ((conn->flags & IIP_F_ACK_NOW) || ((conn->flags & IIP_F_ACK_DUE) && !hold))
-        sent = iip_tcp_segment(stk, conn, conn->snd.nxt, 0, 0);
+        sent = iip_tcp_segment(stk, conn, conn->snd.nxt, 0, 0) && sent;
+    if (IIP_UNLIKELY(!sent))
+        iip_tcp_output_later(stk, conn);
     iip_tcp_arm(stk, conn);
     return !sent || (conn->flags & IIP_F_ACK_DUE);
 }

@@ -20,7 +20,9 @@ static iip_u32 iip_tcp_arrived(const struct iip_tcp_conn *conn)
     const struct iip_ranges *sacked = iip_tcp_sacked(conn);
     if (sacked)
         return iip_ranges_cover(sacked, conn->snd.una, conn->snd.nxt);
-    return iip_min32(conn->dup_acks, 0xffff) * conn->mss;
+    if (conn->flags & IIP_F_RECOVERY) /* [RFC 5681 3.2] not more than were outstanding, however many ACKs come */
+        return iip_min32(conn->dup_acks * conn->mss, conn->recover - conn->snd.una);
+    return iip_min32(conn->dup_acks, IIP_DUP_THRESH - 1) * conn->mss;
 }
 
 /* Bytes of [left, right) that were not SACKed. */
@@ -82,7 +84,8 @@ static iip_u32 iip_tcp_lost_below(const struct iip_tcp_conn *conn)
 
 static void iip_tcp_recovery_begin(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    iip_u32 flight = conn->snd.nxt - conn->snd.una;
+    /* [RFC 5681 3.2 step 2] without what limited transmit added: rtx_next is where SND.NXT stood at the first duplicate */
+    iip_u32 flight = (conn->dup_acks ? conn->rtx_next : conn->snd.nxt) - conn->snd.una;
     iip_count(stk, IIP_CTR_TCP_FAST_RETRANS);
     iip_tcp_repair(stk, conn); /* without memory for one, congestion control forgets its history */
     iip_tcp_cc_of(conn)->on_loss(conn, flight);
@@ -103,6 +106,8 @@ static int iip_tcp_may_recover(const struct iip_tcp_conn *conn)
 
 IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
+    if (!conn->dup_acks && !(conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS)))
+        conn->rtx_next = conn->snd.nxt;
     if (!(conn->flags & IIP_F_LOSS) && conn->dup_acks < 0xffff)
         conn->dup_acks++;
     iip_tcp_touch(stk, conn); /* [RFC 3042] a new segment may leave for each of the first two */

@@ -129,7 +129,7 @@ static void iip_tcp_ack_paid(struct iip_tcp_conn *conn)
 static iip_u32 iip_tcp_blocks_for(struct iip_tcp_conn *conn, struct iip_sack_block *blocks, iip_u32 len)
 {
     iip_u32 n;
-    if (IIP_LIKELY(!conn->repair) || len)
+    if (IIP_LIKELY(!conn->repair) || len || !(conn->id.options & IIP_HAS_SACK_OK))
         return 0;
     n = iip_tcp_sack_blocks(conn, blocks, conn->id.options & IIP_HAS_TS ? 3 : 4);
     conn->repair->has_dsack = 0;

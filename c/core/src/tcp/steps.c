@@ -131,8 +131,6 @@ static iip_verdict iip_tcp_step_rst(struct iip_stack *stk, struct iip_tcp_conn *
     }
     if (conn->id.state == IIP_TCP_SYN_RECEIVED)
         reason = IIP_E_REFUSED; /* [MUST-11] it came from an active open: a passive one is still half-open, see listen.c */
-    if (conn->id.state == IIP_TCP_CLOSING || conn->id.state == IIP_TCP_LAST_ACK)
-        reason = IIP_OK;
     iip_tcp_end(stk, conn, reason);
     return IIP_DONE;
 }
@@ -211,6 +209,7 @@ static iip_verdict iip_tcp_step_fin(struct iip_stack *stk, struct iip_tcp_conn *
     } else if (fin && !(conn->flags & IIP_F_FIN_SEEN) && iip_tcp_repair(stk, conn)) {
         conn->flags |= IIP_F_FIN_SEEN;
         conn->repair->fin_seq = fin_seq;
+        iip_tcp_ack_now(stk, conn); /* [RFC 5681 4.2] */
     }
     return arr->pkt ? IIP_DONE : IIP_KEPT;
 }

@@ -301,6 +301,8 @@ IIP_LOCAL void iip_tcp_mini_free(struct iip_stack *stk, struct iip_tcp_mini *min
 IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini, iip_u64 delay_us);
 IIP_LOCAL void iip_tcp_fifo_del(struct iip_tcp_fifo *q, struct iip_tcp_mini *mini);
 IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk);
+IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk, const struct iip_tcp_mini *mini);
+IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *mini, iip_u32 wnd);
 
 /* ---- ack.c, recover.c, text.c ---- */
 IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr);
@@ -348,6 +350,7 @@ IIP_INLINE void iip_tcp_deliver_one(struct iip_tcp_conn *conn, struct iip_pkt *p
     conn->rcv_tail = pkt;
 }
 IIP_LOCAL void iip_tcp_ack_for_text(struct iip_stack *stk, struct iip_tcp_conn *conn);
+IIP_LOCAL iip_u32 iip_tcp_unread(const struct iip_tcp_conn *conn);
 IIP_LOCAL iip_u32 iip_tcp_sack_blocks(const struct iip_tcp_conn *conn, struct iip_sack_block *out, iip_u32 cap);
 
 /* ---- output.c, segment.c, reply.c ---- */

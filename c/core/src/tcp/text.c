@@ -142,32 +142,62 @@ static void iip_tcp_unchain(struct iip_pkt *pkt)
     }
 }
 
-/* Text behind a hole: it is kept in the ranges, charged to the receive buffer, and acknowledged at once. */
-static iip_verdict iip_tcp_text_ahead(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr, iip_u32 right)
+/* One piece that fills a hole, or a part of one. Takes pkt. */
+static void iip_tcp_hold(struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 left, iip_u32 right)
 {
-    struct iip_tcp_repair *repair = iip_tcp_repair(stk, conn);
-    struct iip_tcp_seg *seg = &arr->seg;
-    struct iip_pkt *pkt;
-    iip_u32 left = seg->seq;
+    struct iip_tcp_repair *repair = conn->repair;
     iip_u32 k;
-
-    conn->flags |= IIP_F_ACK_NOW;
-    iip_tcp_touch(stk, conn);
-    if (!repair || conn->rcv.held + iip_pkt_charge(arr->pkt) > 2 * (iip_u64)conn->rcvbuf)
-        return IIP_CTR_DROP_TCP_MEMORY;
-    if (!iip_tcp_hole_of(&repair->ooo, &left, &right)) {
-        iip_tcp_dsack(stk, conn, seg->seq, right);
-        return IIP_CTR_DROP_TCP_OLD;
-    }
-    if (!iip_tcp_ranges_reserve(stk, &repair->ooo, left, right))
-        return IIP_CTR_DROP_TCP_MEMORY;
-    pkt = iip_pkt_skip(stk, arr->pkt, arr->skip + (left - seg->seq));
-    arr->pkt = 0;
-    iip_pkt_trim(stk, pkt, right - left);
     conn->rcv.held += iip_pkt_charge(pkt);
     iip_tcp_unchain(pkt);
     k = iip_ranges_add(&repair->ooo, left, right, pkt);
     iip_tcp_recent(repair, repair->ooo.r[k].left, repair->ooo.r[k].right);
+}
+
+/* [left, right) of a packet that begins with the number `seq`; the packet stays. */
+static struct iip_pkt *iip_tcp_piece(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 seq, iip_u32 left, iip_u32 right)
+{
+    for (; pkt->next && iip_seq_leq(seq + pkt->len, left); pkt = pkt->next)
+        seq += pkt->len;
+    return iip_pkt_view(stk, pkt, pkt->data + (left - seq), iip_min32(right, seq + pkt->len) - left);
+}
+
+/* Views of all that is new in [seq, right). 0 when there was no room or memory for some of it. */
+static int iip_tcp_hold_pieces(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq, iip_u32 right)
+{
+    struct iip_pkt *piece;
+    iip_u32 at = seq;
+    iip_u32 left = seq;
+    iip_u32 end = right;
+    for (; iip_tcp_hole_of(&conn->repair->ooo, &left, &end); at = left = left + piece->len, end = right) {
+        if (at == seq && left != seq)
+            iip_tcp_dsack(stk, conn, seq, left);
+        if (!iip_tcp_ranges_reserve(stk, &conn->repair->ooo, left, end))
+            return 0;
+        piece = iip_tcp_piece(stk, pkt, seq, left, end);
+        if (!piece)
+            return 0;
+        iip_tcp_hold(conn, piece, left, left + piece->len);
+    }
+    if (at == seq)
+        iip_tcp_dsack(stk, conn, seq, right);
+    return 1;
+}
+
+/*
+ * Text behind a hole: it is kept in the ranges, charged to the receive buffer, and acknowledged at once, each segment
+ * by an ACK of its own [RFC 5681 4.2].
+ */
+static iip_verdict iip_tcp_text_ahead(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr, iip_u32 right)
+{
+    struct iip_tcp_repair *repair = iip_tcp_repair(stk, conn);
+    if (conn->flags & IIP_F_ACK_NOW)
+        iip_tcp_segment(stk, conn, conn->snd.nxt, 0, 0);
+    conn->flags |= IIP_F_ACK_NOW | IIP_F_DISORDER;
+    iip_tcp_touch(stk, conn);
+    if (!repair || conn->rcv.held + iip_pkt_charge(arr->pkt) > 2 * (iip_u64)conn->rcvbuf)
+        return IIP_CTR_DROP_TCP_MEMORY;
+    if (!iip_tcp_hold_pieces(stk, conn, arr->pkt, arr->seg.seq - arr->skip, right))
+        return IIP_CTR_DROP_TCP_MEMORY;
     return IIP_NEXT_STEP;
 }
 

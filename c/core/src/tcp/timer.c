@@ -7,6 +7,8 @@
 #include "stack/up.h"
 #include "tcp/tcp.h"
 
+enum { IIP_CORK_US = 200000 };
+
 static iip_u64 iip_tcp_due(const struct iip_tcp_conn *conn)
 {
     return iip_min64(conn->rto_at, iip_min64(conn->ack_at, conn->idle_at));
@@ -83,6 +85,8 @@ static void iip_tcp_rto_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
 IIP_LOCAL void iip_tcp_persist_start(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     iip_u64 wait = iip_min64((iip_u64)conn->rto_us << iip_min32(conn->probes, 24), stk->tune.tcp_rto_max_us);
+    if ((conn->flags & IIP_F_CORK) && conn->snd.wnd >= conn->mss) /* the application holds it back, but not for ever */
+        wait = IIP_CORK_US;
     conn->flags |= IIP_F_PERSIST;
     conn->rto_at = stk->now + wait;
 }
@@ -127,7 +131,7 @@ static void iip_tcp_probe(struct iip_stack *stk, struct iip_tcp_conn *conn)
 /* [RFC 9293 3.8.4] <SEQ=SND.NXT-1> without text draws an ACK from a live peer. */
 static void iip_tcp_keepalive(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    if (conn->snd.una != conn->snd.nxt || conn->snd.nxt != conn->snd.end) { /* [MUST-26] data is its own probe */
+    if (conn->snd.una != conn->snd.nxt || iip_seq_lt(conn->snd.nxt, conn->snd.end)) { /* [MUST-26] data is its own probe */
         iip_tcp_idle_restart(stk, conn);
         return;
     }
@@ -169,7 +173,8 @@ IIP_LOCAL void iip_tcp_timer(struct iip_stack *stk, struct iip_timer *t)
     struct iip_tcp_conn *conn = IIP_OUTER(t, struct iip_tcp_conn, timer);
     if (conn->ack_at <= stk->now) { /* [RFC 9293 3.8.6.3] */
         conn->ack_at = IIP_NEVER;
-        conn->flags |= IIP_F_ACK_NOW;
+        if (conn->flags & IIP_F_ACK_DELAYED)
+            conn->flags |= IIP_F_ACK_NOW;
         iip_tcp_touch(stk, conn);
     }
     if (conn->idle_at <= stk->now) {

@@ -78,6 +78,11 @@ IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk)
         iip_wheel_set(&stk->wheel, &tcp->mini_timer, due);
 }
 
+IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk, const struct iip_tcp_mini *mini)
+{
+    return iip_tcp_tick_time(stk, mini->id.due);
+}
+
 static struct iip_tcp_mini *iip_tcp_fifo_due(const struct iip_stack *stk, const struct iip_tcp_fifo *q)
 {
     return q->head && iip_tcp_tick_time(stk, q->head->id.due) <= stk->now ? q->head : 0;
@@ -102,10 +107,11 @@ IIP_LOCAL void iip_tcp_wait_drop(struct iip_stack *stk, struct iip_tcp_mini *wai
 {
     iip_tcp_fifo_del(&stk->tcp->wait, wait);
     iip_tcp_mini_free(stk, wait);
+    iip_tcp_mini_arm(stk);
 }
 
-/* An ACK of where the connection ended: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
-static void iip_tcp_wait_ack(struct iip_stack *stk, const struct iip_tcp_mini *wait)
+/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>: where the connection stands. */
+IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *wait, iip_u32 wnd)
 {
     struct iip_tcp_tuple t;
     struct iip_tcp_seg seg;
@@ -114,7 +120,7 @@ static void iip_tcp_wait_ack(struct iip_stack *stk, const struct iip_tcp_mini *w
     seg.seq = wait->snd_nxt;
     seg.ack = wait->rcv_nxt;
     seg.flags = IIP_TCP_ACK;
-    seg.wnd = 0;
+    seg.wnd = wnd;
     seg.has = wait->id.options & IIP_HAS_TS;
     if (seg.has) {
         iip_tcp_secret_of(stk, &t, &secret);
@@ -147,7 +153,7 @@ IIP_LOCAL void iip_tcp_time_wait(struct iip_stack *stk, struct iip_tcp_conn *con
     wait->ts_recent = conn->ts_recent;
     iip_tcp_fifo_put(stk, &tcp->wait, wait, twice);
     if (ack_owed)
-        iip_tcp_wait_ack(stk, wait);
+        iip_tcp_mini_ack(stk, wait, 0);
 }
 
 /* [RFC 6191, RFC 9293 MAY-2] a SYN that is newer than all that was, by timestamp or number, opens the tuple again. */
@@ -184,11 +190,11 @@ IIP_LOCAL iip_verdict iip_tcp_wait_input(struct iip_stack *stk, struct iip_tcp_m
     if ((seg->flags & IIP_TCP_FIN) && seg->seq + seg->len == wait->rcv_nxt) {
         iip_tcp_fifo_del(&stk->tcp->wait, wait);
         iip_tcp_fifo_put(stk, &stk->tcp->wait, wait, 2 * stk->tune.tcp_msl_us);
-        iip_tcp_wait_ack(stk, wait);
+        iip_tcp_mini_ack(stk, wait, 0);
         return IIP_DONE;
     }
     if (iip_bucket_take(&stk->tcp->rst_bucket, stk->now, stk->tune.tcp_rst_rate))
-        iip_tcp_wait_ack(stk, wait);
+        iip_tcp_mini_ack(stk, wait, 0);
     else
         iip_count(stk, IIP_CTR_TCP_LIMITED);
     return IIP_CTR_DROP_TCP_SEQ;

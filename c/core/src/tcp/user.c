@@ -318,14 +318,17 @@ IIP_API int iip_tcp_urgent(struct iip_stack *stk, struct iip_tcp_conn *conn)
 
 /* ---- RECEIVE ---- */
 
-/* The window opened: by two segments, or by half the buffer, it is told unasked [RFC 9293 3.8.6.2.2]. */
+/*
+ * [RFC 9293 3.8.6.2.2] Told unasked is only a window that held the peer up: less than two segments were left, and it
+ * opened by two, or by half the buffer, or to the first full one. All others ride on the ACKs of what the peer sends.
+ */
 static int iip_tcp_update_due(const struct iip_tcp_conn *conn)
 {
     iip_u32 opened = iip_tcp_window_open(conn) - conn->rcv.edge;
     iip_u32 known = conn->rcv.edge - conn->rcv.nxt;
-    if (!opened || known >= conn->rcvbuf / 2)
+    if (known >= 2U * conn->mss || !opened)
         return 0;
-    return opened >= 2U * conn->mss || opened >= conn->rcvbuf / 2 || !known;
+    return opened >= iip_min32(2U * conn->mss, conn->rcvbuf / 2) || (known < conn->mss && known + opened >= conn->mss);
 }
 
 IIP_API void iip_tcp_credit(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 bytes)
