@@ -132,6 +132,7 @@ struct ex_loop {
     void *app;                     /* the example's own */
     uint64_t now_ns;               /* when the last turn ended */
     int closing;
+    uint64_t close_ns;             /* since when */
     pthread_t thread;
     _Atomic uint64_t count[EX_COUNTS];
 };

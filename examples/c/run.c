@@ -12,7 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EX_LISTEN = 1 }; /* cookie of the listener */
+enum {
+    EX_LISTEN = 1, /* cookie of the listener */
+    EX_CLOSE_NS = 2000000000
+};
 
 uint64_t ex_now_ns(void)
 {
@@ -132,15 +135,23 @@ static int64_t wait_us(const struct ex_loop *l)
 
 void ex_finish(struct ex_loop *l)
 {
-    if (!l->closing)
-        iip_loop_close(l->loop);
+    if (l->closing)
+        return;
+    iip_loop_close(l->loop);
     l->closing = 1;
+    l->close_ns = ex_now_ns();
+}
+
+/* A port that takes no more packets must not keep us for ever. */
+static int is_over(const struct ex_loop *l)
+{
+    return l->turn.state & IIP_STATE_CLOSED || (l->closing && l->now_ns > l->close_ns + EX_CLOSE_NS);
 }
 
 int ex_turn(struct ex_loop *l)
 {
     int32_t status;
-    if (l->turn.state & IIP_STATE_CLOSED)
+    if (is_over(l))
         return 0;
     if (atomic_load_explicit(&l->run->stop, memory_order_relaxed))
         ex_finish(l);
@@ -280,8 +291,8 @@ int ex_run_end(struct ex_run *run)
     free(run->loops);
     run->loops = NULL;
     if (run->leaks.bufs || run->leaks.conns || run->leaks.timers || run->leaks.udps)
-        fprintf(stderr, "%s: not given back: %u buffers, %u connections, %u timers, %u endpoints\n",
-                run->cfg->program, run->leaks.bufs, run->leaks.conns, run->leaks.timers, run->leaks.udps);
+        fprintf(stderr, "%s: not given back: %u buffers, %u connections, %u timers, %u endpoints\n", run->cfg->program,
+                run->leaks.bufs, run->leaks.conns, run->leaks.timers, run->leaks.udps);
     return atomic_load(&run->failed) || run->leaks.bufs || run->leaks.conns;
 }
 
