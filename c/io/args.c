@@ -146,7 +146,7 @@ int iip_args_u64(struct iip_args *a, uint64_t *out)
 
 int iip_args_u32(struct iip_args *a, uint32_t min, uint32_t max, uint32_t *out)
 {
-    uint64_t v;
+    uint64_t v = 0;
     char right[64];
     snprintf(right, sizeof(right), "%u to %u", min, max);
     if (strspn(a->value, "0123456789") != strlen(a->value) || !a->value[0] || strlen(a->value) > 10)

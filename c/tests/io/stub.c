@@ -117,7 +117,7 @@ int end_recv(struct end *end, void *to, uint32_t cap, uint16_t *flags)
 {
     struct iip_pkt *pkt, *view;
     uint32_t len = 0;
-    if (!end->ops->rx(end->q, &pkt, 1))
+    if (!end->ops->rx(end->q, &pkt, 1) || !pkt)
         return -1;
     for (view = pkt; view; view = view->next) {
         if (len + view->len <= cap)

@@ -74,7 +74,7 @@ static int recv_ipv4(struct end *e, uint8_t proto, uint16_t *flags, uint16_t *se
         struct pollfd p = {.fd = e->ops->fd(e->q), .events = POLLIN};
         struct iip_pkt *pkt, *v;
         uint32_t len = 0, n = 0;
-        if (!e->ops->rx(e->q, &pkt, 1)) {
+        if (!e->ops->rx(e->q, &pkt, 1) || !pkt) {
             poll(&p, 1, proto ? 20 : 0);
             empty++;
             continue;

@@ -62,7 +62,7 @@ static void hashes_over_options_and_tags(void)
     uint8_t f[200], tagged[200];
     uint32_t len = ipv6_frame(f, 0), want;
     f[54] = 17, f[55] = 0; /* hop-by-hop options, 8 bytes, then UDP */
-    memcpy(f + 62, "\x12\x34\x56\x78", 4);
+    f[62] = 0x12, f[63] = 0x34, f[64] = 0x56, f[65] = 0x78;
     memcpy(tagged, f + 22, 32);
     memcpy(tagged + 32, f + 62, 4);
     want = toeplitz(tagged, 36);
