@@ -201,6 +201,7 @@ int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const
         return start_failed(port, "asking what the device can", rc, err, err_len);
     port->quirks = quirks_of(info.driver_name);
     port->if_index = (int)info.if_index;
+    dpdk_sockets_keep(&port->sockets, port->if_index);
     port->queues = (uint16_t)RTE_MIN(RTE_MAX(cfg->queues, 1U), (uint32_t)RTE_MIN(info.max_rx_queues, info.max_tx_queues));
     if (port->queues == 0)
         return dpdk_fail(IIP_E_NOT_SUPPORTED, err, err_len, "%s: the device has no queue for both directions", port->name);

@@ -67,7 +67,7 @@ struct iip_port_queue {
     uint32_t quirks;
     uint32_t max_segs;      /* segments of one packet that the device takes */
     uint32_t frame_bytes;   /* memory of one frame, headroom included */
-    int intr_fd;            /* epoll of the three below, -1: the device has no receive interrupts */
+    int intr_fd;            /* epoll of the three below, -1: the device cannot be waited on */
     int timer_fd, link_fd;  /* and the driver's */
     uint8_t armed;          /* the loop waits, or is about to */
     uint8_t refused;        /* the last packet offered was refused */
@@ -76,6 +76,13 @@ struct iip_port_queue {
     struct rte_mbuf *stash[DPDK_STASH];
     struct dpdk_stats stats;
 } __rte_cache_aligned;
+
+#define DPDK_SOCKETS 64U
+
+struct dpdk_sockets { /* descriptors of packet sockets */
+    uint32_t len;
+    int fd[DPDK_SOCKETS];
+};
 
 struct dpdk_regions {
     struct iip_port_region *at;
@@ -88,7 +95,7 @@ struct iip_port {
     uint16_t port_id;
     uint16_t queues, ring;
     uint32_t quirks, caps, mtu, tso_max, frames, frame_bytes;
-    uint32_t intr;          /* 1: every queue has a receive interrupt */
+    uint32_t intr;          /* 1: every queue can be waited on */
     uint32_t started;
     uint64_t rx_offloads, tx_offloads;
     int if_index;           /* of the kernel's interface below, 0: none */
@@ -99,6 +106,7 @@ struct iip_port {
     uint64_t changed_at_ms; /* when link and MTU were last looked at */
     int pid;                /* after a fork the child must not touch the device */
     struct iip_share share;
+    struct dpdk_sockets sockets; /* net_af_packet: the driver's own */
     struct dpdk_regions regions;
     struct iip_port_queue *queue;
 };
@@ -145,6 +153,12 @@ void dpdk_signals_mend(void);
 int dpdk_probe_check(const struct dpdk_args *args, char *err, size_t err_len);
 int dpdk_probe(const struct dpdk_args *args, uint32_t queues, struct iip_port *port, char *err, size_t err_len);
 void dpdk_unprobe(struct iip_port *port);
+
+/* socket.c */
+/* The packet sockets of this process, without those of another list. */
+void dpdk_sockets_list(struct dpdk_sockets *out, const struct dpdk_sockets *without);
+/* Leaves those that are bound to an interface. */
+void dpdk_sockets_keep(struct dpdk_sockets *s, int if_index);
 
 /* device.c */
 int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const struct iip_port_cfg *cfg, char *err, size_t err_len);

@@ -5,8 +5,8 @@
  * receive: a loop that never waits pays nothing. A packet that came just before the interrupt was armed raises none,
  * so arming looks once more; what it finds is stashed for the next receive, and the descriptor made readable.
  *
- * Drivers differ in what their descriptor is (an event counter, another epoll, the device itself) and in how it is
- * quieted, if at all. So the descriptor handed out is an epoll of our own that watches the driver's for edges: each
+ * Drivers differ in what their descriptor is (an event counter, another epoll, the device itself; of net_af_packet we
+ * take the sockets) and in how it is quieted, if at all. So the descriptor handed out is an epoll of our own that watches the driver's for edges: each
  * interrupt makes it readable until the next arming. It also watches
  *   - an event counter for changes of the link, since a guest that connects resets what was armed before;
  *   - a timer, since no driver tells when there is room to send again: after a refusal it rings in a moment.
@@ -47,13 +47,27 @@ static int watch(int epoll_fd, int fd)
     return fd < 0 ? -1 : epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev);
 }
 
+/* The driver's interrupt, or all its sockets: which of them is the queue's own is not told. */
+static int watch_device(struct iip_port_queue *q)
+{
+    const struct dpdk_sockets *s = &q->port->sockets;
+    uint32_t i;
+
+    if (s->len < q->port->queues)
+        return watch(q->intr_fd, rte_eth_dev_rx_intr_ctl_q_get_fd(q->port_id, q->index));
+    for (i = 0; i < s->len; i++)
+        if (watch(q->intr_fd, s->fd[i]) < 0)
+            return -1;
+    return 0;
+}
+
 static int queue_start(struct iip_port_queue *q)
 {
     q->link_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     q->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     q->intr_fd = epoll_create1(EPOLL_CLOEXEC);
     return q->intr_fd < 0 || watch(q->intr_fd, q->link_fd) < 0 || watch(q->intr_fd, q->timer_fd) < 0 ||
-           watch(q->intr_fd, rte_eth_dev_rx_intr_ctl_q_get_fd(q->port_id, q->index)) < 0;
+           watch_device(q) < 0;
 }
 
 static void queue_stop(struct iip_port_queue *q)
@@ -79,10 +93,10 @@ static void ring_in(const struct iip_port_queue *q, long ns)
 
 static void arm(struct iip_port_queue *q)
 {
-    struct epoll_event ev[3];
+    struct epoll_event ev[DPDK_SOCKETS + 2];
 
     q->armed = 1;
-    epoll_wait(q->intr_fd, ev, 3, 0);                 /* what rang before is known */
+    epoll_wait(q->intr_fd, ev, RTE_DIM(ev), 0);            /* what rang before is known */
     rte_eth_dev_rx_intr_enable(q->port_id, q->index); /* not supported where the descriptor is the device itself */
     if (!q->stash_len)
         q->stash_len = rte_eth_rx_burst(q->port_id, q->index, q->stash, DPDK_STASH);

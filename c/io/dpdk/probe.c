@@ -187,17 +187,22 @@ static int add_device(const struct dpdk_args *args, const char *name, uint32_t q
 int dpdk_probe(const struct dpdk_args *args, uint32_t queues, struct iip_port *port, char *err, size_t err_len)
 {
     char name[RTE_ETH_NAME_MAX_LEN];
+    struct dpdk_sockets before;
     int rc;
 
     snprintf(name, sizeof(name), "%s%s", args->is_pci && strchr(args->device, ':') == strrchr(args->device, ':') ? "0000:" : "",
              args->device);
     port->given = (uint8_t)find_port(name, &port->port_id);
     if (!port->given) {
+        if (is_driver(name, "net_af_packet"))
+            dpdk_sockets_list(&before, NULL);
         rc = add_device(args, name, queues, err, err_len);
         if (rc < 0)
             return rc;
         if (!find_port(name, &port->port_id))
             return dpdk_fail(IIP_E_NO_DEVICE, err, err_len, "%s: it is there, but it is not a network device", name);
+        if (is_driver(name, "net_af_packet"))
+            dpdk_sockets_list(&port->sockets, &before);
     }
     if (in_use[port->port_id])
         return dpdk_fail(IIP_E_BUSY, err, err_len, "%s: it is open already in this process: close that port first", name);

@@ -231,6 +231,31 @@ static void datagrams_come_from_the_kernel(void)
     veth_close();
 }
 
+/* The driver has no interrupts; its sockets are waited on instead. */
+static void packets_from_the_kernel_wake(void)
+{
+    uint8_t out[100] = {1}, in[2048];
+    int i, fd;
+
+    if (!veth_open(NULL))
+        return;
+    CHECK_EQ(veth.info.polls, 0);
+    while (dpdk_test_recv(&veth, in, sizeof(in), NULL, 50) >= 0)
+        ;
+    for (i = 0; i < 50; i++) {
+        fd = veth.ops->fd(veth.q);
+        REQUIRE(CHECK(fd >= 0));
+        CHECK_EQ(dpdk_test_readable(fd, 0), 0);
+        kernel_send(udp, "10.0.0.1", 9, out, sizeof(out));
+        if (!CHECK_EQ(dpdk_test_readable(fd, 5000), 1))
+            break;
+        CHECK_EQ(recv_kind(&veth, in, sizeof(in), 0x0800, 17), 42 + (int)sizeof(out));
+        while (end_recv(&veth, in, sizeof(in), NULL) >= 0)
+            ;
+    }
+    veth_close();
+}
+
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
 static int changed_soon(struct end *end, struct iip_port_info *info)
@@ -407,6 +432,7 @@ int main(void)
     RUN(kernel_answers_ping);
     RUN(datagrams_reach_the_kernel);
     RUN(datagrams_come_from_the_kernel);
+    RUN(packets_from_the_kernel_wake);
     RUN(link_and_mtu_are_events);
     RUN(sending_into_a_dead_interface_breaks_nothing);
     RUN(flows_are_spread_over_queues);
