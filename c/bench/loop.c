@@ -30,10 +30,11 @@ static const char loop_usage[] =
 /* ---- one end ---- */
 
 /* `neighbours`: each end knows the other's link address, so that no connection waits for ARP. */
-static void side_open(struct side *side, const struct bench_args *args, int mac, const char *addresses, const char *neighbours)
+static void side_open(struct side *side, const struct bench_args *args, int mac, const char *addresses,
+                      const char *neighbours)
 {
     char port[64], error[256] = "";
-    struct iip_engine_cfg cfg = { .size = sizeof cfg, .port = port, .addresses = addresses, .neighbours = neighbours };
+    struct iip_engine_cfg cfg = {.size = sizeof cfg, .port = port, .addresses = addresses, .neighbours = neighbours};
     int32_t status;
     snprintf(port, sizeof port, "pair:bench,csum=%s,mac=02:00:00:00:00:0%d", args->offload ? "on" : "off", mac);
     cfg.tunables = "tcp.msl_us=1000";
@@ -363,7 +364,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(const struct bench_args *args);
-    } rows[] = { { "pingpong", loop_pingpong }, { "bulk", loop_bulk }, { "churn", loop_churn } };
+    } rows[] = {{"pingpong", loop_pingpong}, {"bulk", loop_bulk}, {"churn", loop_churn}};
     struct bench_args args;
     uint32_t i;
     bench_args_parse(&args, argc, argv, loop_usage);

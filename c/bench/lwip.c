@@ -13,9 +13,8 @@ struct lw lw;
 
 static const ip_addr_t lw_any = IPADDR4_INIT(0);
 
-static const char lw_usage[] =
-    "rows: pingpong [--conns N] [--idle N]   bulk   churn [--waiting N]   mem [--units N]\n"
-    "flags: --units N: count at least so many; --reps N: measure the region so often\n";
+static const char lw_usage[] = "rows: pingpong [--conns N] [--idle N]   bulk   churn [--waiting N]   mem [--units N]\n"
+                               "flags: --units N: count at least so many; --reps N: measure the region so often\n";
 
 /* ---- the two copies ---- */
 
@@ -208,7 +207,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(const struct bench_args *args);
-    } rows[] = { { "pingpong", lw_pingpong }, { "bulk", lw_bulk }, { "churn", lw_churn }, { "mem", lw_mem } };
+    } rows[] = {{"pingpong", lw_pingpong}, {"bulk", lw_bulk}, {"churn", lw_churn}, {"mem", lw_mem}};
     struct bench_args args;
     uint32_t i;
     bench_args_parse(&args, argc, argv, lw_usage);

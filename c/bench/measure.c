@@ -140,10 +140,10 @@ static int bench_arg(struct bench_args *args, const char *name, uint32_t value)
         const char *name;
         uint32_t *to;
     } known[] = {
-        { "--conns", &args->conns },   { "--idle", &args->idle },       { "--offload", &args->offload },
-        { "--depth", &args->depth },   { "--waiting", &args->waiting }, { "--units", &args->units },
-        { "--reps", &args->reps },     { "--trace", &args->trace },     { "--inflight", &args->inflight },
-        { "--addrs", &args->addrs },
+        {"--conns", &args->conns}, {"--idle", &args->idle},       {"--offload", &args->offload},
+        {"--depth", &args->depth}, {"--waiting", &args->waiting}, {"--units", &args->units},
+        {"--reps", &args->reps},   {"--trace", &args->trace},     {"--inflight", &args->inflight},
+        {"--addrs", &args->addrs},
     };
     uint32_t i;
     for (i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -168,7 +168,8 @@ void bench_args_parse(struct bench_args *args, int argc, char **argv, const char
     for (i = 2; i < argc; i += 2) {
         char *end;
         unsigned long value = i + 1 < argc ? strtoul(argv[i + 1], &end, 10) : 0;
-        if (i + 1 == argc || *end || end == argv[i + 1] || value > UINT32_MAX || !bench_arg(args, argv[i], (uint32_t)value)) {
+        if (i + 1 == argc || *end || end == argv[i + 1] || value > UINT32_MAX ||
+            !bench_arg(args, argv[i], (uint32_t)value)) {
             fprintf(stderr, "%s: not a flag with a number; usage: %s ROW [flags]\n%s", argv[i], argv[0], usage);
             exit(2);
         }

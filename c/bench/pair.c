@@ -7,8 +7,8 @@
 
 enum { PAIR_CHUNK = 256, PAIR_WIRE_CHUNK = 1024 };
 
-static const uint8_t mac_client[6] = { 2, 0, 0, 0, 0, 1 };
-static const uint8_t mac_server[6] = { 2, 0, 0, 0, 0, 2 };
+static const uint8_t mac_client[6] = {2, 0, 0, 0, 0, 1};
+static const uint8_t mac_server[6] = {2, 0, 0, 0, 0, 2};
 
 /* ---- frames ---- */
 
@@ -191,22 +191,23 @@ void pair_used(struct pair_end *end, const struct iip_note *note)
 
 struct iip_endpoint pair_client_addr(uint32_t i)
 {
-    struct iip_endpoint at = { .family = 4 };
+    struct iip_endpoint at = {.family = 4};
     iip_ip_v4(&at.ip, 10, 0, 1, (iip_u8)(1 + i));
     return at;
 }
 
 struct iip_endpoint pair_server_addr(void)
 {
-    struct iip_endpoint at = { .family = 4, .port = PAIR_PORT };
+    struct iip_endpoint at = {.family = 4, .port = PAIR_PORT};
     iip_ip_v4(&at.ip, 10, 0, 0, 1);
     return at;
 }
 
-static void pair_end_open(struct pair_end *end, struct pair_end *peer, const struct bench_args *args, const uint8_t mac[6])
+static void pair_end_open(struct pair_end *end, struct pair_end *peer, const struct bench_args *args,
+                          const uint8_t mac[6])
 {
-    const struct iip_host host = { end, pair_frame_get, pair_frame_put, pair_transmit, pair_mem };
-    struct iip_stack_cfg cfg = { .size = sizeof cfg, .caps = IIP_CAP_TX_SG, .seed = mac[5] };
+    const struct iip_host host = {end, pair_frame_get, pair_frame_put, pair_transmit, pair_mem};
+    struct iip_stack_cfg cfg = {.size = sizeof cfg, .caps = IIP_CAP_TX_SG, .seed = mac[5]};
     int status;
     if (args->offload)
         cfg.caps |= IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM | IIP_CAP_TX_UDP_CSUM;
@@ -277,8 +278,9 @@ static void pair_end_check(const struct pair_end *end, const char *which)
     uint32_t i;
     for (i = 0; i < n && i < 512; i++) {
         const char *name = iip_stack_counter_name(i);
-        int wrong = (!strncmp(name, "drop_", 5) && strcmp(name, "drop_arp")) || !strcmp(name, "tcp_retrans") || !strcmp(name, "tcp_rto") ||
-                    !strcmp(name, "tcp_rst_sent") || !strcmp(name, "no_frame") || !strcmp(name, "no_mem");
+        int wrong = (!strncmp(name, "drop_", 5) && strcmp(name, "drop_arp")) || !strcmp(name, "tcp_retrans") ||
+            !strcmp(name, "tcp_rto") || !strcmp(name, "tcp_rst_sent") || !strcmp(name, "no_frame") ||
+            !strcmp(name, "no_mem");
         if (all[i] && (wrong || end->trace))
             fprintf(stderr, "%s %s %llu\n", which, name, (unsigned long long)all[i]);
         bad |= all[i] && wrong;

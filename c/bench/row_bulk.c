@@ -129,7 +129,7 @@ static void bulk_turn(struct bulk *b, uint32_t most)
 
 static void bulk_open(struct bulk *b, const struct bench_args *args, uint64_t sndbuf, uint64_t rcvbuf)
 {
-    struct iip_tcp_info info = { .size = sizeof info };
+    struct iip_tcp_info info = {.size = sizeof info};
     pair_open(&b->pair, args);
     if (sndbuf)
         pair_set(&b->pair, "tcp.sndbuf", sndbuf);
@@ -213,7 +213,7 @@ static uint64_t queue_run(struct bulk *b, uint32_t depth, uint64_t packets)
 
 static uint32_t queue_inflight(const struct bulk *b)
 {
-    struct iip_tcp_info info = { .size = sizeof info };
+    struct iip_tcp_info info = {.size = sizeof info};
     iip_tcp_info(b->pair.client.stk, b->conn, &info);
     return info.unacked / b->mss;
 }
@@ -226,7 +226,7 @@ void row_queue(const struct bench_args *args)
 {
     uint32_t depth = args->depth + (args->inflight ? 0 : 16);
     uint64_t packets = args->units ? args->units : 2000;
-    struct iip_tcp_info info = { .size = sizeof info };
+    struct iip_tcp_info info = {.size = sizeof info};
     uint32_t i;
     bulk_open(&bulk, args, 64u << 20, args->inflight ? 64u << 20 : 16 * 1460);
     queue_run(&bulk, 16, 20000);

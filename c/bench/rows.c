@@ -81,14 +81,14 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(const struct bench_args *args);
     } rows[] = {
-        { "pingpong", row_pingpong },
-        { "bulk", row_bulk },
-        { "queue", row_queue },
-        { "churn", row_churn },
-        { "mem_idle", row_mem_idle },
-        { "mem_time_wait", row_mem_time_wait },
-        { "mem_half_open", row_mem_half_open },
-        { "csum", row_csum },
+        {"pingpong", row_pingpong},
+        {"bulk", row_bulk},
+        {"queue", row_queue},
+        {"churn", row_churn},
+        {"mem_idle", row_mem_idle},
+        {"mem_time_wait", row_mem_time_wait},
+        {"mem_half_open", row_mem_half_open},
+        {"csum", row_csum},
     };
     struct bench_args args;
     uint32_t i;
