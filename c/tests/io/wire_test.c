@@ -68,7 +68,7 @@ static void hashes_over_options_and_tags(void)
     want = toeplitz(tagged, 36);
     CHECK_EQ(hash(f, len, 0), want);
     memcpy(tagged, f, 12);
-    memcpy(tagged + 12, "\x81\x00\x00\x07", 4);
+    tagged[12] = 0x81, tagged[13] = 0, tagged[14] = 0, tagged[15] = 7;
     memcpy(tagged + 16, f + 12, len - 12);
     CHECK_EQ(hash(tagged, len + 4, 0), want);
     f[54] = 44; /* the options are followed by a fragment header */
