@@ -371,7 +371,7 @@ static void op_note(struct run *r, char **w, int n)
     if (note.type != type)
         scn_fail(r, "the note is %s (status %s), not %s", note_names[note.type], status_name(note.status), w[1]);
     if (type == IIP_NOTE_CLOSED || type == IIP_NOTE_ERROR)
-        answer(r, note.status, n > 2 ? -name_index(statuses, 22, w[2]) : 0);
+        answer(r, note.status, n > 2 && !strcmp(w[2], "*") ? note.status : n > 2 ? -name_index(statuses, 22, w[2]) : 0);
     if (type == IIP_NOTE_URGENT && n > 2)
         answer(r, note.value, scn_number(r, w[2]));
     if (n > 4 && !strcmp(w[3], "value"))

@@ -138,6 +138,12 @@ static void wait_for(struct run *r, const char *word, int expects)
     to = dots ? scn_time(r, dots + 2) : from;
     world_need(r);
     r->mark = r->now;
+    if (expects < 0) { /* +1s drain */
+        while (op_run(r, (char *[]){ "drain" }, 1, ""), r->now < r->mark + (uint64_t)to)
+            world_until(r, r->mark + (uint64_t)to);
+        world_settle(r);
+        return;
+    }
     if (!expects) {
         world_advance(r, r->mark + (uint64_t)to);
         return;
@@ -191,7 +197,7 @@ void scn_line(struct run *r, const char *line)
             *at++ = 0;
         at += strspn(at, " \t");
         semi = strchr(at, ':');
-        wait_for(r, word, *at == '>' || (semi && semi[1] == ' ' && strstr(semi, " >") == semi + 1));
+        wait_for(r, word, !strcmp(at, "drain") ? -1 : *at == '>' || (semi && semi[1] == ' ' && strstr(semi, " >") == semi + 1));
         if (!*at)
             return;
     }

@@ -12,7 +12,7 @@
 
 enum { FL_FIN = 1, FL_SYN = 2, FL_RST = 4, FL_PSH = 8, FL_ACK = 16, FL_URG = 32, FL_ECE = 64, FL_CWR = 128 };
 enum { OPT_EOL = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WSCALE = 3, OPT_SACK_OK = 4, OPT_SACK = 5, OPT_TS = 8 };
-enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
+enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_FRAGMENT6 = 44, PROTO_ICMP6 = 58 };
 
 struct segment {
     uint8_t src[16], dst[16]; /* IPv4 as ::ffff:a.b.c.d */

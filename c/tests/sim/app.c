@@ -70,9 +70,42 @@ static void start(struct sim *sim, struct node *node, struct end *e, struct iip_
     }
 }
 
+/* A cookie that came back late: nobody is there any more. */
+static void on_stray(struct node *node, struct iip_tcp_conn *conn)
+{
+    int i;
+    for (i = 0; i < 8; i++)
+        if (!node->stray[i]) {
+            node->stray[i] = conn;
+            break;
+        }
+    iip_tcp_abort(node->stk, conn);
+}
+
+static int is_stray(struct node *node, const struct iip_note *note)
+{
+    struct iip_pkt *pkt, *next;
+    int i;
+    for (i = 0; i < 8 && (!note->conn || node->stray[i] != note->conn); i++)
+        ;
+    if (i == 8)
+        return 0;
+    for (pkt = note->type == IIP_NOTE_DATA ? note->pkt : NULL; pkt; pkt = next) {
+        next = pkt->link;
+        iip_pkt_free(node->stk, pkt);
+    }
+    if (note->type == IIP_NOTE_CLOSED)
+        node->stray[i] = NULL;
+    return 1;
+}
+
 static void on_accept(struct sim *sim, struct node *node, struct iip_note *note)
 {
     struct attempt *at = accepted(sim, node, note);
+    if (at && at->end[1].live && sim->plan.harsh && at->end[0].done) {
+        on_stray(node, note->conn);
+        return;
+    }
     if (!at || at->end[1].live)
         sim_fail(sim, "node %d accepted a connection that nobody opened", node->index);
     start(sim, node, &at->end[1], note->conn);
@@ -111,6 +144,8 @@ static void on_note(struct sim *sim, struct node *node, struct iip_note *note)
     struct end *e;
     if (note->type == IIP_NOTE_ACCEPT)
         on_accept(sim, node, note);
+    if (is_stray(node, note))
+        return;
     e = note->conn ? whose(sim, node, note) : NULL;
     if (!e)
         sim_fail(sim, "a note of type %d for no connection that is open", note->type);

@@ -33,7 +33,7 @@ void plan_make(struct sim *sim)
     p->lag_us = swarm & 16384 ? PICK(sim, 0, 10, 500, 1000) : 0;
     p->rx_frame_min = swarm & 32768 ? PICK(sim, 0, 512, 2048, 4096) : 0;
     p->view = (swarm & 0x30000) == 0x30000 ? PICK(sim, 7, 60, 333, 1000) : 0;
-    p->harsh = p->loss >= 200000;
+    p->harsh = p->loss >= 200000 || p->mem_fail; /* a connection may have to be given up, cleanly */
     p->twice = (swarm & 0x40000) != 0;
 }
 

@@ -66,8 +66,9 @@ static void on_syn(struct sim *sim, struct attempt *at, int side, const struct s
 {
     struct beat *b = &at->beat[side], *p = &at->beat[!side];
     if (b->known && b->isn != s->seq) { /* the tuple lives again: numbers begin anew */
-        if (at->end[side].connected && !at->end[side].done)
+        if (at->end[side].connected && !at->end[side].done && !sim->plan.mem_fail)
             BREACH(sim, at, s, side, "a second initial sequence number in one connection");
+        at->blurred = 1;
         free(b->got);
         memset(b, 0, sizeof(*b));
     }
@@ -190,6 +191,8 @@ void police_out(struct sim *sim, struct node *from, const struct segment *s, uin
 {
     int side;
     struct attempt *at;
+    if (s->proto == PROTO_FRAGMENT6 && s->len && s->data[0] == PROTO_TCP)
+        sim_fail(sim, "node %d sent TCP in IPv6 fragments", from->index);
     if (s->proto != PROTO_TCP)
         return;
     if (len > from->mtu_max)
@@ -203,7 +206,7 @@ void police_out(struct sim *sim, struct node *from, const struct segment *s, uin
         return;
     if (s->flags & FL_SYN)
         on_syn(sim, at, side, s);
-    if (!at->beat[side].known)
+    if (!at->beat[side].known || at->blurred)
         return;
     if (!(s->flags & FL_ACK)) {
         if (!(s->flags & FL_SYN))

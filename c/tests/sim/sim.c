@@ -1,7 +1,7 @@
 /*
  * sim.c - runs seeds.
  *
- *     iip_sim [--seeds N] [--start S] [--twice] [-v]
+ *     iip_sim [--seeds N] [--start S] [--twice] [--failures N] [-v]
  *
  * A failure prints the seed that replays it: iip_sim --seeds 1 --start SEED -v shows every packet of it.
  * covers: MUST-60, A45, A37, A40, A46, SK-02, CC-07
@@ -310,22 +310,25 @@ static int run_seed(uint64_t seed, int verbose, uint64_t *hash, uint64_t *packet
 
 int main(int argc, char **argv)
 {
-    uint64_t seeds = 100, start = 1, i, hash, again, packets = 0;
-    int verbose = 0, twice = 0, failed = 0, a;
+    uint64_t seeds = 100, start = 1, limit = 20, i, hash, again, packets = 0;
+    int verbose = 0, twice = 0, a;
+    uint64_t failed = 0;
     for (a = 1; a < argc; a++) {
         if (!strcmp(argv[a], "--seeds") && a + 1 < argc)
             seeds = strtoull(argv[++a], NULL, 0);
         else if (!strcmp(argv[a], "--start") && a + 1 < argc)
             start = strtoull(argv[++a], NULL, 0);
+        else if (!strcmp(argv[a], "--failures") && a + 1 < argc)
+            limit = strtoull(argv[++a], NULL, 0);
         else if (!strcmp(argv[a], "--twice"))
             twice = 1;
         else if (!strcmp(argv[a], "-v"))
             verbose = 1;
         else
-            return fprintf(stderr, "usage: iip_sim [--seeds N] [--start S] [--twice] [-v]\n"), 2;
+            return fprintf(stderr, "usage: iip_sim [--seeds N] [--start S] [--twice] [--failures N] [-v]\n"), 2;
     }
-    for (i = 0; i < seeds && failed < 20; i++) {
-        failed += run_seed(start + i, verbose, &hash, &packets);
+    for (i = 0; i < seeds && failed < limit; i++) {
+        failed += (uint64_t)run_seed(start + i, verbose, &hash, &packets);
         if (!twice && (start + i) % 16)
             continue;
         run_seed(start + i, 0, &again, &packets);
@@ -334,7 +337,8 @@ int main(int argc, char **argv)
             failed++;
         }
     }
-    printf("%llu seeds, %llu packets, %d failed\n", (unsigned long long)i, (unsigned long long)packets, failed);
+    printf("%llu seeds, %llu packets, %llu failed\n", (unsigned long long)i, (unsigned long long)packets,
+           (unsigned long long)failed);
     fflush(stdout);
     if (failed)
         _exit(1); /* what a failed seed still holds is no leak worth a report */

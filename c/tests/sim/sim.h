@@ -57,6 +57,7 @@ struct beat {
 
 struct attempt {
     int used, index, dirty;       /* dirty: an abort or an early close is planned, so resets are right */
+    int blurred;                  /* the tuple lived twice: its numbers are no longer judged */
     int client, server;           /* nodes */
     uint16_t cport, sport;
     struct end end[2];
@@ -73,6 +74,7 @@ struct node {
     uint64_t due, room_at, look_at; /* when the stack is due, when the port has room again, when notes are read again */
     uint64_t app_wake;
     uint32_t mtu, mtu_max;
+    struct iip_tcp_conn *stray[8]; /* accepted for a client that has long gone; aborted */
     uint64_t busy_until[MAX_NODES];
 };
 
