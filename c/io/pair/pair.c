@@ -88,6 +88,20 @@ static uint32_t iip_pair_ring_size(const struct iip_pair_ask *ask)
     return size;
 }
 
+/* The longest packet must fit into the shortest ring, or it would be refused for ever. */
+static int iip_pair_queue_check(const struct iip_pair_queue *q, struct iip_port_err *err)
+{
+    const struct iip_pair_wire *wire = q->end->wire;
+    uint32_t longest = wire->tso ? 65535 + IIP_PAIR_LINK : wire->max_len, size = IIP_POOL_FRAME_MIN;
+    while ((size - IIP_POOL_HEADROOM) * IIP_PAIR_RING_SIDE < longest)
+        size *= 2;
+    if (q->pool.frame_size >= size)
+        return IIP_OK;
+    return iip_port_fail(err, IIP_E_RANGE,
+                         "pair:%s: frame_size=%u: a packet of %u bytes would take too many; use at least %u",
+                         wire->name, q->pool.frame_size, longest, size);
+}
+
 /* One ring for each queue that may send to this one; the one that most flows take is long. */
 static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_ask *ask, struct iip_port_err *err)
 {
@@ -121,6 +135,9 @@ static int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct
     if (status < 0)
         return status;
     q->reserve = q->pool.count / 8;
+    status = iip_pair_queue_check(q, err);
+    if (status < 0)
+        return status;
     if (pipe2(q->wake_fd, O_NONBLOCK | O_CLOEXEC))
         return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: pipe: %s; raise the limit of open files (ulimit -n)",
                              ask->name, strerror(errno));

@@ -5,6 +5,16 @@
  * marks them filled, and nothing is ever lost: without a posted frame, transmit refuses. Every pair of queues has its
  * own ring with one writer and one reader, so both ends, and all queues, may be on different threads, and no lock is
  * taken after open. Who wants to sleep says so (fd): only then does the other side spend a system call to wake it.
+ *
+ *     csum=off        both stacks compute and check checksums; without it packets arrive marked as right
+ *     tso=on          large packets go through uncut (default off)
+ *     mtu=1500        of both ends; longer packets are dropped
+ *     l3=on           packets begin at the IP header
+ *     mac=02:...      this end's address (default: made from the name)
+ *     queues=1        the second end has at most as many as the first; flows are shared by `share` (Toeplitz)
+ *     ring=512, frames, frame_size
+ *
+ * What is true of the wire (csum, tso, mtu, l3) need be said by the first end only.
  */
 #ifndef IIP_IO_PAIR_H
 #define IIP_IO_PAIR_H

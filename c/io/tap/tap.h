@@ -3,6 +3,15 @@
  *
  * Checksums and segmentation are left to the kernel (IFF_VNET_HDR): what it sends to us comes unsegmented, up to 64 KB
  * in one read, which is scattered over a chain of frames that stand ready; a small packet uses only the first of them.
+ *
+ * "tap:name" (or "tap:", then the kernel picks iip0, iip1 ...), and
+ *
+ *     up=10.9.0.1/24  gives the kernel's side an address and brings it up; may be said several times, IPv6 too; up=on
+ *                     only brings it up. Without it nothing on the kernel's side is touched
+ *     mac=02:...      our own address (default: random)
+ *     mtu=1400        sets the interface's (default: takes it as it is)
+ *     csum=off tso=off    leaves checksums, or cutting, to the stack
+ *     queues, frames, frame_size
  */
 #ifndef IIP_IO_TAP_H
 #define IIP_IO_TAP_H

@@ -171,6 +171,26 @@ static void survives_no_memory_for_views(void)
     close_two();
 }
 
+/* As large as they get, through the smallest ring. */
+static void carries_the_largest(void)
+{
+    struct iip_port_cfg cfg = {.ring = 64, .frames = 256};
+    struct iip_pkt *pkt;
+    REQUIRE(!open_two("pair:x,tso=on", &cfg));
+    for (uint32_t i = 0; i < 65549; i++)
+        buf[i] = (uint8_t)(i * 7 >> 3);
+    for (int i = 0; i < 5; i++) {
+        pkt = end_pkt(&a, buf, 65549);
+        pkt->flags = IIP_PKT_TSO;
+        REQUIRE(a.ops->tx(a.q, &pkt, 1) == 1);
+        memset(buf, 0, sizeof(buf));
+        CHECK_EQ(end_recv(&b, buf, sizeof(buf), NULL), 65549);
+        for (uint32_t k = 0; k < 65549; k++)
+            REQUIRE(buf[k] == (uint8_t)(k * 7 >> 3));
+    }
+    close_two();
+}
+
 static void drops_what_no_wire_takes(void)
 {
     struct iip_port_stats st;
@@ -358,6 +378,7 @@ static void refuses_bad_names(void)
     expect_error("pair:x,=1", IIP_E_INVAL, "'=1'");
     expect_error("pair:x,tso=on,csum=off", IIP_E_INVAL, "needs csum=on");
     expect_error("pair:x,frames=64,frame_size=1", IIP_E_RANGE, "frame_size=1");
+    expect_error("pair:x,tso=on,frame_size=1024", IIP_E_RANGE, "frame_size=1024: a packet of 65553 bytes");
     expect_error("pear:x", IIP_E_NO_DEVICE, "'pear'");
     expect_error("", IIP_E_INVAL, "no port is named");
     expect_error("xdp:eth7", IIP_E_NOT_SUPPORTED, "dpdk:net_af_xdp0,iface=eth7");
@@ -437,6 +458,7 @@ int main(void)
     RUN(refuses_when_full);
     RUN(survives_a_pool_that_runs_dry);
     RUN(survives_no_memory_for_views);
+    RUN(carries_the_largest);
     RUN(drops_what_no_wire_takes);
     RUN(wakes_only_who_sleeps);
     RUN(wakes_a_refused_sender);
