@@ -20,6 +20,8 @@ struct iip_path {
  * route; ADDR_NOT_AVAIL: src is not ours, or none of ours will do; NOMEM. Pins the neighbour. Groups have no neighbour.
  */
 IIP_LOCAL int iip_path_find(struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path);
+/* Finds the path anew if addresses, routes or path MTUs changed since it was found; on failure it stays as it is. */
+IIP_LOCAL int iip_path_renew(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path);
 IIP_LOCAL void iip_path_drop(struct iip_stack *stk, struct iip_path *path);
 /* The transport heard from the other side: the neighbour is reachable (RFC 4861 7.3.1). */
 IIP_LOCAL void iip_path_confirm(struct iip_stack *stk, struct iip_path *path);

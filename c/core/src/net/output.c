@@ -111,25 +111,9 @@ IIP_INLINE int iip_ip_is_large(const struct iip_pkt *pkt, const struct iip_tx_ip
     return pkt->total + header > path->mtu && !(pkt->flags & IIP_PKT_TSO);
 }
 
-/* Addresses, routes or path MTUs changed since the path was found. */
-static int iip_path_renew(struct iip_stack *stk, const struct iip_tx_ip *ip, struct iip_path *path)
-{
-    struct iip_ip src = *ip->src;
-    struct iip_path fresh;
-    int status;
-    if (path->gen == stk->net->gen)
-        return IIP_OK;
-    status = iip_path_find(stk, &src, ip->dst, &fresh);
-    if (status)
-        return status;
-    iip_path_drop(stk, path);
-    *path = fresh;
-    return IIP_OK;
-}
-
 static void iip_ip_output_slow(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, struct iip_path *path)
 {
-    int status = iip_path_renew(stk, ip, path);
+    int status = iip_path_renew(stk, ip->src, ip->dst, path);
     int large = !status && iip_ip_is_large(pkt, ip, path);
     if (large && !(ip->family == 4 && ip->df)) {
         iip_ip_fragment(stk, pkt, ip, path);

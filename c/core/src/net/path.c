@@ -61,6 +61,21 @@ IIP_LOCAL int iip_path_find(struct iip_stack *stk, struct iip_ip *src, const str
     return IIP_OK;
 }
 
+IIP_LOCAL int iip_path_renew(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path)
+{
+    struct iip_ip from = *src;
+    struct iip_path fresh;
+    int status;
+    if (path->gen == stk->net->gen)
+        return IIP_OK;
+    status = iip_path_find(stk, &from, dst, &fresh);
+    if (status)
+        return status;
+    iip_path_drop(stk, path);
+    *path = fresh;
+    return IIP_OK;
+}
+
 IIP_LOCAL void iip_path_drop(struct iip_stack *stk, struct iip_path *path)
 {
     if (path->neigh)

@@ -90,6 +90,8 @@ IIP_LOCAL int iip_udp_icmp_error(struct iip_stack *stk, const struct iip_icmp_er
     sock = iip_udp_find(stk, &local, &peer);
     if (!sock)
         return 0;
+    if (err->status == IIP_E_MSGSIZE && !iip_ip_same(&err->dst, &sock->path_dst)) /* not where we send: an attempt to plant a path MTU */
+        return 0;
     sock->error = *err;
     sock->has_error = 1;
     iip_ready_put(stk, &sock->ready);

@@ -43,7 +43,7 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
 {
     iip_u32 acked = ack - conn->snd.una;
     iip_u32 flight = conn->snd.nxt - conn->snd.una;
-    iip_u32 recovering = conn->flags & IIP_F_RECOVERY;
+    iip_u32 recovering = conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS);
 
     conn->out_wraps += (iip_u16)((conn->snd.una ^ ack) >> 31);
     conn->snd.una = ack;
@@ -52,11 +52,13 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
     conn->flags &= ~(iip_u32)(IIP_F_TOLD_R1 | IIP_F_PERSIST);
     iip_tcp_acked_free(stk, conn);
     iip_tcp_rtt_acked(stk, conn);
-    if (IIP_UNLIKELY(recovering | (conn->flags & IIP_F_LOSS)))
+    if (IIP_UNLIKELY(recovering)) {
         iip_tcp_recovery_ack(stk, conn, acked);
-    else
+        acked = iip_min32(acked, conn->mss); /* [RFC 3465 2.3] L = 1 after a timeout */
+    } else {
         conn->dup_acks = 0;
-    if (!recovering && iip_tcp_cwnd_limited(conn, flight))
+    }
+    if (!(recovering & IIP_F_RECOVERY) && iip_tcp_cwnd_limited(conn, flight))
         iip_tcp_cc_of(conn)->on_ack(conn, acked, stk->now);
     iip_tcp_writable(stk, conn);
     if (conn->snd.una == conn->snd.nxt)

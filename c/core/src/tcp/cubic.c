@@ -7,10 +7,7 @@
 #include "base/math64.h"
 #include "tcp/tcp.h"
 
-enum {
-    IIP_CUBIC_BETA = 717,       /* 0.7 * 1024 */
-    IIP_CUBIC_UNIT_BITS = 10
-};
+enum { IIP_CUBIC_UNIT_BITS = 10 };
 
 /* (10^6 / 2^10)^3 / 0.4: ticks cubed that one segment is worth. */
 static iip_u64 iip_cubic_ticks3(void)
@@ -82,12 +79,12 @@ static void iip_cubic_on_ack(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64 n
 /* [4.6, 4.7] multiplicative decrease, and fast convergence: a flow that lost before its last maximum leaves room. */
 static void iip_cubic_on_loss(struct iip_tcp_conn *conn, iip_u32 flight)
 {
-    iip_u32 reduced = (iip_u32)((iip_u64)iip_min32(flight, conn->cwnd) * IIP_CUBIC_BETA >> 10);
+    iip_u32 reduced = (iip_u32)iip_div64((iip_u64)iip_min32(flight, conn->cwnd) * 7, 10);
     conn->ssthresh = iip_max32(reduced, 2U * conn->mss);
     if (!conn->repair)
         return;
     if (conn->cwnd < conn->repair->cc.w_max)
-        conn->repair->cc.w_max = (iip_u32)((iip_u64)conn->cwnd * (1024 + IIP_CUBIC_BETA) >> 11);
+        conn->repair->cc.w_max = (iip_u32)iip_div64((iip_u64)conn->cwnd * 17, 20);
     else
         conn->repair->cc.w_max = conn->cwnd;
     conn->repair->cc.epoch_us = 0;

@@ -166,7 +166,7 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     struct iip_tcp_seg syn;
     iip_u32 iss = half->snd_nxt - 1;
     iip_u32 lost = half->retries;
-    iip_u32 rtt_us = (iip_u32)(stk->now + iip_tcp_half_delay(stk, 0) - iip_tcp_mini_due(stk, half));
+    struct iip_tcp_secret secret;
 
     iip_tcp_tuple_of(&half->id, &t);
     lis = iip_tcp_listener_for(stk, &t);
@@ -181,10 +181,11 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     if (!conn)
         return IIP_CTR_DROP_TCP_MEMORY; /* the record stays, for the peer's next segment */
     iip_tcp_half_drop(stk, half);
+    iip_tcp_secret_of(stk, &t, &secret);
     if (lost)
         conn->cwnd = conn->mss; /* [RFC 5681 3.1] */
     else
-        iip_tcp_rtt_sample(stk, conn, (iip_s32)rtt_us < 0 ? 0 : rtt_us);
+        iip_tcp_rtt_sample(stk, conn, (secret.iss - iss) << 2); /* the ISS was a clock of 4 us plus a constant */
     return iip_tcp_segment_arrives(stk, conn, arr);
 }
 

@@ -1,4 +1,5 @@
 /* output.c - what may be sent now [RFC 9293 3.8.6.2.1, RFC 5681, RFC 6675 5]: lost bytes, then new ones, then an ACK. */
+#include "net/state.h"
 #include "stack/up.h"
 #include "tcp/tcp.h"
 
@@ -83,12 +84,15 @@ static int iip_tcp_output_lost(struct iip_stack *stk, struct iip_tcp_conn *conn)
             len = conn->snd.end - seq; /* the rest is the FIN */
         more = iip_tcp_lost_more(conn, seq, len);
         len += more;
-        fin = conn->snd.nxt == conn->snd.end + 1 ? iip_tcp_fin_flag(conn, seq + len) : 0;
+        fin = more || conn->snd.nxt == conn->snd.end + 1 ? iip_tcp_fin_flag(conn, seq + len) : 0;
         if (!iip_tcp_segment(stk, conn, seq, len, fin | iip_tcp_push_flag(conn, len, seq + len)))
             return 0;
         conn->rtx_next = seq + len + (fin ? 1 : 0);
-        if (more)
-            iip_tcp_sent_new(stk, conn, more, 0);
+        if (more) {
+            iip_tcp_sent_new(stk, conn, more, fin ? 1 : 0);
+            if (fin)
+                iip_tcp_transit(conn, IIP_EV_SEND_FIN);
+        }
         iip_tcp_count_rtx(stk, conn);
         if (conn->rto_at == IIP_NEVER)
             iip_tcp_rto_start(stk, conn);
@@ -208,12 +212,23 @@ static int iip_tcp_output_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
     return 0;
 }
 
+/* Addresses, routes or path MTUs changed: segments are cut as the path is now. */
+static void iip_tcp_path_check(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    struct iip_tcp_tuple t;
+    iip_tcp_tuple_of(&conn->id, &t);
+    if (!iip_path_renew(stk, &t.local, &t.remote, &conn->path))
+        iip_tcp_mss_update(stk, conn);
+}
+
 /* 1 when it must stay on the list: an ACK waits for the answer, or there was no memory for a segment. */
 IIP_LOCAL int iip_tcp_output(struct iip_stack *stk, struct iip_tcp_conn *conn, int hold)
 {
     int sent = 1;
     if (IIP_UNLIKELY(conn->id.state < IIP_TCP_ESTABLISHED))
         return iip_tcp_output_syn(stk, conn);
+    if (IIP_UNLIKELY(conn->path.gen != stk->net->gen))
+        iip_tcp_path_check(stk, conn);
     if (conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS))
         sent = iip_tcp_output_lost(stk, conn);
     if (sent && conn->snd.nxt != conn->snd.end + 1)

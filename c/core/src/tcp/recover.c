@@ -21,7 +21,7 @@ static iip_u32 iip_tcp_arrived(const struct iip_tcp_conn *conn)
     if (sacked)
         return iip_ranges_cover(sacked, conn->snd.una, conn->snd.nxt);
     if (conn->flags & IIP_F_RECOVERY) /* [RFC 5681 3.2] not more than were outstanding, however many ACKs come */
-        return iip_min32(conn->dup_acks * conn->mss, conn->recover - conn->snd.una);
+        return iip_min32(conn->dup_acks * conn->mss, conn->recover - iip_seq_min(conn->snd.una + conn->mss, conn->recover));
     return iip_min32(conn->dup_acks, IIP_DUP_THRESH - 1) * conn->mss;
 }
 

@@ -39,6 +39,6 @@ IIP_LOCAL void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *con
     }
     rto <<= iip_min32(conn->retries, 24);
     conn->rto_at = stk->now + iip_min64(rto, iip_max32((iip_u32)stk->tune.tcp_rto_max_us, conn->rto_us));
-    if (iip_tcp_user_timeout(stk, conn))
-        conn->rto_at = iip_min64(conn->rto_at, iip_tcp_stalled_at(stk, conn) + iip_tcp_user_timeout(stk, conn));
+    if (conn->extra && conn->extra->user_timeout_us)
+        conn->rto_at = iip_min64(conn->rto_at, conn->extra->stalled_at + conn->extra->user_timeout_us);
 }

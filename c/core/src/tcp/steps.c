@@ -44,13 +44,9 @@ static void iip_tcp_cut_to_window(struct iip_stack *stk, struct iip_tcp_conn *co
     struct iip_tcp_seg *seg = &arr->seg;
     iip_u32 old = conn->rcv.nxt - seg->seq;
     iip_u32 over;
+    if (seg->flags & IIP_TCP_SYN) /* nothing of it will be used, see the fourth step */
+        return;
     if (iip_seq_lt(seg->seq, conn->rcv.nxt)) {
-        if (seg->flags & IIP_TCP_SYN) {
-            seg->flags &= (iip_u8)~IIP_TCP_SYN;
-            seg->seq++;
-            seg->len--;
-            old--;
-        }
         if (seg->up > old)
             seg->up -= old;
         else
@@ -200,7 +196,7 @@ static iip_verdict iip_tcp_step_fin(struct iip_stack *stk, struct iip_tcp_conn *
     int fin = (arr->seg.flags & IIP_TCP_FIN) != 0;
     if (!iip_tcp_receives(conn) || conn->id.state == IIP_TCP_CLOSE_WAIT)
         return arr->pkt ? IIP_DONE : IIP_KEPT;
-    if (conn->flags & IIP_F_FIN_SEEN) {
+    if ((conn->flags & IIP_F_FIN_SEEN) && !(fin && conn->rcv.nxt == fin_seq)) { /* the first one that is in order counts */
         fin = 1;
         fin_seq = conn->repair->fin_seq;
     }

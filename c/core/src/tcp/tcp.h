@@ -79,6 +79,7 @@ struct iip_tcp_repair {
 /* What only few connections need: made when first needed, with the stack's tunables as defaults. */
 struct iip_tcp_extra {
     iip_u64 user_timeout_us, keepidle_us;
+    iip_u64 stalled_at;        /* since when nothing was acknowledged, while retransmitting */
     iip_u32 keepintvl_us;
     iip_u32 snd_up, rcv_up;
     iip_u32 challenge_us;      /* start of the second in which challenges are counted, us modulo 2^32 */
@@ -162,7 +163,6 @@ struct iip_tcp_conn {
     iip_u32 rtx_next;          /* the next byte to send again */
     iip_u32 lost_edge;         /* bytes below this that were not SACKed are lost */
     iip_u32 dup_acks;
-    iip_u32 stalled_ms;        /* since when nothing was acknowledged, 1,024 us modulo 2^32; for R2 in time */
     iip_u32 iss, irs;
     iip_s32 reason;            /* of NOTE_CLOSED */
     struct iip_tcp_repair *repair;
@@ -301,7 +301,6 @@ IIP_LOCAL void iip_tcp_mini_free(struct iip_stack *stk, struct iip_tcp_mini *min
 IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini, iip_u64 delay_us);
 IIP_LOCAL void iip_tcp_fifo_del(struct iip_tcp_fifo *q, struct iip_tcp_mini *mini);
 IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk);
-IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk, const struct iip_tcp_mini *mini);
 IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *mini, iip_u32 wnd);
 
 /* ---- ack.c, recover.c, text.c ---- */
@@ -372,7 +371,6 @@ IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, cons
 
 /* ---- timer.c, rto.c ---- */
 IIP_LOCAL void iip_tcp_arm(struct iip_stack *stk, struct iip_tcp_conn *conn);
-IIP_LOCAL iip_u64 iip_tcp_stalled_at(const struct iip_stack *stk, const struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 rtt_us);
 IIP_LOCAL void iip_tcp_persist_start(struct iip_stack *stk, struct iip_tcp_conn *conn);

@@ -86,7 +86,7 @@ IIP_LOCAL iip_u32 iip_tcp_sack_blocks(const struct iip_tcp_conn *conn, struct ii
 }
 
 /* The first range has become next in order. */
-static void iip_tcp_fill(struct iip_stack *stk, struct iip_tcp_conn *conn)
+static void iip_tcp_fill(struct iip_tcp_conn *conn)
 {
     struct iip_ranges *ooo = &conn->repair->ooo;
     struct iip_pkt *pkt = ooo->r[0].head;
@@ -97,27 +97,6 @@ static void iip_tcp_fill(struct iip_stack *stk, struct iip_tcp_conn *conn)
         iip_tcp_deliver(conn, pkt);
     }
     iip_ranges_remove(ooo, 0);
-    conn->flags |= IIP_F_ACK_NOW; /* [RFC 5681 4.2] a filled gap is told at once */
-    iip_tcp_touch(stk, conn);
-}
-
-/* Text next in order, possibly up to and over ranges that wait. */
-static void iip_tcp_text_in_order(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 right)
-{
-    struct iip_ranges *ooo = conn->repair ? &conn->repair->ooo : 0;
-    if (!ooo || !ooo->n) {
-        iip_tcp_deliver(conn, pkt);
-        return;
-    }
-    if (iip_seq_leq(ooo->r[0].left, right)) { /* what is here already stays: keep the part before it, and the part behind comes again */
-        iip_tcp_dsack(stk, conn, ooo->r[0].left, iip_seq_min(right, ooo->r[0].right));
-        iip_pkt_trim(stk, pkt, ooo->r[0].left - conn->rcv.nxt);
-        iip_tcp_deliver(conn, pkt);
-        iip_tcp_fill(stk, conn);
-        return;
-    }
-    iip_tcp_deliver(conn, pkt);
-    conn->flags |= IIP_F_ACK_NOW;
 }
 
 /* The part of [*left, *right) that lies in the first hole it touches; 0: it is all here. */
@@ -161,10 +140,11 @@ static struct iip_pkt *iip_tcp_piece(struct iip_stack *stk, struct iip_pkt *pkt,
     return iip_pkt_view(stk, pkt, pkt->data + (left - seq), iip_min32(right, seq + pkt->len) - left);
 }
 
-/* Views of all that is new in [seq, right). 0 when there was no room or memory for some of it. */
-static int iip_tcp_hold_pieces(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq, iip_u32 right)
+/* Views of all that is new of a segment's text. 0 when there was no room or memory for some of it. */
+static int iip_tcp_hold_pieces(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_arrival *arr, iip_u32 right)
 {
     struct iip_pkt *piece;
+    iip_u32 seq = arr->seg.seq;
     iip_u32 at = seq;
     iip_u32 left = seq;
     iip_u32 end = right;
@@ -173,13 +153,12 @@ static int iip_tcp_hold_pieces(struct iip_stack *stk, struct iip_tcp_conn *conn,
             iip_tcp_dsack(stk, conn, seq, left);
         if (!iip_tcp_ranges_reserve(stk, &conn->repair->ooo, left, end))
             return 0;
-        piece = iip_tcp_piece(stk, pkt, seq, left, end);
+        piece = iip_tcp_piece(stk, arr->pkt, seq - arr->skip, left, end);
         if (!piece)
             return 0;
         iip_tcp_hold(conn, piece, left, left + piece->len);
     }
-    if (at == seq)
-        iip_tcp_dsack(stk, conn, seq, right);
+    iip_tcp_dsack(stk, conn, at, right);
     return 1;
 }
 
@@ -196,8 +175,23 @@ static iip_verdict iip_tcp_text_ahead(struct iip_stack *stk, struct iip_tcp_conn
     iip_tcp_touch(stk, conn);
     if (!repair || conn->rcv.held + iip_pkt_charge(arr->pkt) > 2 * (iip_u64)conn->rcvbuf)
         return IIP_CTR_DROP_TCP_MEMORY;
-    if (!iip_tcp_hold_pieces(stk, conn, arr->pkt, arr->seg.seq - arr->skip, right))
+    if (!iip_tcp_hold_pieces(stk, conn, arr, right))
         return IIP_CTR_DROP_TCP_MEMORY;
+    return IIP_NEXT_STEP;
+}
+
+/*
+ * Text next in order while other text waits behind a hole. What reaches the first range joins it, without the bytes
+ * that are here already; then the range is next in order. A gap that is filled, or partly, is told at once.
+ */
+static iip_verdict iip_tcp_text_joins(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr, iip_u32 right)
+{
+    struct iip_ranges *ooo = &conn->repair->ooo;
+    conn->flags |= IIP_F_ACK_NOW;
+    iip_tcp_touch(stk, conn);
+    if (!iip_tcp_hold_pieces(stk, conn, arr, right) && ooo->r[0].left != conn->rcv.nxt)
+        return IIP_CTR_DROP_TCP_MEMORY;
+    iip_tcp_fill(conn);
     return IIP_NEXT_STEP;
 }
 
@@ -205,7 +199,7 @@ IIP_LOCAL iip_verdict iip_tcp_text(struct iip_stack *stk, struct iip_tcp_conn *c
 {
     const struct iip_tcp_seg *seg = &arr->seg;
     iip_u32 right = seg->seq + seg->len - (seg->flags & IIP_TCP_FIN ? 1 : 0);
-    struct iip_pkt *pkt;
+    iip_verdict verdict = IIP_NEXT_STEP;
 
     if (seg->seq != conn->rcv.nxt)
         return iip_tcp_text_ahead(stk, conn, arr, right);
@@ -214,10 +208,13 @@ IIP_LOCAL iip_verdict iip_tcp_text(struct iip_stack *stk, struct iip_tcp_conn *c
         iip_tcp_touch(stk, conn);
         return IIP_CTR_DROP_TCP_MEMORY;
     }
-    pkt = iip_pkt_skip(stk, arr->pkt, arr->skip);
-    arr->pkt = 0;
-    iip_tcp_text_in_order(stk, conn, pkt, right);
+    if (conn->repair && conn->repair->ooo.n) {
+        verdict = iip_tcp_text_joins(stk, conn, arr, right);
+    } else {
+        iip_tcp_deliver(conn, iip_pkt_skip(stk, arr->pkt, arr->skip));
+        arr->pkt = 0;
+    }
     iip_tcp_notify(stk, conn, 0);
     iip_tcp_ack_for_text(stk, conn);
-    return IIP_NEXT_STEP;
+    return verdict;
 }

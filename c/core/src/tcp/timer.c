@@ -36,18 +36,19 @@ static void iip_tcp_give_up(struct iip_stack *stk, struct iip_tcp_conn *conn, ii
     iip_tcp_end(stk, conn, reason);
 }
 
-/* Since when the oldest byte waits, known to 1.024 ms. */
-IIP_LOCAL iip_u64 iip_tcp_stalled_at(const struct iip_stack *stk, const struct iip_tcp_conn *conn)
+/* The oldest byte was not acknowledged in time: since when it waits counts for a user timeout. */
+static void iip_tcp_stalled(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    return stk->now - ((iip_u64)((iip_u32)(stk->now >> 10) - conn->stalled_ms) << 10);
+    struct iip_tcp_extra *extra = iip_tcp_user_timeout(stk, conn) ? iip_tcp_extra(stk, conn) : 0;
+    if (extra)
+        extra->stalled_at = stk->now - iip_min64(stk->now, conn->rto_us);
 }
 
 /* [RFC 9293 3.8.3] R1 tells, R2 gives up: by the number of retransmissions, or by the user timeout. */
 static int iip_tcp_r2_reached(const struct iip_stack *stk, const struct iip_tcp_conn *conn)
 {
-    iip_u64 limit = iip_tcp_user_timeout(stk, conn);
-    if (limit)
-        return conn->retries && stk->now - iip_tcp_stalled_at(stk, conn) >= limit;
+    if (conn->extra && conn->extra->user_timeout_us)
+        return conn->retries && stk->now - conn->extra->stalled_at >= conn->extra->user_timeout_us;
     if (conn->id.state < IIP_TCP_ESTABLISHED)
         return conn->retries >= (conn->extra ? conn->extra->syn_retries : stk->tune.tcp_syn_retries);
     return conn->retries >= stk->tune.tcp_retries;
@@ -60,7 +61,7 @@ static void iip_tcp_rto_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
         return;
     }
     if (!conn->retries)
-        conn->stalled_ms = (iip_u32)((stk->now - iip_min64(stk->now, conn->rto_us)) >> 10);
+        iip_tcp_stalled(stk, conn);
     if (iip_tcp_r2_reached(stk, conn)) {
         iip_tcp_give_up(stk, conn, conn->id.state < IIP_TCP_ESTABLISHED && conn->extra && conn->extra->error ? conn->extra->error : IIP_E_TIMEOUT);
         return;
@@ -163,7 +164,7 @@ IIP_LOCAL void iip_tcp_idle_restart(struct iip_stack *stk, struct iip_tcp_conn *
 static void iip_tcp_idle_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     if (conn->id.state == IIP_TCP_FIN_WAIT_2 && (conn->flags & IIP_F_DETACHED))
-        iip_tcp_end(stk, conn, IIP_OK); /* the peer never closed; both applications are done with it */
+        iip_tcp_end(stk, conn, IIP_E_TIMEOUT); /* the peer never closed, and nobody waits for it */
     else
         iip_tcp_keepalive(stk, conn);
 }

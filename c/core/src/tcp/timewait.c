@@ -78,11 +78,6 @@ IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk)
         iip_wheel_set(&stk->wheel, &tcp->mini_timer, due);
 }
 
-IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk, const struct iip_tcp_mini *mini)
-{
-    return iip_tcp_tick_time(stk, mini->id.due);
-}
-
 static struct iip_tcp_mini *iip_tcp_fifo_due(const struct iip_stack *stk, const struct iip_tcp_fifo *q)
 {
     return q->head && iip_tcp_tick_time(stk, q->head->id.due) <= stk->now ? q->head : 0;
