@@ -296,7 +296,8 @@ static void read_l4(struct fake_view *v)
 {
     uint32_t hdr_len = v->proto == 6 && v->l4_len >= 20 ? (uint32_t)(v->l4[12] >> 4) * 4 : 8;
     int whole = !v->frag_offset && !v->more;
-    if (v->frag_offset || v->l4_len < hdr_len || (v->proto == 6 && hdr_len < 20))
+    int known = v->proto == 1 || v->proto == 6 || v->proto == 17 || v->proto == 58;
+    if (!known || v->frag_offset || v->l4_len < hdr_len || (v->proto == 6 && hdr_len < 20))
         return;
     v->payload = v->l4 + hdr_len;
     v->payload_len = v->l4_len - hdr_len;

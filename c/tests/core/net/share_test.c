@@ -1,0 +1,236 @@
+/* share_test.c - several stacks with the same addresses: what one gets for another [architecture, decision 12]. */
+#include "net_test.h"
+
+enum { STACKS = 4 };
+
+static struct iip_share share;
+
+/* Stack 1 of four; without an RSS key the tuple's hash says who owns it. */
+static int open_shared(void)
+{
+    struct iip_stack_cfg cfg;
+    fake_cfg(&cfg);
+    memset(&share, 0, sizeof(share));
+    share.stacks = STACKS;
+    share.self = 1;
+    cfg.share = &share;
+    if (fake_open(&h, &cfg))
+        return -1;
+    return fake_addrs(&h);
+}
+
+/* Takes the packets handed over; for whom they are, one bit each. */
+static uint32_t foreign(uint32_t *count, struct fake_packet *last)
+{
+    uint32_t n = fake_notes(&h);
+    uint32_t mask = 0;
+    uint32_t i;
+    *count = 0;
+    for (i = 0; i < n; i++) {
+        if (h.notes[i].type != IIP_NOTE_FOREIGN)
+            continue;
+        mask |= 1u << h.notes[i].value;
+        (*count)++;
+        if (last)
+            last->len = (uint32_t)fake_pkt_read(h.notes[i].pkt, last->bytes, 66000);
+        iip_pkt_free(h.stk, h.notes[i].pkt);
+    }
+    return mask;
+}
+
+/* Datagrams to a port that nobody opened here belong to whoever the hash says: no error from the others. */
+static void datagrams_find_their_owner(void)
+{
+    static uint8_t bytes[66000];
+    struct fake_packet last = { .bytes = bytes };
+    struct fake_hdr hdr = fake_v4();
+    uint32_t here = 0;
+    uint32_t there = 0;
+    uint32_t seen = 0;
+    uint32_t port;
+    REQUIRE(!open_shared());
+    fake_neigh(&h, FAKE_V4_PEER);
+    for (port = 1; port <= 200; port++) {
+        uint32_t n;
+        uint32_t mask;
+        fake_forget(&h);
+        fake_udp(&b, &hdr, (uint16_t)port, 53, "hello", 5);
+        net_input();
+        mask = foreign(&n, &last);
+        CHECK_EQ(n + h.sent_count, 1);
+        here += h.sent_count;
+        there += n;
+        seen |= mask;
+        if (n) {
+            CHECK_EQ(last.len, b.len); /* as it came in, behind a link header */
+            CHECK_MEM(last.bytes + 12, b.bytes + 12, b.len - 12);
+            CHECK_MEM(last.bytes, mac_ours, 6);
+        }
+    }
+    CHECK_EQ(seen, 1 | 4 | 8);
+    CHECK(here > 20 && there > 100);
+    net_close();
+}
+
+/* One that is open here is taken here, whoever owns the tuple. */
+static void a_socket_here_takes_it(void)
+{
+    struct fake_hdr hdr = fake_v4();
+    uint32_t port;
+    REQUIRE(!open_shared());
+    net_socket("::", 53);
+    for (port = 1; port <= 50; port++) {
+        fake_udp(&b, &hdr, (uint16_t)port, 53, "hello", 5);
+        net_input();
+    }
+    CHECK_EQ(net_counter("foreign"), 0);
+    CHECK_EQ(fake_notes(&h), 50);
+    for (port = 0; port < 50; port++)
+        iip_pkt_free(h.stk, h.notes[port].pkt);
+    net_close();
+}
+
+/* Put together here, for another stack: handed over as one packet without fragment fields. */
+static void whole_datagrams_are_handed_over(void)
+{
+    static uint8_t bytes[66000];
+    static uint8_t data[3000];
+    static struct fake_buf whole;
+    struct fake_packet last = { .bytes = bytes };
+    uint32_t family;
+    for (family = 4; family <= 6; family += 2) {
+        struct fake_hdr hdr = family == 4 ? fake_v4() : fake_v6();
+        uint32_t port = 0;
+        uint32_t n = 0;
+        uint32_t at;
+        uint32_t head = family == 4 ? 34 : 54;
+        REQUIRE(!open_shared());
+        fake_neigh(&h, FAKE_V4_PEER);
+        fake_neigh(&h, FAKE_V6_PEER);
+        while (!n && ++port < 100) {
+            fake_udp(&whole, &hdr, (uint16_t)port, 53, data, sizeof(data));
+            for (at = 0; at < 3008; at += 1504) {
+                uint8_t frag[8] = { 17, 0, (uint8_t)(at >> 8), (uint8_t)((at & 0xf8) | !at), 0, 0, 0, (uint8_t)port };
+                struct fake_hdr part = hdr;
+                part.id = (uint16_t)port;
+                part.frag = (uint16_t)(at / 8 | (at ? 0 : 0x2000));
+                if (family == 6) {
+                    part.opts = frag;
+                    part.opts_len = 8;
+                    part.ext_first = 44;
+                }
+                fake_ip_packet(&b, &part, 17, whole.bytes + head + at, 1504);
+                net_input();
+            }
+            foreign(&n, &last);
+        }
+        CHECK_EQ(n, 1);
+        CHECK_EQ(last.len, whole.len);
+        CHECK_EQ(fake_read(&v, &last, 14), 0);
+        CHECK(v.csum_ok);
+        CHECK_EQ(v.dst_port, 53);
+        CHECK_EQ(v.src_port, port);
+        CHECK_EQ(v.frag_offset | v.more, 0);
+        net_close();
+    }
+}
+
+/* A connected socket's port is one whose answers come to this stack. */
+static void ports_are_chosen_for_the_answers(void)
+{
+    struct iip_endpoint peer = fake_endpoint(FAKE_V4_PEER, 7);
+    struct fake_hdr hdr = fake_v4();
+    uint32_t i;
+    REQUIRE(!open_shared());
+    for (i = 0; i < 50; i++) {
+        struct iip_udp_sock *sock;
+        struct iip_endpoint local;
+        CHECK_EQ(iip_udp_open(h.stk, NULL, &peer, NULL, &sock), IIP_OK);
+        iip_udp_local(sock, &local);
+        iip_udp_close(h.stk, sock); /* closed, so an answer that were another's would be handed over */
+        fake_udp(&b, &hdr, 7, local.port, "hello", 5);
+        net_input();
+    }
+    CHECK_EQ(net_counter("foreign"), 0);
+    net_close();
+}
+
+/* An ARP reply reaches one queue, but all stacks may wait for it: each gets a copy, and passes it on to nobody. */
+static void replies_are_told_to_all(void)
+{
+    static uint8_t bytes[66000];
+    struct fake_packet last = { .bytes = bytes };
+    struct iip_udp_sock *sock;
+    uint32_t n;
+    REQUIRE(!open_shared());
+    sock = net_socket("::", 1000);
+    fake_arp(&b, 2, mac_peer, FAKE_V4_PEER, mac_ours, FAKE_V4_OURS);
+    net_input();
+    CHECK_EQ(foreign(&n, &last), 1 | 4 | 8);
+    CHECK_EQ(n, 3);
+    net_send(sock, FAKE_V4_PEER, 7, "x", 1);
+    CHECK(net_is_arp(0, 1, FAKE_V4_OURS, FAKE_V4_PEER, mac_all));
+    fake_input(&h, last.bytes, last.len); /* as if another stack had told us */
+    CHECK_EQ(h.sent_count, 2);
+    CHECK(net_sent(1) && v.proto == 17);
+    CHECK_MEM(v.eth, mac_peer, 6);
+    foreign(&n, NULL);
+    CHECK_EQ(n, 0);
+    net_close();
+}
+
+static void advertisements_are_told_to_all(void)
+{
+    static uint8_t bytes[66000];
+    struct fake_packet last = { .bytes = bytes };
+    struct fake_hdr hdr = fake_v6();
+    struct iip_udp_sock *sock;
+    uint32_t n;
+    REQUIRE(!open_shared());
+    sock = net_socket("::", 1000);
+    fake_ndp(&b, &hdr, 136, 0x60000000, FAKE_V6_PEER, mac_peer);
+    net_input();
+    CHECK_EQ(foreign(&n, &last), 1 | 4 | 8);
+    net_send(sock, FAKE_V6_PEER, 7, "x", 1);
+    CHECK_EQ(h.sent_count, 1);
+    fake_input(&h, last.bytes, last.len);
+    CHECK_EQ(h.sent_count, 2);
+    foreign(&n, NULL);
+    CHECK_EQ(n, 0);
+    net_close();
+}
+
+/* An ICMP error goes to the stack that sent what it quotes. */
+static void errors_go_to_the_owner(void)
+{
+    struct fake_hdr hdr = fake_v4();
+    struct fake_hdr inner = fake_v4();
+    static struct fake_buf quote;
+    uint32_t handed = 0;
+    uint32_t port;
+    inner.src = hdr.dst;
+    inner.dst = hdr.src;
+    REQUIRE(!open_shared());
+    for (port = 1; port <= 100; port++) {
+        uint32_t n;
+        fake_udp(&quote, &inner, (uint16_t)(port + 5000), 7, "hello", 5);
+        fake_icmp(&b, &hdr, 3, 3, 0, quote.bytes + 14, 28);
+        net_input();
+        foreign(&n, NULL);
+        handed += n;
+    }
+    CHECK(handed > 50 && handed < 95);
+    net_close();
+}
+
+int main(void)
+{
+    RUN(datagrams_find_their_owner);
+    RUN(a_socket_here_takes_it);
+    RUN(whole_datagrams_are_handed_over);
+    RUN(ports_are_chosen_for_the_answers);
+    RUN(replies_are_told_to_all);
+    RUN(advertisements_are_told_to_all);
+    RUN(errors_go_to_the_owner);
+    return check_done();
+}
