@@ -151,11 +151,13 @@ static int iip_tcp_hold_pieces(struct iip_stack *stk, struct iip_tcp_conn *conn,
     for (; iip_tcp_hole_of(&conn->repair->ooo, &left, &end); at = left = left + piece->len, end = right) {
         if (at == seq && left != seq)
             iip_tcp_dsack(stk, conn, seq, left);
-        if (!iip_tcp_ranges_reserve(stk, &conn->repair->ooo, left, end))
-            return 0;
         piece = iip_tcp_piece(stk, arr->pkt, seq - arr->skip, left, end);
         if (!piece)
             return 0;
+        if (!iip_tcp_ranges_reserve(stk, &conn->repair->ooo, left, left + piece->len)) {
+            iip_pkt_free(stk, piece);
+            return 0;
+        }
         iip_tcp_hold(conn, piece, left, left + piece->len);
     }
     iip_tcp_dsack(stk, conn, at, right);
