@@ -74,8 +74,8 @@ static void iip_buf_send_home(struct iip_loop *loop, struct iip_slot *slot)
     uint32_t head = atomic_load_explicit(&loop->returned, memory_order_relaxed);
     do {
         slot->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(&loop->returned, &head, i, memory_order_seq_cst,
-                                                    memory_order_relaxed));
+    } while (
+        !atomic_compare_exchange_weak_explicit(&loop->returned, &head, i, memory_order_seq_cst, memory_order_relaxed));
     if (atomic_load_explicit(&loop->low, memory_order_relaxed))
         iip_wake_now(loop);
 }

@@ -224,12 +224,13 @@ static int32_t iip_config_each(const struct iip_config_list *list, const char *t
 /* Tunables first: some of them shape what addresses and routes make. */
 int32_t iip_config_apply(const struct iip_engine_cfg *cfg, struct iip_stack *stk, char *error, uint32_t cap)
 {
-    static const struct iip_config_list tunables = {
-        "tunable", " ,", "write name=number; docs/reference/tunables.md lists names and ranges", iip_config_tunable};
+    static const struct iip_config_list tunables =
+        {"tunable", " ,", "write name=number; docs/reference/tunables.md lists names and ranges", iip_config_tunable};
     static const struct iip_config_list addresses = {"address", " ,", "write 10.0.0.1/24 or fd00::1/64",
                                                      iip_config_address};
-    static const struct iip_config_list routes = {
-        "route", ",", "write \"default via 10.0.0.254\" or \"10.9.0.0/16 via 10.0.0.7\"", iip_config_route};
+    static const struct iip_config_list routes = {"route", ",",
+                                                  "write \"default via 10.0.0.254\" or \"10.9.0.0/16 via 10.0.0.7\"",
+                                                  iip_config_route};
     static const struct iip_config_list neighbours = {"neighbour", " ,", "write 10.0.0.9=02:00:00:00:00:09",
                                                       iip_config_neighbour};
     struct iip_config_err err = {error, cap};

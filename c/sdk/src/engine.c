@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sdk.h"
+#include "sim/sim.h"
 
 enum { IIP_ENGINES_MAX = 64 };
 
@@ -40,6 +41,18 @@ static int32_t iip_engine_check(const struct iip_engine *engine)
 
 /* ---- open ---- */
 
+/* The name of the wire, if it has a virtual clock; else empty. */
+static void iip_engine_wire(struct iip_engine *engine, const char *port)
+{
+    const char *name = strchr(port, ':');
+    size_t n = name ? strcspn(name + 1, ",") : 0;
+    if (strcmp(engine->ops->kind, "sim") != 0 || !n || n >= sizeof engine->wire)
+        return;
+    memcpy(engine->wire, name + 1, n);
+    if (!iip_sim_advance(engine->wire, 0))
+        engine->wire[0] = 0;
+}
+
 static int32_t iip_engine_port(struct iip_engine *engine, const struct iip_engine_cfg *cfg, char *error, uint32_t cap)
 {
     struct iip_port_cfg port = {.queues = cfg->loops,
@@ -60,13 +73,14 @@ static int32_t iip_engine_port(struct iip_engine *engine, const struct iip_engin
         return IIP_E_RANGE;
     }
     engine->mtu_set = cfg->mtu;
+    iip_engine_wire(engine, cfg->port);
     engine->loop_n = engine->info.queues < cfg->loops ? engine->info.queues : cfg->loops;
     atomic_store_explicit(&engine->link, (uint64_t)(engine->info.link_up != 0) << 32 | mtu, memory_order_relaxed);
     return IIP_OK;
 }
 
-static int32_t iip_engine_loop_open(struct iip_engine *engine, uint32_t i, const struct iip_engine_cfg *cfg, char *error,
-                                    uint32_t cap)
+static int32_t iip_engine_loop_open(struct iip_engine *engine, uint32_t i, const struct iip_engine_cfg *cfg,
+                                    char *error, uint32_t cap)
 {
     struct iip_loop *loop = iip_loop_new();
     int32_t st;
@@ -220,6 +234,21 @@ int32_t iip_engine_info_get(struct iip_engine *engine, struct iip_engine_info *o
     for (i = 0; i < engine->loop_n; i++)
         info.conns += atomic_load_explicit(&engine->loops[i]->conns.live, memory_order_relaxed);
     return iip_size_out(out, &info, sizeof info);
+}
+
+/* Time of a port that is simulated with a virtual clock belongs to its wire, which the port string names. */
+int32_t iip_engine_advance(struct iip_engine *engine, uint64_t us, uint64_t *now_us)
+{
+    int32_t st = iip_engine_check(engine);
+    uint64_t now;
+    if (st)
+        return st;
+    if (!engine->wire[0])
+        return IIP_E_NOT_SUPPORTED;
+    now = iip_sim_advance(engine->wire, us);
+    if (now_us)
+        *now_us = now;
+    return IIP_OK;
 }
 
 int32_t iip_engine_list(uint32_t i, struct iip_engine **out)

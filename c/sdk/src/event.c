@@ -6,7 +6,8 @@
  */
 #include "sdk.h"
 
-static struct iip_event *iip_event_next(struct iip_loop *loop, uint64_t src, uint64_t user, uint32_t type, int32_t status)
+static struct iip_event *iip_event_next(struct iip_loop *loop, uint64_t src, uint64_t user, uint32_t type,
+                                        int32_t status)
 {
     struct iip_event *ev = &loop->events[loop->event_n++];
     *ev = (struct iip_event){.src = src, .user = user, .type = (uint16_t)type, .status = status};
@@ -72,7 +73,8 @@ static int iip_event_open(struct iip_loop *loop, const struct iip_note *note)
     return 1;
 }
 
-static struct iip_event *iip_event_bytes(struct iip_loop *loop, uint64_t src, uint64_t user, uint32_t type, uint32_t flags)
+static struct iip_event *iip_event_bytes(struct iip_loop *loop, uint64_t src, uint64_t user, uint32_t type,
+                                         uint32_t flags)
 {
     const struct iip_pkt *view = loop->run_view;
     struct iip_event *ev = &loop->events[loop->event_n++];
@@ -202,8 +204,8 @@ static void iip_event_accept(struct iip_loop *loop, const struct iip_note *note,
     const struct iip_obj *lis = note->owner;
     iip_event_conn(loop, note, src, IIP_EVENT_ACCEPT);
     loop->events[loop->event_n - 1].value = (lis->slot.index & IIP_OBJ_ENGINE)
-                                                ? loop->all[lis->slot.next - 1].handle
-                                                : iip_slot_handle(&loop->listeners, &lis->slot);
+        ? loop->all[lis->slot.next - 1].handle
+        : iip_slot_handle(&loop->listeners, &lis->slot);
 }
 
 static void iip_event_udp_error(struct iip_loop *loop, const struct iip_note *note, uint64_t src)
@@ -310,13 +312,14 @@ static int iip_event_alarms(struct iip_loop *loop, uint64_t until, uint32_t type
         if (iip_event_full(loop))
             return 0;
         alarm = iip_alarm_take(loop, until);
-        iip_event_next(loop, iip_slot_handle(&loop->alarms, &alarm->slot), alarm->user, type, status)->value = alarm->at;
+        iip_event_next(loop, iip_slot_handle(&loop->alarms, &alarm->slot), alarm->user, type, status)->value =
+            alarm->at;
         iip_slots_put(&loop->alarms, &alarm->slot);
     }
     return 1;
 }
 
-/* ---- the end of a loop: listeners, endpoints and timers end here, as there is room; connections by their notes ---- */
+/* ---- the end of a loop: connections end by their notes, all else here, as there is room ---- */
 
 static int iip_event_end_all(struct iip_loop *loop, struct iip_slots *t)
 {
@@ -337,13 +340,13 @@ static int iip_event_end_all(struct iip_loop *loop, struct iip_slots *t)
 static int iip_event_closing(struct iip_loop *loop)
 {
     return iip_event_alarms(loop, UINT64_MAX, IIP_EVENT_CLOSED, IIP_E_ABORTED) &&
-           iip_event_end_all(loop, &loop->listeners) && iip_event_end_all(loop, &loop->udps);
+        iip_event_end_all(loop, &loop->listeners) && iip_event_end_all(loop, &loop->udps);
 }
 
 int iip_event_waiting(const struct iip_loop *loop)
 {
     return loop->more || loop->told_n || loop->done || loop->note_i < loop->note_n ||
-           (loop->heap_n && loop->heap[0]->at <= loop->now);
+        (loop->heap_n && loop->heap[0]->at <= loop->now);
 }
 
 void iip_event_collect(struct iip_loop *loop)

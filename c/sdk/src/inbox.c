@@ -1,9 +1,9 @@
 /*
  * inbox.c - packets that one loop received and another owns: handed over without a copy.
  *
- * A packet is a view of its receiver's stack, so only the frame travels: the sender's view goes, the new owner makes one
- * of its own. The frame goes home to its pool when it is put, whichever loop does that. Many loops put, one takes; the
- * cells work as those of post.c.
+ * A packet is a view of its receiver's stack, so only the frame travels: the sender's view goes, the new owner makes
+ * one of its own. The frame goes home to its pool when it is put, whichever loop does that. Many loops put, one takes;
+ * the cells work as those of post.c.
  */
 #include <stdlib.h>
 
@@ -132,7 +132,7 @@ static struct iip_pkt *iip_inbox_next(struct iip_loop *loop, uint32_t *more)
     return pkt;
 }
 
-/* The cells of one packet are shown one by one, so the rest of it may be a moment away; its sender does not sleep there. */
+/* The cells of one packet are shown one by one, so the rest of it may be a moment away; its sender does not wait. */
 static struct iip_pkt *iip_inbox_packet(struct iip_loop *loop)
 {
     struct iip_pkt *head = NULL;

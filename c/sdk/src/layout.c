@@ -1,4 +1,4 @@
-/* layout.c - every field of every public structure, as this library was compiled. Bindings compare it with their own. */
+/* layout.c - every field of every public structure, as this library was compiled, for bindings to compare. */
 #include "iip/iip.h"
 
 #define TYPE(t) {#t, NULL, 0, sizeof(struct t)}

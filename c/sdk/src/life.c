@@ -115,6 +115,7 @@ int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const s
     loop->queue = engine->ops->queue(engine->port, loop->index);
     loop->polls = engine->info.polls;
     loop->poll_us = engine->poll_us;
+    loop->still = engine->wire[0] != 0;
     loop->done_end = &loop->done;
     loop->link = atomic_load_explicit(&engine->link, memory_order_relaxed);
     loop->now = 0;
@@ -156,7 +157,7 @@ static uint32_t iip_loop_end(struct iip_slots *t)
     return ended;
 }
 
-/* A buffer whose last reference another thread just dropped is still on its way: it keeps its slot, without a packet. */
+/* A buffer whose last reference another thread just dropped is still on its way: it keeps its slot, but no packet. */
 static uint32_t iip_loop_end_bufs(struct iip_loop *loop)
 {
     struct iip_slots *t = &loop->bufs;

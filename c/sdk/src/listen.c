@@ -6,8 +6,8 @@
 static uint64_t iip_listen_handle(const struct iip_engine *engine, uint32_t i)
 {
     return (uint64_t)IIP_KIND_LISTENER << IIP_HANDLE_KIND_SHIFT |
-           (uint64_t)IIP_HANDLE_NO_LOOP << IIP_HANDLE_LOOP_SHIFT |
-           (uint64_t)engine->listener_generation[i] << IIP_HANDLE_SLOT_BITS | i;
+        (uint64_t)IIP_HANDLE_NO_LOOP << IIP_HANDLE_LOOP_SHIFT |
+        (uint64_t)engine->listener_generation[i] << IIP_HANDLE_SLOT_BITS | i;
 }
 
 static void iip_listen_begin(struct iip_loop *loop, struct iip_op *op)

@@ -125,8 +125,8 @@ int32_t iip_loop_attach(struct iip_loop *loop)
         return IIP_OK;
     return atomic_compare_exchange_strong_explicit(&loop->owner, &nobody, self, memory_order_acquire,
                                                    memory_order_relaxed)
-               ? IIP_OK
-               : IIP_E_BUSY;
+        ? IIP_OK
+        : IIP_E_BUSY;
 }
 
 int32_t iip_loop_detach(struct iip_loop *loop)

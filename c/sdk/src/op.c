@@ -19,7 +19,7 @@ struct iip_obj *iip_op_udp(const struct iip_loop *loop, const struct iip_op *op,
 
 /* The addresses of an operation; a pair of zeros where it names none. */
 int32_t iip_op_addrs(const struct iip_loop *loop, const struct iip_op *op, struct iip_endpoint *local,
-                            struct iip_endpoint *peer)
+                     struct iip_endpoint *peer)
 {
     static const struct iip_addrs none;
     const struct iip_addrs *addrs = &none;

@@ -4,7 +4,7 @@
 
 #include "sdk.h"
 
-/* The connection that an operation names, with IIP_OK; else IIP_E_STALE, or IIP_E_CLOSED while its end is to be told. */
+/* The connection that an operation names, with IIP_OK; else IIP_E_STALE, or IIP_E_CLOSED: its end is yet to be told. */
 struct iip_obj *iip_op_conn(const struct iip_loop *loop, const struct iip_op *op, int32_t *status);
 struct iip_obj *iip_op_udp(const struct iip_loop *loop, const struct iip_op *op, int32_t *status);
 /* The addresses that it names, zeros where it names none. IIP_E_RANGE. */

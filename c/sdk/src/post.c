@@ -20,8 +20,9 @@ static void iip_post_fill(struct iip_post_cell *cell, const struct iip_op *op)
     static const struct iip_addrs none;
     cell->op = *op;
     cell->addrs = none;
-    if (op->arg && (op->code == IIP_OP_CONNECT || op->code == IIP_OP_LISTEN || op->code == IIP_OP_UDP_OPEN ||
-                    op->code == IIP_OP_UDP_SEND || op->code == IIP_OP_UDP_SEND_COPY || op->code == IIP_OP_LISTEN_ALL)) {
+    if (op->arg &&
+        (op->code == IIP_OP_CONNECT || op->code == IIP_OP_LISTEN || op->code == IIP_OP_UDP_OPEN ||
+         op->code == IIP_OP_UDP_SEND || op->code == IIP_OP_UDP_SEND_COPY || op->code == IIP_OP_LISTEN_ALL)) {
         cell->addrs = *(const struct iip_addrs *)(uintptr_t)op->arg;
         cell->op.arg = (uintptr_t)&cell->addrs;
     }

@@ -195,7 +195,8 @@ void iip_region_free(struct iip_loop *loop)
     }
 }
 
-struct iip_extern *iip_region_send(struct iip_loop *loop, uint64_t region, uint64_t offset, uint32_t len, int32_t *status)
+struct iip_extern *iip_region_send(struct iip_loop *loop, uint64_t region, uint64_t offset, uint32_t len,
+                                   int32_t *status)
 {
     struct iip_extern_region *row;
     struct iip_extern *ext;

@@ -156,6 +156,7 @@ struct iip_loop {
     uint32_t frames_low;          /* fewer free ones than this are few */
     uint32_t pool_low;
     uint32_t polls, poll_us;
+    uint32_t still;               /* the clock is virtual: waiting would last for ever */
     uint32_t sent_ops;            /* operations were done outside of a turn */
     uint64_t link;                /* link_up << 32 | mtu, as last told */
     struct iip_pkt *burst[IIP_RX_BURST];
@@ -220,6 +221,7 @@ struct iip_engine {
     const struct iip_port_ops *ops;
     struct iip_port *port;
     struct iip_port_info info;
+    char wire[64];                /* name of a simulated wire with a virtual clock */
     uint32_t mtu_set;             /* by the configuration: the port's own is not followed */
     struct iip_loop **loops;
     uint32_t loop_n, poll_us;
@@ -303,8 +305,9 @@ void iip_buf_place(const struct iip_loop *loop, const struct iip_pkt *pkt, uint3
 
 /* ---- region.c ---- */
 int32_t iip_region_map(struct iip_engine *engine, const void *base, uint64_t len); /* index of the first window */
-int32_t iip_region_port(struct iip_loop *loop, struct iip_engine *engine);                                    /* learns the port's regions */
-struct iip_extern *iip_region_send(struct iip_loop *loop, uint64_t region, uint64_t offset, uint32_t len, int32_t *status);
+int32_t iip_region_port(struct iip_loop *loop, struct iip_engine *engine);         /* learns the port's regions */
+struct iip_extern *iip_region_send(struct iip_loop *loop, uint64_t region, uint64_t offset, uint32_t len,
+                                   int32_t *status);
 void iip_region_unsend(struct iip_loop *loop, struct iip_extern *ext);             /* back to the free list */
 void iip_region_done(struct iip_loop *loop, struct iip_frame *frame);              /* the last view is gone */
 void iip_region_free(struct iip_loop *loop);                                       /* records, when all is over */
@@ -350,8 +353,8 @@ enum { IIP_OP_LISTEN_ALL = 0xff00, IIP_OP_UNLISTEN_ALL = 0xff01 };          /* o
 /* ---- stats.c, log.c ---- */
 void iip_stats_publish(struct iip_loop *loop);
 void iip_log_init(struct iip_log_ring *log, uint32_t level);
-void iip_log_write(struct iip_engine *engine, uint32_t level, uint32_t loop, uint64_t obj, int32_t status, const char *format, ...)
-    __attribute__((format(printf, 6, 7)));
+void iip_log_write(struct iip_engine *engine, uint32_t level, uint32_t loop, uint64_t obj, int32_t status,
+                   const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 /* ---- config.c ---- */
 int32_t iip_config_read(const struct iip_engine_cfg *in, struct iip_engine_cfg *out, char *error, uint32_t cap);

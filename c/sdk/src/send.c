@@ -155,7 +155,8 @@ static int32_t iip_op_udp_out(struct iip_loop *loop, const struct iip_op *op, st
     int32_t st = iip_op_addrs(loop, op, &local, &peer);
     if (st)
         return st;
-    return iip_udp_send(loop->stk, obj->core, iip_op_any(&local) ? NULL : &local, iip_op_any(&peer) ? NULL : &peer, pkt);
+    return iip_udp_send(loop->stk, obj->core, iip_op_any(&local) ? NULL : &local, iip_op_any(&peer) ? NULL : &peer,
+                        pkt);
 }
 
 int32_t iip_op_udp_send(struct iip_loop *loop, struct iip_op *op)

@@ -22,7 +22,8 @@ int32_t iip_spill_init(struct iip_loop *loop, struct iip_engine *engine, uint64_
     void *base;
     if (!count || count > UINT32_MAX / sizeof(struct iip_frame))
         return count ? IIP_E_RANGE : IIP_OK;
-    base = mmap(NULL, count * IIP_SPILL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    base =
+        mmap(NULL, count * IIP_SPILL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return IIP_E_NOMEM;
     spill->base = base;

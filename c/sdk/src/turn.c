@@ -57,7 +57,8 @@ static void iip_turn_ops(struct iip_loop *loop, struct iip_turn *turn)
 
 static int iip_turn_may_wait(const struct iip_loop *loop, const struct iip_turn *turn)
 {
-    return turn->flags & IIP_TURN_WAIT && turn->wait_us != 0 && !iip_event_waiting(loop) && !loop->closing;
+    return turn->flags & IIP_TURN_WAIT && turn->wait_us != 0 && !iip_event_waiting(loop) && !loop->closing &&
+        !loop->still;
 }
 
 static void iip_turn_send(struct iip_loop *loop)

@@ -9,11 +9,12 @@
 
 /* Tunables and ports are features too, see below; these are what no table names. */
 static const char *const iip_features[] = {
-    "abi.layout",      "addr.ipv6",      "op.connect",    "op.listen",        "op.udp",        "op.send_buf",
-    "op.send_extern",  "op.send_copy",   "op.credit",     "op.timer",         "op.urgent",     "engine.listen",
-    "loop.post",       "loop.fd",        "loop.park",     "buf.spill",        "stats.counters", "log.ring",
-    "tcp.sack",        "tcp.timestamps", "tcp.wscale",    "tcp.newreno",      "tcp.cubic",     "tcp.keepalive",
-    "tcp.user_timeout", "udp",           "ipv4",          "ipv6",
+    "abi.layout",  "addr.ipv6",      "op.connect",   "op.listen",     "op.udp",
+    "op.send_buf", "op.send_extern", "op.send_copy", "op.credit",     "op.timer",
+    "op.urgent",   "engine.listen",  "loop.post",    "loop.fd",       "loop.park",
+    "buf.spill",   "stats.counters", "log.ring",     "tcp.sack",      "tcp.timestamps",
+    "tcp.wscale",  "tcp.newreno",    "tcp.cubic",    "tcp.keepalive", "tcp.user_timeout",
+    "udp",         "ipv4",           "ipv6",
 };
 
 enum { IIP_FEATURES = sizeof iip_features / sizeof iip_features[0] };

@@ -78,8 +78,8 @@ int32_t iip_loop_fd(struct iip_loop *loop)
 static int iip_wake_work(const struct iip_loop *loop)
 {
     return atomic_load_explicit(&loop->woken, memory_order_relaxed) || iip_post_any(&loop->post) ||
-           iip_inbox_any(loop) ||
-           (loop->pool_low && atomic_load_explicit(&loop->returned, memory_order_relaxed) != IIP_SLOT_NONE);
+        iip_inbox_any(loop) ||
+        (loop->pool_low && atomic_load_explicit(&loop->returned, memory_order_relaxed) != IIP_SLOT_NONE);
 }
 
 /* 1: nothing was there, and whoever brings something will now see that the loop sleeps. */
@@ -124,7 +124,7 @@ static int iip_wake_sleep(struct iip_loop *loop, uint64_t us, int room)
     return ppoll(fds, loop->port_fd >= 0 ? 2 : 1, &span, NULL) != 0;
 }
 
-/* A port without interrupt is looked at every poll_us; what is found is kept for the turn. A port that is full and has no
+/* A port without interrupt is looked at every poll_us; what is found is kept for the turn. One that is full and has no
    descriptor to say when it is not gets the same treatment. */
 static void iip_wake_poll(struct iip_loop *loop, uint64_t until)
 {
@@ -143,7 +143,8 @@ static void iip_wake_poll(struct iip_loop *loop, uint64_t until)
 void iip_wake_wait(struct iip_loop *loop, int64_t wait_us)
 {
     uint64_t until = iip_turn_deadline(loop);
-    uint64_t most = wait_us < 0 || (uint64_t)wait_us > UINT64_MAX - loop->now ? UINT64_MAX : loop->now + (uint64_t)wait_us;
+    uint64_t most =
+        wait_us < 0 || (uint64_t)wait_us > UINT64_MAX - loop->now ? UINT64_MAX : loop->now + (uint64_t)wait_us;
     if (until > most)
         until = most;
     if (until <= loop->now || !iip_wake_announce(loop))

@@ -47,9 +47,10 @@ static void bytes_are_in_network_order(void)
 
 static void nonsense_is_refused_and_nothing_is_written(void)
 {
-    static const char *const bad[] = {"",         "x",          "10.0.0",       "10.0.0.1:",    "10.0.0.1:65536", "10.0.0.1:-1",
-                                      "[fd00::1", "fd00::1]",   "[fd00::1]80",  "[]:80",        "10.0.0.1:8x",    "host:80",
-                                      "1:2:3",    "10.0.0.1/8", ":99999999999", "[10.0.0.1]::", "**:80",          " 10.0.0.1"};
+    static const char *const bad[] =
+        {"",         "x",          "10.0.0",       "10.0.0.1:",    "10.0.0.1:65536", "10.0.0.1:-1",
+         "[fd00::1", "fd00::1]",   "[fd00::1]80",  "[]:80",        "10.0.0.1:8x",    "host:80",
+         "1:2:3",    "10.0.0.1/8", ":99999999999", "[10.0.0.1]::", "**:80",          " 10.0.0.1"};
     struct iip_addr addr, before;
     size_t i;
     memset(&addr, 0xaa, sizeof addr);

@@ -55,7 +55,7 @@ static void a_handle_names_its_kind_loop_and_slot(void)
 static void the_largest_handle_survives_a_double(void)
 {
     uint64_t most = (uint64_t)7 << IIP_HANDLE_KIND_SHIFT | (uint64_t)127 << IIP_HANDLE_LOOP_SHIFT |
-                    (uint64_t)IIP_GENERATION_MASK << IIP_HANDLE_SLOT_BITS | IIP_SLOT_MASK;
+        (uint64_t)IIP_GENERATION_MASK << IIP_HANDLE_SLOT_BITS | IIP_SLOT_MASK;
     CHECK_EQ(most, ((uint64_t)1 << 53) - 1);
     CHECK((uint64_t)(double)most == most);
     CHECK_EQ(iip_handle_kind((uint64_t)1 << 53), 0);
@@ -88,7 +88,8 @@ static void a_kept_one_is_dropped_as_often(void)
 
 static void other_tables_and_wild_numbers_are_stale(void)
 {
-    struct iip_slots t = table(IIP_KIND_BUF, 3), other_loop = table(IIP_KIND_BUF, 4), other_kind = table(IIP_KIND_CONN, 3);
+    struct iip_slots t = table(IIP_KIND_BUF, 3), other_loop = table(IIP_KIND_BUF, 4),
+                     other_kind = table(IIP_KIND_CONN, 3);
     uint64_t a = take(&t), b = take(&other_loop), c = take(&other_kind), x = 88172645463325252ull;
     int i, found = 0;
     CHECK_EQ(drop(&t, b), IIP_E_STALE);

@@ -83,7 +83,9 @@ static void *crowd(void *arg)
     struct crowd *c = arg;
     uint64_t i;
     for (i = 0; i < EACH; i++) {
-        struct iip_op ops[3] = {{.user = c->id << 32 | (3 * i)}, {.user = c->id << 32 | (3 * i + 1)}, {.user = c->id << 32 | (3 * i + 2)}};
+        struct iip_op ops[3] = {{.user = c->id << 32 | (3 * i)},
+                                {.user = c->id << 32 | (3 * i + 1)},
+                                {.user = c->id << 32 | (3 * i + 2)}};
         while (iip_post_put(c->post, ops, 3) == IIP_E_AGAIN)
             sched_yield();
     }

@@ -46,7 +46,7 @@ static inline int side_open(struct side *s, const struct iip_engine_cfg *cfg)
     s->area.size = sizeof s->area;
     s->turn.size = sizeof s->turn;
     return CHECK_EQ(iip_engine_loop(s->engine, 0, &s->loop), IIP_OK) && CHECK_EQ(iip_loop_attach(s->loop), IIP_OK) &&
-           CHECK_EQ(iip_loop_area(s->loop, &s->area), IIP_OK);
+        CHECK_EQ(iip_loop_area(s->loop, &s->area), IIP_OK);
 }
 
 /* The first turn tells that the other end is there. */
@@ -133,9 +133,16 @@ static inline int until(struct side *a, uint32_t a_seen, struct side *b, uint32_
     return CHECK(!"the events that were waited for came");
 }
 
-enum { SAW_ACCEPT = 1 << IIP_EVENT_ACCEPT, SAW_CONNECTED = 1 << IIP_EVENT_CONNECTED, SAW_DATA = 1 << IIP_EVENT_DATA,
-       SAW_FIN = 1 << IIP_EVENT_FIN, SAW_WRITABLE = 1 << IIP_EVENT_WRITABLE, SAW_CLOSED = 1 << IIP_EVENT_CLOSED,
-       SAW_TX_DONE = 1 << IIP_EVENT_TX_DONE, SAW_UDP = 1 << IIP_EVENT_UDP };
+enum {
+    SAW_ACCEPT = 1 << IIP_EVENT_ACCEPT,
+    SAW_CONNECTED = 1 << IIP_EVENT_CONNECTED,
+    SAW_DATA = 1 << IIP_EVENT_DATA,
+    SAW_FIN = 1 << IIP_EVENT_FIN,
+    SAW_WRITABLE = 1 << IIP_EVENT_WRITABLE,
+    SAW_CLOSED = 1 << IIP_EVENT_CLOSED,
+    SAW_TX_DONE = 1 << IIP_EVENT_TX_DONE,
+    SAW_UDP = 1 << IIP_EVENT_UDP
+};
 
 /* b listens on port 80, a connects: both hold .conn. */
 static inline void world_connect(struct side *a, struct side *b)

@@ -25,7 +25,7 @@
  * op, span, addr, addrs, layout, region_info, log_record) lie in arrays and are frozen for the major version. Fields
  * called `reserved` are zero.
  *
- * TIME is microseconds of the port's clock (CLOCK_MONOTONIC, or virtual). Addresses and ports are as in struct iip_addr.
+ * TIME is microseconds of the port's clock (CLOCK_MONOTONIC, or virtual). Addresses are as in struct iip_addr.
  *
  * This header is plain on purpose: fixed-width integers, structures, functions, constants as members of anonymous
  * enums. With its lines that start with # removed, cffi reads it; bindgen, cgo and SWIG read it as it is.
@@ -57,8 +57,9 @@ int32_t iip_abi_require(uint32_t major, uint32_t minor);
 const char *iip_version(void);
 
 /*
- * [any] 1 when the library has the named feature, else 0, for unknown names too: "port.tap", "port.dpdk" (its plug-in is
- * found), "tcp.sack", "op.send_extern", "tunable.tcp.mss" ... iip_feature_name(i) gives the i-th name, null past the last.
+ * [any] 1 when the library has the named feature, else 0, for unknown names too: "port.tap", "port.dpdk" (its plug-in
+ * is found), "tcp.sack", "op.send_extern", "tunable.tcp.mss" ... iip_feature_name(i) gives the i-th name of those that
+ * are neither ports nor tunables; null past the last.
  */
 int32_t iip_probe(const char *feature);
 const char *iip_feature_name(uint32_t i);
@@ -152,9 +153,9 @@ struct iip_loop;   /* one queue of it, one stack, one owner thread */
 struct iip_engine_cfg {
     uint32_t size;          /* sizeof(struct iip_engine_cfg) */
     uint32_t flags;         /* 0 */
-    const char *port;       /* "tap:iip0", "pair:a", "sim:seed=7,loss=1%", "pcap:in.pcap", "dpdk:net_memif0,...": needed */
+    const char *port;       /* needed: "tap:iip0", "pair:a", "sim:w,loss=1%", "pcap:in.pcap", "dpdk:net_memif0,..." */
     const char *addresses;  /* our own, with prefix lengths: "10.0.0.1/24 fd00::1/64"; space or comma between */
-    const char *routes;     /* "default via 10.0.0.254, 10.9.0.0/16 via 10.0.0.7, fd01::/48 via fd00::7"; comma between */
+    const char *routes;     /* "default via 10.0.0.254, 10.9.0.0/16 via 10.0.0.7, 10.8.0.0/16"; comma between */
     const char *tunables;   /* "tcp.mss=1400,tcp.sack=0": names of docs/reference/tunables.md */
     const char *neighbours; /* permanent ones: "10.0.0.9=02:00:00:00:00:09"; space or comma between */
     const char *pcap;       /* record all packets to this file */
@@ -168,13 +169,13 @@ struct iip_engine_cfg {
     uint32_t release_cap;   /* releases a turn takes; 0: 1024 */
     uint32_t event_cap;     /* events a turn hands up; 0: 512 */
     uint32_t tx_free_cap;   /* empty buffers laid out for the application; 0: 64 */
-    uint32_t post_cap;      /* operations from other threads that wait for a loop; 0: 1024; rounded up to a power of two */
+    uint32_t post_cap;      /* operations of other threads that wait for a loop; 0: 1024; rounded up to 2^n */
     uint32_t poll_us;       /* a parked loop of a port without interrupt looks for packets this often; 0: 100 */
-    uint64_t spill_bytes;   /* memory of each loop for copies of arrivals when its packet buffers run low; 0: 4 MiB */
+    uint64_t spill_bytes;   /* memory of each loop for copies of arrivals when packet buffers run low; 0: 4 MiB */
     uint64_t mem_limit;     /* bytes that the tables of each loop's stack may grow to; 0: none */
     uint64_t seed;          /* for what is random but not secret; 0: from the system */
-    uint8_t key[16];        /* secret key of sequence numbers, ports and hashes; all zero: from the system. Set seed and key,
-                               and a simulated port repeats a run bit for bit */
+    uint8_t key[16];        /* secret key of sequence numbers, ports and hashes; all zero: from the system. Set seed
+                               and key, and a simulated port with a virtual clock repeats a run bit for bit */
     uint32_t log_level;     /* records up to this level are kept: IIP_LOG_...; 0: IIP_LOG_WARN */
     uint32_t reserved;
 };
@@ -204,8 +205,9 @@ enum { /* iip_engine_info.caps */
 };
 
 /*
- * [any] Opens a port and makes its loops; nobody owns them yet. On failure `error` (may be null), `error_cap` bytes, gets
- * one sentence that names the value and the remedy. IIP_E_INVAL, NOT_FOUND, ACCESS, NO_DEVICE, NOMEM, UNKNOWN_FIELD, ABI.
+ * [any] Opens a port and makes its loops; nobody owns them yet. On failure `error` (may be null), `error_cap` bytes,
+ * gets one sentence that names the value and the remedy. IIP_E_INVAL, NOT_FOUND, ACCESS, NO_DEVICE, NOMEM,
+ * UNKNOWN_FIELD, ABI.
  */
 int32_t iip_engine_open(const struct iip_engine_cfg *cfg, struct iip_engine **out, char *error, uint32_t error_cap);
 
@@ -228,7 +230,7 @@ int32_t iip_engine_close(struct iip_engine *engine, struct iip_leaks *leaks);
 
 /* [any] Fills min(out->size, known) bytes. */
 int32_t iip_engine_info_get(struct iip_engine *engine, struct iip_engine_info *out);
-/* [any] The i-th engine of this process, in no order, for tools; IIP_E_NOT_FOUND past the last. */
+/* [any] The i-th engine of this process, in no particular order, for tools; IIP_E_NOT_FOUND past the last. */
 int32_t iip_engine_list(uint32_t i, struct iip_engine **out);
 /* [any] Loop i of 0 .. info.loops - 1. IIP_E_NOT_FOUND. */
 int32_t iip_engine_loop(struct iip_engine *engine, uint32_t i, struct iip_loop **out);
@@ -258,8 +260,8 @@ struct iip_region_info {
 int32_t iip_engine_regions(struct iip_engine *engine, struct iip_region_info *out, uint32_t cap);
 
 /*
- * [any] Registers memory of the application for IIP_OP_SEND_EXTERN on all loops. It must stay mapped, and bytes that are
- * being sent must not change, until their TX_DONE event. IIP_E_INVAL, NOMEM (1,000 regions a process).
+ * [any] Registers memory of the application for IIP_OP_SEND_EXTERN on all loops. It must stay mapped, and bytes that
+ * are being sent must not change, until their TX_DONE event. IIP_E_INVAL, NOMEM (1,000 regions a process).
  */
 int32_t iip_region_add(struct iip_engine *engine, const void *base, uint64_t len, uint64_t *out);
 /* [any] IIP_E_BUSY while bytes of it are being sent; IIP_E_STALE. */
@@ -278,6 +280,10 @@ int32_t iip_loop_close(struct iip_loop *loop);
 int32_t iip_loop_index(struct iip_loop *loop);
 /* [owner] Time of the port's clock, now. */
 int32_t iip_loop_now(struct iip_loop *loop, uint64_t *now_us);
+/* [any] Moves the virtual clock of a simulated port on (sim:NAME,clock=virtual), for both of its ends. On such a port
+   time stands still otherwise, and no turn waits: turn all loops until nothing happens, then move to the earliest
+   turn.deadline_us. now_us (may be null): the new time. IIP_E_NOT_SUPPORTED: the clock is real. */
+int32_t iip_engine_advance(struct iip_engine *engine, uint64_t us, uint64_t *now_us);
 
 /* ---- events ---------------------------------------------------------------------------------------------------- */
 
@@ -308,16 +314,16 @@ enum { /* iip_event.type; bytes: the event names bytes, see buf, addr, len */
     IIP_EVENT_WRITABLE = 5,  /* the send queue that took less than it was offered has drained below half */
     IIP_EVENT_URGENT = 6,    /* urgent data is announced; value: bytes from here to its end */
     IIP_EVENT_ERROR = 7,     /* soft error `status`, the connection lives; value: ICMP type << 8 | code */
-    IIP_EVENT_CLOSED = 8,    /* the last event of `src`, the handle is stale. status: IIP_OK (both sides closed),
-                                RESET, TIMEOUT, ABORTED, REFUSED, UNREACHABLE ... */
+    IIP_EVENT_CLOSED = 8,    /* the last event of `src`, whose handle is stale now; only a TX_DONE may come later.
+                                status: IIP_OK (both sides closed), RESET, TIMEOUT, ABORTED, REFUSED, UNREACHABLE ... */
     IIP_EVENT_UDP = 9,       /* bytes of one datagram; aux: both ends; value: TOS byte << 8 | TTL */
     IIP_EVENT_UDP_ERROR = 10,/* ICMP error `status` for a datagram sent to aux.peer; value: ICMP type << 8 | code */
-    IIP_EVENT_TX_DONE = 11,  /* src: the connection, user: of the operation. The `len` bytes of registered memory that an
-                                IIP_OP_SEND_EXTERN put in were acknowledged, or dropped: they may be reused */
+    IIP_EVENT_TX_DONE = 11,  /* src: the connection, user: of the operation. The `len` bytes of registered memory that
+                                an IIP_OP_SEND_EXTERN put in were acknowledged, or dropped: they may be reused */
     IIP_EVENT_TIMER = 12,    /* the timer expired, the handle is stale; value: the time it was set for */
-    IIP_EVENT_DONE = 13,     /* an operation that was posted with IIP_OP_REPLY is done, or one posted without it failed or
-                                was taken in part: user: of the operation, src: its obj, or the new object; status; value:
-                                as op.out; len: op code */
+    IIP_EVENT_DONE = 13,     /* an operation that was posted with IIP_OP_REPLY is done, or one posted without it failed
+                                or was taken in part: user: of the operation, src: its obj, or the new object; status;
+                                value: as op.out; len: op code */
     IIP_EVENT_LINK = 14      /* link or MTU changed; value: link_up << 32 | mtu */
 };
 
@@ -329,8 +335,8 @@ enum { /* iip_event.flags */
 /* ---- operations ------------------------------------------------------------------------------------------------ */
 
 /*
- * What is to be done; 64 bytes. The caller writes it with zeros in what the code does not use; the turn writes `out` and
- * `status` in place. A failing operation has no effect but its status, and does not stop the ones behind it.
+ * What is to be done; 64 bytes. The caller writes it with zeros in what the code does not use; the turn writes `out`
+ * and `status` in place. A failing operation has no effect but its status, and does not stop the ones behind it.
  */
 struct iip_op {
     uint16_t code;     /* IIP_OP_... */
@@ -360,19 +366,20 @@ enum { /* iip_op.code */
     IIP_OP_CONNECT = 1,     /* addresses: peer, and local or zeros. out: the connection. CONNECTED or CLOSED follows */
     IIP_OP_LISTEN = 2,      /* addresses: local; len: backlog, 0: 128. Of this loop only. out: the listener */
     IIP_OP_UDP_OPEN = 3,    /* addresses: local, port 0: a free one; peer, or zeros: unconnected. out: the endpoint */
-    IIP_OP_SEND_BUF = 4,    /* obj: connection; `len` bytes from `offset` in buffer `buf` of this loop's tx_free or
-                               iip_buf_alloc (offset counts from the span's first byte). Taken whole, the buffer is gone
-                               (stale); taken in part or not, it stays yours: offer the rest, or release it */
+    IIP_OP_SEND_BUF = 4,    /* obj: connection; `len` bytes from `offset` (behind the buffer's first byte) of buffer
+                               `buf` of this loop: from tx_free, from iip_buf_alloc, or received. Taken whole, your
+                               reference is gone; taken in part or not, it stays yours: offer the rest, or release it */
     IIP_OP_SEND_EXTERN = 5, /* obj: connection; `len` bytes from byte `arg` of region `buf`; TX_DONE with `user` follows
                                if any byte was taken */
-    IIP_OP_SEND_COPY = 6,   /* obj: connection; copies `len` bytes at address `arg` (when posted: at the time of its turn) */
-    IIP_OP_UDP_SEND = 7,    /* obj: endpoint; bytes as SEND_BUF; addresses: peer unless connected, local or zeros. Whole or
-                               not at all: on failure the buffer stays yours */
+    IIP_OP_SEND_COPY = 6,   /* obj: connection; copies `len` bytes at address `arg` (posted: when its turn comes) */
+    IIP_OP_UDP_SEND = 7,    /* obj: endpoint; bytes as SEND_BUF; addresses: peer unless connected, local or zeros. Whole
+                               or not at all: on failure the buffer stays yours */
     IIP_OP_UDP_SEND_COPY = 8, /* the same with `len` bytes at address `buf` */
     IIP_OP_CREDIT = 9,      /* obj: connection with IIP_OPT_EXPLICIT_CREDIT; `len` bytes of DATA are used up */
     IIP_OP_SHUTDOWN = 10,   /* obj: connection: no more to send, FIN follows the queue; receiving goes on */
-    IIP_OP_CLOSE = 11,      /* obj: anything but a buffer or region: done with it. Bytes in the send queue still go out;
-                               bytes that arrive, or were not read, are answered with RST. CLOSED follows */
+    IIP_OP_CLOSE = 11,      /* obj: connection, listener, endpoint: done with it. Bytes in the send queue still go out;
+                               bytes that arrive, or were not read, are answered with RST. CLOSED follows. Of a timer:
+                               as CANCEL */
     IIP_OP_ABORT = 12,      /* obj: connection: RST; CLOSED with IIP_E_ABORTED follows */
     IIP_OP_TIMER = 13,      /* arg: microseconds from now, or with IIP_OP_ABSOLUTE a time. out: the timer */
     IIP_OP_CANCEL = 14,     /* obj: timer, which then never fires (an event already handed up excepted: IIP_E_STALE) */
@@ -410,7 +417,7 @@ enum { /* options of connections (IIP_OP_SET, iip_conn_get); those marked U of U
 /*
  * A buffer is a counted reference to bytes that never move. A DATA or UDP event gives one reference; release each
  * exactly once, by area.releases[] in the next turn (cheapest) or iip_buf_release from any thread. Releasing opens the
- * peer's window by what the buffer held (unless IIP_OPT_EXPLICIT_CREDIT). A handle released too often gives IIP_E_STALE.
+ * peer's window by what the buffer held (unless IIP_OPT_EXPLICIT_CREDIT). Released too often, it gives IIP_E_STALE.
  */
 
 /* Bytes, or room for bytes; 32 bytes. */
@@ -426,8 +433,8 @@ struct iip_span {
 
 /* [any] One more reference. Only while you hold one. IIP_E_STALE. */
 int32_t iip_buf_retain(uint64_t buf);
-/* [any] One reference less. From another thread than the owner's the buffer goes home through the loop's return list, at
-   its next turn; a parked loop that has few buffers is woken. IIP_E_STALE. */
+/* [any] One reference less. From another thread than the owner's the buffer goes home through the loop's return list,
+   at its next turn; a parked loop that has few buffers is woken. IIP_E_STALE. */
 int32_t iip_buf_release(uint64_t buf);
 /* [any] The same for n of them; returns how many of them were released. */
 int32_t iip_buf_release_n(const uint64_t *bufs, uint32_t n);
@@ -462,8 +469,8 @@ struct iip_turn {
 enum { /* iip_turn.flags */
     IIP_TURN_WAIT = 1,      /* wait, up to wait_us, if nothing is due */
     IIP_TURN_FLUSH = 2,     /* send what is held for the application's answer (acknowledgements), at the end too */
-    IIP_TURN_PARK = 4       /* for a foreign event loop: unless events are handed up, flush and park at the end, so that the
-                               loop's descriptor becomes readable when a turn is due. The next turn unparks */
+    IIP_TURN_PARK = 4       /* for a foreign event loop: unless events are handed up, flush and park at the end, so that
+                               the loop's descriptor becomes readable when a turn is due. The next turn unparks */
 };
 
 enum { /* iip_turn.state */
@@ -523,11 +530,11 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn);
 
 /* ---- from other threads ---------------------------------------------------------------------------------------- */
 
-/* [any] Hands n operations to the loop's next turn, in order, all or none (IIP_E_AGAIN: the queue is full), and wakes it.
-   IIP_E_RANGE: n exceeds the queue. Results: see IIP_EVENT_DONE. One send at a time for each connection, please: a
-   second that overtakes the rest of a first would tear the stream. */
+/* [any] Hands n operations to the loop's next turn, in order, all or none (IIP_E_AGAIN: the queue is full), and wakes
+   it. IIP_E_RANGE: n exceeds the queue; IIP_E_INVAL: aux is set, which is the owner's. Results: see IIP_EVENT_DONE. One
+   send at a time for each connection, please: a second that overtakes the rest of a first would tear the stream. */
 int32_t iip_loop_post(struct iip_loop *loop, const struct iip_op *ops, uint32_t n);
-/* [any] Ends the wait of a parked or waiting loop, or lets its next wait end at once. No system call unless it is parked. */
+/* [any] Ends the wait of a waiting or parked loop, or of its next one at once. No system call unless it sleeps. */
 int32_t iip_loop_wake(struct iip_loop *loop);
 /* [any] A descriptor for poll, epoll, asyncio ...: readable when a parked loop (IIP_TURN_PARK) wants a turn: packets,
    timers, posts, wakes. On a port without interrupt: every poll_us. Never read or close it. */
@@ -558,9 +565,9 @@ int32_t iip_handle_close(uint64_t handle);
 /* ---- what is going on ------------------------------------------------------------------------------------------ */
 
 enum { /* iip_conn_info.state: RFC 9293 3.3.2 */
-    IIP_CONN_CLOSED = 0, IIP_CONN_LISTEN = 1, IIP_CONN_SYN_SENT = 2, IIP_CONN_SYN_RECEIVED = 3, IIP_CONN_ESTABLISHED = 4,
-    IIP_CONN_FIN_WAIT_1 = 5, IIP_CONN_FIN_WAIT_2 = 6, IIP_CONN_CLOSE_WAIT = 7, IIP_CONN_CLOSING = 8,
-    IIP_CONN_LAST_ACK = 9, IIP_CONN_TIME_WAIT = 10
+    IIP_CONN_CLOSED = 0, IIP_CONN_LISTEN = 1, IIP_CONN_SYN_SENT = 2, IIP_CONN_SYN_RECEIVED = 3,
+    IIP_CONN_ESTABLISHED = 4, IIP_CONN_FIN_WAIT_1 = 5, IIP_CONN_FIN_WAIT_2 = 6, IIP_CONN_CLOSE_WAIT = 7,
+    IIP_CONN_CLOSING = 8, IIP_CONN_LAST_ACK = 9, IIP_CONN_TIME_WAIT = 10
 };
 
 /* One connection. */
@@ -586,8 +593,8 @@ struct iip_conn_info {
 
 /* [owner] Fills min(out->size, known) bytes. IIP_E_STALE. */
 int32_t iip_conn_info_get(uint64_t conn, struct iip_conn_info *out);
-/* [any] Handles of live connections behind `after` (0: from the start), up to cap; returns how many were written, 0 at the
-   end. From another thread it is a view of a moving target. */
+/* [any] Handles of live connections behind `after` (0: from the start), up to cap; returns how many were written, 0 at
+   the end. From another thread it is a view of a moving target. */
 int32_t iip_loop_conns(struct iip_loop *loop, uint64_t after, uint64_t *out, uint32_t cap);
 
 /* One loop. The account closes: rx_packets = what the stack counted in, tx offered = sent + refused. */

@@ -1,0 +1,107 @@
+/* sim_test.c - a simulated wire with a virtual clock: time moves only when told, and a run repeats itself. */
+#include "world.h"
+
+struct run {
+    uint64_t events[4096]; /* what both sides saw, and when */
+    uint32_t n;
+    uint64_t bytes;
+};
+
+static void note(struct run *run, const struct side *s, uint64_t who)
+{
+    uint32_t i;
+    for (i = 0; i < s->turn.event_n && run->n + 2 < 4096; i++) {
+        const struct iip_event *ev = &s->area.events[i];
+        run->events[run->n++] = who << 56 | (uint64_t)ev->type << 48 | (uint64_t)ev->len << 16 | (uint16_t)ev->status;
+        run->events[run->n++] = s->turn.now_us;
+    }
+}
+
+/* Turns until nothing happens; then the clock goes to the next deadline, or a little on for what is on the wire. */
+static void step(struct side *a, struct side *b, struct run *run)
+{
+    uint64_t now, due;
+    do {
+        turn_seen(a, IIP_TURN_FLUSH | IIP_TURN_WAIT); /* the wait must not last for ever */
+        note(run, a, 1);
+        turn_seen(b, IIP_TURN_FLUSH | IIP_TURN_WAIT);
+        note(run, b, 2);
+    } while (a->turn.event_n + b->turn.event_n + a->turn.rx_packets + b->turn.rx_packets);
+    due = a->turn.deadline_us < b->turn.deadline_us ? a->turn.deadline_us : b->turn.deadline_us;
+    now = a->turn.now_us;
+    if (due > now + 500)
+        due = now + 500;
+    CHECK_EQ(iip_engine_advance(a->engine, due > now ? due - now : 1, &now), IIP_OK);
+}
+
+static void one_run(struct run *run, const char *port)
+{
+    static uint8_t bytes[200000];
+    struct iip_engine_cfg one = side_cfg(port, 1), two = side_cfg(port, 2);
+    struct side a, b;
+    uint64_t lis, sent = 0;
+    memset(run, 0, sizeof *run);
+    one.seed = two.seed = 42;
+    memset(one.key, 1, sizeof one.key);
+    memset(two.key, 2, sizeof two.key);
+    if (!side_open(&a, &one) || !side_open(&b, &two))
+        exit(1);
+    a.turn.wait_us = b.turn.wait_us = -1;
+    iip_loop_listen(b.loop, ":80", 0, &lis);
+    iip_loop_connect(a.loop, "10.0.0.2:80", 0, &a.conn);
+    while (b.got < sizeof bytes) {
+        if (a.seen & SAW_CONNECTED && sent < sizeof bytes) {
+            int32_t n = iip_conn_send(a.conn, bytes + sent, (uint32_t)(sizeof bytes - sent));
+            sent += n > 0 ? (uint32_t)n : 0;
+        }
+        step(&a, &b, run);
+    }
+    run->bytes = b.got;
+    iip_handle_close(lis);
+    step(&a, &b, run);
+    b.seen = 0;
+    iip_conn_shutdown(a.conn);
+    while (!(b.seen & SAW_FIN))
+        step(&a, &b, run);
+    iip_handle_close(b.conn);
+    while (!(a.seen & SAW_FIN))
+        step(&a, &b, run);
+    iip_handle_close(a.conn);
+    while (!(a.seen & b.seen & SAW_CLOSED))
+        step(&a, &b, run);
+    side_close(&a);
+    side_close(&b);
+}
+
+static void the_same_seed_gives_the_same_run(void)
+{
+    static struct run first, again, other;
+    const char *port = "sim:run,seed=7,loss=3%,reorder=3%,dup=1%,delay=2ms,clock=virtual";
+    one_run(&first, port);
+    one_run(&again, port);
+    one_run(&other, "sim:run,seed=8,loss=3%,reorder=3%,dup=1%,delay=2ms,clock=virtual");
+    CHECK_EQ(first.bytes, 200000);
+    CHECK(first.n > 50);
+    CHECK_EQ(first.n, again.n);
+    CHECK_MEM(first.events, again.events, sizeof first.events);
+    CHECK(memcmp(first.events, other.events, sizeof first.events) != 0);
+}
+
+static void a_real_clock_cannot_be_moved(void)
+{
+    struct side a, b;
+    world_open(&a, &b, "sim:real");
+    CHECK_EQ(iip_engine_advance(a.engine, 1, NULL), IIP_E_NOT_SUPPORTED);
+    world_close(&a, &b);
+    world_open(&a, &b, "pair:real");
+    CHECK_EQ(iip_engine_advance(a.engine, 1, NULL), IIP_E_NOT_SUPPORTED);
+    CHECK_EQ(iip_engine_advance(NULL, 1, NULL), IIP_E_INVAL);
+    world_close(&a, &b);
+}
+
+int main(void)
+{
+    RUN(the_same_seed_gives_the_same_run);
+    RUN(a_real_clock_cannot_be_moved);
+    return check_done();
+}
