@@ -29,6 +29,7 @@ int ex_stream_init(struct ex_loop *l, struct ex_stream *s, uint64_t conn)
     ex_list_init(&s->ready);
     s->conn = conn;
     s->in_end = &s->in;
+    iip_conn_set(conn, IIP_OPT_NODELAY, 1); /* we fill buffers ourselves: what we send shall leave */
     return ex_bind(l, conn, s);
 }
 
