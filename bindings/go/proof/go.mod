@@ -1,0 +1,3 @@
+module iip/proof
+
+go 1.19
