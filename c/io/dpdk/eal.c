@@ -156,20 +156,22 @@ static int use_hugepages(const struct eal_args *user, const struct iip_port_cfg 
     return args_have(user, with) || (huge_free_bytes() >= (uint64_t)memory_mb(cfg) << 20 && huge_permitted());
 }
 
-/* --in-memory does not go together with --no-huge, which shares nothing but its configuration. */
+/*
+ * --in-memory does not go together with --no-huge, which shares nothing but its configuration. Hugepages are taken at
+ * once and as one file: virtio and vhost pass memory to each other and know few pieces of it, and no new ones while
+ * they run.
+ */
 static void defaults_memory(struct eal_args *a, const struct eal_args *user, const struct iip_port_cfg *cfg)
 {
     static const char *const shared[] = {"--in-memory", "--no-shconf", "--proc-type", "--file-prefix", NULL};
     static const char *const without[] = {"--no-huge", NULL};
-    static const char *const amount[] = {"-m", NULL};
+    static const char *const amount[] = {"-m", "--socket-mem", NULL};
     int huge = use_hugepages(user, cfg);
     char word[64];
 
     if (!args_have(user, shared))
-        args_add_words(a, huge ? "--in-memory" : "--no-shconf");
-    if (huge)
-        return;
-    if (!args_have(user, without))
+        args_add_words(a, huge ? "--in-memory --single-file-segments" : "--no-shconf");
+    if (!huge && !args_have(user, without))
         args_add_words(a, "--no-huge");
     snprintf(word, sizeof(word), "-m %u", memory_mb(cfg));
     if (!args_have(user, amount))

@@ -40,9 +40,9 @@ static int link_event(uint16_t port_id, enum rte_eth_event_type type, void *arg,
 
 /* ---- a queue ----------------------------------------------------------------------------------------------------- */
 
-static int watch(int epoll_fd, int fd)
+static int watch(int epoll_fd, int fd, uint32_t edge)
 {
-    struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+    struct epoll_event ev = {.events = EPOLLIN | edge};
 
     return fd < 0 ? -1 : epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev);
 }
@@ -51,14 +51,15 @@ static int watch(int epoll_fd, int fd)
 static int watch_device(struct iip_port_queue *q)
 {
     const struct dpdk_sockets *s = &q->port->sockets;
-    uint32_t i;
+    uint32_t i, edge;
 
-    if (s->len < q->port->queues)
-        return watch(q->intr_fd, rte_eth_dev_rx_intr_ctl_q_get_fd(q->port_id, q->index));
-    for (i = 0; i < s->len; i++)
-        if (watch(q->intr_fd, s->fd[i]) < 0)
+    for (i = 0; s->len >= q->port->queues && i < s->len; i++)
+        if (watch(q->intr_fd, s->fd[i], EPOLLET) < 0)
             return -1;
-    return 0;
+    if (i)
+        return 0;
+    edge = rte_eth_dev_rx_intr_enable(q->port_id, q->index) == -ENOTSUP ? 0 : EPOLLET;
+    return watch(q->intr_fd, rte_eth_dev_rx_intr_ctl_q_get_fd(q->port_id, q->index), edge);
 }
 
 static int queue_start(struct iip_port_queue *q)
@@ -66,7 +67,7 @@ static int queue_start(struct iip_port_queue *q)
     q->link_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     q->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     q->intr_fd = epoll_create1(EPOLL_CLOEXEC);
-    return q->intr_fd < 0 || watch(q->intr_fd, q->link_fd) < 0 || watch(q->intr_fd, q->timer_fd) < 0 ||
+    return q->intr_fd < 0 || watch(q->intr_fd, q->link_fd, EPOLLET) < 0 || watch(q->intr_fd, q->timer_fd, EPOLLET) < 0 ||
            watch_device(q) < 0;
 }
 

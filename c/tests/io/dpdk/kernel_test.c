@@ -51,6 +51,7 @@ static void become_ordinary(void)
 
 static int make_veth(void)
 {
+    run("echo 1 2>/dev/null >/proc/sys/net/ipv6/conf/default/disable_ipv6"); /* its solicitations come when they like */
     return run("ip link set lo up && ip link add v0 address 02:00:00:00:00:01 type veth peer name v1 address 02:00:00:00:00:02 &&"
                "ip addr add 10.0.0.2/24 dev v1 && ip link set v0 up && ip link set v1 up &&"
                "ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:01 dev v1 && ethtool -K v1 tx off >/dev/null");
