@@ -141,10 +141,10 @@ static struct iip_pkt *tso_packet(uint32_t payload, uint32_t bare)
     bytes[50] = (uint8_t)(sum >> 8);
     bytes[51] = (uint8_t)sum;
     pkt = end_pkt(&ring, bytes, sizeof(bytes));
-    pkt->next = end_pkt(&ring, NULL, 0);
+    pkt->next = end_pkt(&ring, "", 0);
     pkt->next->len = payload < 1900 ? payload : 1900;
     for (payload -= pkt->next->len; payload;) {
-        struct iip_pkt *more = end_pkt(&ring, NULL, 0);
+        struct iip_pkt *more = end_pkt(&ring, "", 0);
 
         more->len = payload < 1900 ? payload : 1900;
         payload -= more->len;
