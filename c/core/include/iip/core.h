@@ -252,8 +252,8 @@ IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *lo
 /*
  * SEND. A connection pointer is valid from connect or ACCEPT until its CLOSED note is read.
  * iip_tcp_send takes one packet (a chain is a run of bytes). It returns the bytes accepted; when that is less than the
- * packet has, the caller keeps a packet with the rest (data and len moved on); when it is all, the packet is the
- * stack's. AGAIN: nothing was taken, a WRITABLE note follows. NOT_CONNECTED, SHUTDOWN: nothing was taken.
+ * packet has, the caller keeps a packet with the rest (data and len moved on) and a WRITABLE note follows; when it is
+ * all, the packet is the stack's. AGAIN: nothing was taken, a WRITABLE note follows. NOT_CONNECTED, SHUTDOWN: nothing was taken.
  */
 IIP_API iip_s32 iip_tcp_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt);
 /* The same by copy: returns the bytes accepted (at most 2^31 - 1), or a status. */

@@ -194,7 +194,7 @@ static void iip_udp_output(struct iip_stack *stk, struct iip_udp_sock *sock, iip
     if (!ip.ttl) /* [RFC 1112 6.1] */
         ip.ttl = iip_ip_is_multicast(ip.dst) ? 1 : (iip_u8)stk->tune.ip_ttl;
     ip.tos = sock->tos;
-    ip.df = 0;
+    ip.df = ip.family == 4 && pkt->total + IIP_IPV4_LEN <= sock->path.mtu; /* whole here, whole all the way: needs no identification [RFC 6864] */
     iip_udp_emit(pkt->data, sock->local.port, dst_port, pkt->total);
     iip_udp_csum(stk, pkt, &ip, &sock->path);
     iip_ip_output(stk, pkt, &ip, &sock->path);

@@ -150,12 +150,12 @@ IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_con
         iip_tcp_sack_take(stk, conn, seg);
     if (iip_seq_lt(conn->snd.una, seg->ack)) {
         iip_tcp_ack_advance(stk, conn, seg->ack);
-        conn->snd.wl1 = seg->seq; /* what acknowledges the most knows the window best, even if it was sent again */
-        conn->snd.wl2 = seg->ack;
-    } else if (dup) {
-        iip_tcp_dup_ack(stk, conn);
+        iip_tcp_window_take(stk, conn, seg);
+    } else if (seg->ack == conn->snd.una) { /* an older ACK knows an older window */
+        if (dup)
+            iip_tcp_dup_ack(stk, conn);
+        iip_tcp_window_update(stk, conn, seg);
     }
-    iip_tcp_window_update(stk, conn, seg);
     iip_tcp_touch(stk, conn);
     if (conn->snd.una != was_una && conn->snd.una == conn->snd.end + 1)
         verdict = iip_tcp_fin_acked(stk, conn);

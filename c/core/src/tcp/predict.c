@@ -37,9 +37,12 @@ IIP_INLINE iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_t
         conn->ts_recent = seg->ts_val;
         conn->ts_recent_age = (iip_u32)(stk->now >> 20);
     }
-    if (seg->ack != conn->snd.una)
+    if (seg->ack != conn->snd.una) {
         iip_tcp_ack_advance(stk, conn, seg->ack);
-    iip_tcp_window_update(stk, conn, seg);
+        iip_tcp_window_take(stk, conn, seg);
+    } else {
+        iip_tcp_window_update(stk, conn, seg);
+    }
     if (conn->snd.nxt != conn->snd.end)
         iip_tcp_touch(stk, conn);
     if (!seg->len)

@@ -62,13 +62,13 @@ IIP_LOCAL void iip_tcp_reset_reply(struct iip_stack *stk, const struct iip_tcp_a
     iip_tcp_bare(stk, &t, &seg, 0);
 }
 
-/* <SEQ=SND.NXT><CTL=RST,ACK>: we give the connection up. */
-IIP_LOCAL void iip_tcp_reset_send(struct iip_stack *stk, struct iip_tcp_conn *conn)
+/* <SEQ=seq><CTL=RST,ACK>: we give the connection up. It resets only if `seq` is what the peer expects [RFC 5961 3.2]. */
+IIP_LOCAL void iip_tcp_reset_send(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq)
 {
     struct iip_tcp_tuple t;
     struct iip_tcp_seg seg;
     iip_tcp_tuple_of(&conn->id, &t);
-    seg.seq = conn->snd.nxt;
+    seg.seq = seq;
     seg.ack = conn->rcv.nxt;
     seg.flags = IIP_TCP_RST | IIP_TCP_ACK;
     seg.wnd = 0;

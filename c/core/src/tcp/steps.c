@@ -28,13 +28,16 @@ static iip_verdict iip_tcp_step_paws(struct iip_stack *stk, struct iip_tcp_conn 
     return IIP_CTR_DROP_TCP_PAWS;
 }
 
-/* [RFC 9293 3.10.7.4 first, table 6] */
+/*
+ * [RFC 9293 3.10.7.4 first, table 6] One step further than the table: a pure ACK may stand at the right edge, for there
+ * SND.NXT is of a peer that has filled the window and lost the beginning of it; its ACKs must count.
+ */
 static int iip_tcp_acceptable(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
     iip_u32 wnd = conn->rcv.edge - conn->rcv.nxt;
     iip_u32 start = seg->seq - conn->rcv.nxt;
     if (!seg->len)
-        return wnd ? start < wnd : !start;
+        return start <= wnd;
     return wnd && (start < wnd || start + seg->len - 1 < wnd);
 }
 
@@ -165,7 +168,7 @@ static iip_verdict iip_tcp_step_text(struct iip_stack *stk, struct iip_tcp_conn 
     if (!text || conn->id.state > IIP_TCP_FIN_WAIT_2)
         return IIP_NEXT_STEP;
     if (conn->flags & IIP_F_DETACHED) {
-        iip_tcp_reset_send(stk, conn);
+        iip_tcp_reset_send(stk, conn, conn->snd.nxt);
         iip_tcp_end(stk, conn, IIP_E_ABORTED);
         return IIP_CTR_DROP_TCP_AFTER_CLOSE;
     }

@@ -310,16 +310,21 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
 /* The short way of a segment of `conn`, options not yet decoded: its verdict, or IIP_NEXT_STEP when it must go the long way. */
 IIP_LOCAL iip_verdict iip_tcp_predict(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_seg *seg, struct iip_pkt *pkt);
 IIP_LOCAL void iip_tcp_window_set(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 wnd);
-/* [RFC 9293 3.10.7.4 fifth] the send window, from the latest segment only. */
-IIP_INLINE void iip_tcp_window_update(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+/* The window of a segment that advanced SND.UNA: nobody knows it better, even if the segment was sent before. */
+IIP_INLINE void iip_tcp_window_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
     iip_u32 wnd = seg->wnd << conn->snd_wscale;
-    if (iip_seq_lt(seg->seq, conn->snd.wl1) || (seg->seq == conn->snd.wl1 && iip_seq_lt(seg->ack, conn->snd.wl2)))
-        return;
     conn->snd.wl1 = seg->seq;
     conn->snd.wl2 = seg->ack;
     if (IIP_UNLIKELY(wnd != conn->snd.wnd))
         iip_tcp_window_set(stk, conn, wnd);
+}
+/* [RFC 9293 3.10.7.4 fifth] else the window of the latest segment. */
+IIP_INLINE void iip_tcp_window_update(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    if (iip_seq_lt(seg->seq, conn->snd.wl1) || (seg->seq == conn->snd.wl1 && iip_seq_lt(seg->ack, conn->snd.wl2)))
+        return;
+    iip_tcp_window_take(stk, conn, seg);
 }
 IIP_LOCAL void iip_tcp_sack_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn);
@@ -364,7 +369,7 @@ IIP_LOCAL iip_u32 iip_tcp_window_open(const struct iip_tcp_conn *conn);
 /* A segment without a connection. */
 IIP_LOCAL void iip_tcp_bare(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_seg *seg, iip_u32 tos);
 IIP_LOCAL void iip_tcp_reset_reply(struct iip_stack *stk, const struct iip_tcp_arrival *arr);
-IIP_LOCAL void iip_tcp_reset_send(struct iip_stack *stk, struct iip_tcp_conn *conn);
+IIP_LOCAL void iip_tcp_reset_send(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq);
 IIP_LOCAL void iip_tcp_challenge(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* Writes TCP checksum or its mark, for a packet whose data is at the TCP header; body_sum is the payload's partial sum, if it was made. */
 IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, int loop);

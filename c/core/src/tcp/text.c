@@ -197,6 +197,22 @@ static iip_verdict iip_tcp_text_joins(struct iip_stack *stk, struct iip_tcp_conn
     return IIP_NEXT_STEP;
 }
 
+/* Text that waits must not keep out the text that it waits for: the farthest is given up, and will come again [RFC 2018 8]. */
+static void iip_tcp_prune(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    struct iip_ranges *ooo = &conn->repair->ooo;
+    struct iip_pkt *pkt;
+    struct iip_pkt *next;
+    while (ooo->n && conn->rcv.held > conn->rcvbuf) {
+        for (pkt = ooo->r[ooo->n - 1].head; pkt; pkt = next) {
+            next = pkt->link;
+            conn->rcv.held -= iip_pkt_charge(pkt);
+            iip_pkt_drop(stk, pkt);
+        }
+        ooo->n--;
+    }
+}
+
 IIP_LOCAL iip_verdict iip_tcp_text(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
     const struct iip_tcp_seg *seg = &arr->seg;
@@ -205,6 +221,8 @@ IIP_LOCAL iip_verdict iip_tcp_text(struct iip_stack *stk, struct iip_tcp_conn *c
 
     if (seg->seq != conn->rcv.nxt)
         return iip_tcp_text_ahead(stk, conn, arr, right);
+    if (conn->rcv.held > 2 * (iip_u64)conn->rcvbuf && conn->repair)
+        iip_tcp_prune(stk, conn);
     if (conn->rcv.held > 2 * (iip_u64)conn->rcvbuf) {
         conn->flags |= IIP_F_ACK_NOW;
         iip_tcp_touch(stk, conn);

@@ -32,7 +32,7 @@ static void iip_tcp_give_up(struct iip_stack *stk, struct iip_tcp_conn *conn, ii
 {
     iip_count(stk, IIP_CTR_TCP_TIMEOUTS);
     if (conn->id.state >= IIP_TCP_SYN_RECEIVED)
-        iip_tcp_reset_send(stk, conn);
+        iip_tcp_reset_send(stk, conn, conn->snd.una); /* the last that it acknowledged */
     iip_tcp_end(stk, conn, reason);
 }
 

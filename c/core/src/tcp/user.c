@@ -71,7 +71,7 @@ static void iip_tcp_reset_waiting(struct iip_stack *stk, const struct iip_tcp_li
         if (!(conn->flags & IIP_F_ACCEPTING) || iip_tcp_listener_of(conn) != lis)
             continue;
         if (conn->id.state != IIP_TCP_CLOSED)
-            iip_tcp_reset_send(stk, conn);
+            iip_tcp_reset_send(stk, conn, conn->snd.nxt);
         iip_tcp_unaccepted(stk, conn);
     }
 }
@@ -243,6 +243,7 @@ static iip_u32 iip_tcp_send_part(struct iip_stack *stk, struct iip_tcp_conn *con
 IIP_API iip_s32 iip_tcp_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt)
 {
     iip_u32 bytes = pkt->next ? iip_pkt_bytes(pkt) : pkt->len;
+    iip_u32 taken = bytes;
     iip_u32 room;
     int status = iip_tcp_send_check(conn, &room);
     if (status)
@@ -250,9 +251,9 @@ IIP_API iip_s32 iip_tcp_send(struct iip_stack *stk, struct iip_tcp_conn *conn, s
     if (IIP_LIKELY(bytes <= room))
         iip_tcp_send_all(stk, conn, pkt);
     else
-        bytes = iip_tcp_send_part(stk, conn, pkt, room);
+        taken = iip_tcp_send_part(stk, conn, pkt, room);
     iip_tcp_queued(stk, conn);
-    return bytes || !pkt ? (iip_s32)bytes : IIP_OK;
+    return taken || !bytes ? (iip_s32)taken : IIP_E_NOBUFS;
 }
 
 /* Room behind the last packet, while none of it was sent: so segments begin where packets begin. */
@@ -372,7 +373,7 @@ IIP_API int iip_tcp_abort(struct iip_stack *stk, struct iip_tcp_conn *conn)
     if (conn->id.state == IIP_TCP_CLOSED)
         return IIP_OK;
     if (conn->id.state >= IIP_TCP_SYN_RECEIVED)
-        iip_tcp_reset_send(stk, conn);
+        iip_tcp_reset_send(stk, conn, conn->snd.nxt);
     iip_tcp_end(stk, conn, IIP_E_ABORTED);
     return IIP_OK;
 }
