@@ -7,6 +7,7 @@
 
 #include "iip/iip.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ static struct side client, server;
 static uint32_t addrs; /* of the client */
 
 static const char loop_usage[] =
-    "rows: pingpong [--conns N] [--idle N] [--offload 1]   bulk [--offload 1]   churn [--offload 1]\n"
+    "rows: pingpong [--conns N] [--idle N] [--offload 1]   bulk [--offload 1]   churn [--offload 1]   mem [--units N]\n"
     "flags: --addrs N: addresses of the client; --units N: count at least so many; --reps N: measure the region so often\n";
 
 /* ---- one end ---- */
@@ -359,12 +360,25 @@ static void loop_churn(const struct bench_args *args)
     }
 }
 
+/* Heap bytes of an idle connection, slots of the handles included; both ends live in this heap. */
+static void loop_mem(const struct bench_args *args)
+{
+    uint32_t n = args->units ? args->units : 100000;
+    size_t before;
+    establish(64, NULL);
+    before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    bench_start();
+    establish(n, NULL);
+    bench_stop(n);
+    bench_note("bytes", (double)(mallinfo2().uordblks + mallinfo2().hblkhd - before) / n / 2);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*run)(const struct bench_args *args);
-    } rows[] = {{"pingpong", loop_pingpong}, {"bulk", loop_bulk}, {"churn", loop_churn}};
+    } rows[] = {{"pingpong", loop_pingpong}, {"bulk", loop_bulk}, {"churn", loop_churn}, {"mem", loop_mem}};
     struct bench_args args;
     uint32_t i;
     bench_args_parse(&args, argc, argv, loop_usage);

@@ -160,6 +160,7 @@ ROWS = (
         64,
         (Point("", "mem_time_wait --addrs 64 --units 100000"),),
         "320",
+        "a whole pcb, as mem_idle",
         check=False,
     ),
     Row(
@@ -169,7 +170,18 @@ ROWS = (
         64,
         (Point("", "mem_half_open --units 50000"),),
         "320",
+        "a whole pcb, as mem_idle",
         check=False,
+    ),
+    Row(
+        "loop_mem",
+        "bytes of an idle established connection of libiip, slot of its handle included (heap, 100,000 of them)",
+        "bytes",
+        320,
+        (Point("", "mem --addrs 64 --units 100000"),),
+        "320 + 752 a packet",
+        check=False,
+        program="iip_bench_loop",
     ),
     Row(
         "csum",
