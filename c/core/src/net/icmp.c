@@ -1,22 +1,38 @@
 /* icmp.c - ICMP and ICMPv6: echo, and what else comes in [RFC 792, RFC 1122 3.2.2, RFC 4443]. */
 #include "net/state.h"
 
+/* Where the headers go: in front of the message, where the old ones were, or in a view of their own. Null: not to be had. */
+static struct iip_pkt *iip_icmp_echo_head(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx)
+{
+    iip_u32 headers = stk->l2_len + (rx->family == 4 ? (iip_u32)IIP_IPV4_LEN : (iip_u32)IIP_IPV6_LEN);
+    struct iip_pkt *head;
+    if (iip_tx_full(stk) || (pkt->frame->flags & IIP_FRAME_READ_ONLY))
+        return 0;
+    if (IIP_LIKELY(iip_pkt_headroom_ok(pkt, headers)))
+        return pkt;
+    head = iip_pkt_alloc(stk, 0);
+    if (head)
+        head->next = pkt;
+    return head;
+}
+
 /*
  * An echo goes back in the frame that it came in: the type changes, the checksum is mended, and IP output writes its
  * header over the old one. One that was put together of fragments, or is larger than the MTU, leaves in fragments.
  */
 static iip_verdict iip_icmp_echo(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 reply)
 {
+    struct iip_pkt *head = iip_icmp_echo_head(stk, pkt, rx);
     struct iip_tx_ip ip;
-    if (iip_tx_full(stk) || !iip_pkt_headroom_ok(pkt, IIP_IPV6_LEN + IIP_ETH_LEN)) {
+    if (!head) {
         iip_count(stk, IIP_CTR_TX_DROPPED);
         return IIP_DONE;
     }
     iip_icmp_retype(pkt->data, reply);
-    pkt->total = iip_pkt_bytes(pkt);
-    pkt->flags = 0;
-    pkt->seg_size = 0;
-    pkt->l4_len = IIP_ICMP_LEN;
+    head->total = iip_pkt_bytes(head);
+    head->flags = 0;
+    head->seg_size = 0;
+    head->l4_len = IIP_ICMP_LEN;
     ip.src = &rx->dst;
     ip.dst = &rx->src;
     ip.family = rx->family;
@@ -25,7 +41,7 @@ static iip_verdict iip_icmp_echo(struct iip_stack *stk, struct iip_pkt *pkt, con
     ip.tos = rx->tos; /* [RFC 1122 3.2.2.6] */
     ip.df = 0;
     iip_count(stk, IIP_CTR_ICMP_SENT);
-    iip_ip_output_once(stk, pkt, &ip);
+    iip_ip_output_once(stk, head, &ip);
     return IIP_KEPT;
 }
 

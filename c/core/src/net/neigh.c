@@ -3,7 +3,7 @@
  *
  * A confirmed entry is trusted until fresh_until, which is all that the fast path looks at; no timer runs meanwhile.
  * The first packet after that makes it DELAY, then PROBE, unless the transport confirms it. Entries that no path pins
- * stand on a list, least recently used first, and the limit evicts from its front.
+ * stand on a list, least recently used first, and the limit evicts from near its front.
  */
 #include "net/state.h"
 
@@ -99,16 +99,27 @@ IIP_LOCAL void iip_neigh_free_all(struct iip_stack *stk)
     iip_table_free(&stk->net->neighs.table);
 }
 
-/* A new entry, FAILED until someone asks. Beyond the limit the least recently used one goes; pinned ones never do. */
+enum { IIP_NEIGH_LOOK = 16 };
+
+/* Who goes: of the least recently used ones the first that leads nowhere, so that a flood of names does not displace neighbours. */
+static struct iip_neigh *iip_neigh_victim(const struct iip_neighs *cache)
+{
+    struct iip_neigh *neigh = cache->oldest;
+    iip_u32 i;
+    for (i = 0; neigh && i < IIP_NEIGH_LOOK; i++, neigh = neigh->next) {
+        if (neigh->state == IIP_NEIGH_INCOMPLETE || neigh->state == IIP_NEIGH_FAILED)
+            return neigh;
+    }
+    return cache->oldest;
+}
+
+/* A new entry, FAILED until someone asks. Entries that a path pins are beyond the limit: whoever pins them is limited. */
 static struct iip_neigh *iip_neigh_make(struct iip_stack *stk, const struct iip_ip *ip)
 {
     struct iip_neighs *cache = &stk->net->neighs;
-    struct iip_neigh *neigh;
-    if (cache->table.count >= stk->tune.neigh_entries) {
-        if (!cache->oldest)
-            return 0;
-        iip_neigh_destroy(stk, cache->oldest);
-    }
+    struct iip_neigh *neigh = iip_neigh_victim(cache);
+    if (neigh && cache->table.count >= stk->tune.neigh_entries)
+        iip_neigh_destroy(stk, neigh);
     neigh = (struct iip_neigh *)iip_mem_zalloc(stk, sizeof(*neigh));
     if (!neigh)
         return 0;
@@ -137,8 +148,11 @@ IIP_LOCAL struct iip_neigh *iip_neigh_pin(struct iip_stack *stk, const struct ii
 
 IIP_LOCAL void iip_neigh_unpin(struct iip_stack *stk, struct iip_neigh *neigh)
 {
+    struct iip_neighs *cache = &stk->net->neighs;
     neigh->pins--;
     iip_neigh_list(stk, neigh);
+    if (cache->table.count > stk->tune.neigh_entries && cache->oldest)
+        iip_neigh_destroy(stk, iip_neigh_victim(cache));
 }
 
 /* A station address is known now. */
@@ -212,6 +226,8 @@ static void iip_neigh_fail(struct iip_stack *stk, struct iip_neigh *neigh)
 {
     struct iip_pkt *pkt;
     iip_u32 left;
+    iip_neigh_unlist(stk, neigh); /* it must not go while its packets are told */
+    neigh->pins++;
     neigh->state = IIP_NEIGH_FAILED;
     neigh->fresh_until = 0;
     iip_count(stk, IIP_CTR_NEIGH_FAILED);
@@ -221,6 +237,7 @@ static void iip_neigh_fail(struct iip_stack *stk, struct iip_neigh *neigh)
         iip_count(stk, IIP_CTR_TX_DROPPED);
         iip_pkt_free(stk, pkt);
     }
+    iip_neigh_unpin(stk, neigh);
 }
 
 IIP_LOCAL void iip_neigh_timer(struct iip_stack *stk, struct iip_timer *t)

@@ -101,7 +101,6 @@ static struct iip_pmtu *iip_pmtu_make(struct iip_stack *stk, const struct iip_ip
     if (!entry)
         return 0;
     entry->ip = *dst;
-    entry->mtu = (iip_u32)stk->tune.mtu;
     entry->node.hash = iip_ip_hash(stk, dst);
     iip_table_add(&all->table, &entry->node);
     return entry;

@@ -208,7 +208,7 @@ IIP_LOCAL int iip_neigh_is_told(const struct iip_stack *stk, const struct iip_pk
 IIP_LOCAL int iip_neigh_init(struct iip_stack *stk);
 IIP_LOCAL void iip_neigh_free_all(struct iip_stack *stk);
 IIP_LOCAL struct iip_neigh *iip_neigh_find(const struct iip_stack *stk, const struct iip_ip *ip);
-/* Finds or makes an entry and pins it; null: no memory, or too many are pinned. */
+/* Finds or makes an entry and pins it; null: no memory. */
 IIP_LOCAL struct iip_neigh *iip_neigh_pin(struct iip_stack *stk, const struct iip_ip *ip);
 IIP_LOCAL void iip_neigh_unpin(struct iip_stack *stk, struct iip_neigh *neigh);
 /* Sends an IP packet to a neighbour in whatever state it is. Takes it. */

@@ -29,16 +29,12 @@ IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *co
     conn->rto_us = iip_tcp_rto_bounded(stk, (iip_u64)(conn->srtt8 >> 3) + conn->rttvar4);
 }
 
-/* [5.1 - 5.3] with back-off by the retransmissions so far [5.5]; the user timeout is never overslept. */
-IIP_LOCAL void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *conn)
+/* [5.5] with back-off by the retransmissions so far; the user timeout is never overslept. */
+IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    iip_u64 rto = conn->rto_us;
-    if (IIP_LIKELY(!conn->retries)) {
-        conn->rto_at = stk->now + rto;
-        return;
-    }
-    rto <<= iip_min32(conn->retries, 24);
+    iip_u64 rto = (iip_u64)conn->rto_us << iip_min32(conn->retries, 24);
     conn->rto_at = stk->now + iip_min64(rto, iip_max32((iip_u32)stk->tune.tcp_rto_max_us, conn->rto_us));
     if (conn->extra && conn->extra->user_timeout_us)
         conn->rto_at = iip_min64(conn->rto_at, conn->extra->stalled_at + conn->extra->user_timeout_us);
+    iip_tcp_arm(stk, conn);
 }

@@ -376,7 +376,18 @@ IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, cons
 
 /* ---- timer.c, rto.c ---- */
 IIP_LOCAL void iip_tcp_arm(struct iip_stack *stk, struct iip_tcp_conn *conn);
-IIP_LOCAL void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *conn);
+IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn);
+/* [RFC 6298 5.1 - 5.3] A round trip that became shorter may bring the deadline before the timer's. */
+IIP_INLINE void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    if (IIP_UNLIKELY(conn->retries)) {
+        iip_tcp_rto_again(stk, conn);
+        return;
+    }
+    conn->rto_at = stk->now + conn->rto_us;
+    if (IIP_UNLIKELY(!iip_timer_armed(&conn->timer) || conn->rto_at < conn->timer.at))
+        iip_tcp_arm(stk, conn);
+}
 IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 rtt_us);
 IIP_LOCAL void iip_tcp_persist_start(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* The window changed while probes were sent: what a probe carried is sent again at once if need be. */
