@@ -70,6 +70,49 @@ static void at_l3(void)
     net_close();
 }
 
+/* A frame that has no room in front of the packet, or none but what the headers took. */
+static void without_headroom(void)
+{
+    uint32_t l3;
+    for (l3 = 0; l3 <= IIP_STACK_L3; l3++) {
+        REQUIRE(!open_family(l3 ? IIP_STACK_L3 : 0, 0));
+        h.frame_size = (family == 4 ? 20 : 40) + 8 + 100 + (l3 ? 0 : 14);
+        ping(100);
+        CHECK_EQ(h.sent_count, 1);
+        CHECK(is_pong(0, 100));
+        CHECK_EQ(net_counter("no_frame"), 0);
+        net_close();
+    }
+}
+
+static void with_options_or_shared(void)
+{
+    static const uint8_t opts[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    struct fake_hdr hdr;
+    struct iip_frame *frame;
+    struct iip_pkt *pkt;
+    struct iip_pkt *other;
+    REQUIRE(!open_family(0, IIP_CAP_TX_SG));
+    hdr = header();
+    hdr.tos = 0x20;
+    if (family == 4) {
+        hdr.opts = opts;
+        hdr.opts_len = 8;
+    }
+    fake_icmp(&b, &hdr, (uint8_t)request(), 0, 0x12340007, data, 100);
+    frame = h.host.frame_get(&h, 2000);
+    memcpy(frame->base, b.bytes, b.len);
+    pkt = iip_pkt_new(h.stk, frame, frame->base, b.len);
+    other = iip_pkt_new(h.stk, frame, frame->base, 1); /* someone else looks at the frame: its headers stay */
+    iip_stack_input(h.stk, &pkt, 1, h.now);
+    fake_output(&h);
+    CHECK_EQ(h.sent_count, 1);
+    CHECK(is_pong(0, 100));
+    CHECK_EQ(h.sent[0].views, 2);
+    iip_pkt_free(h.stk, other);
+    net_close();
+}
+
 static void in_views(void)
 {
     struct fake_hdr hdr;
@@ -207,6 +250,8 @@ int main(void)
         data[i] = (uint8_t)(i * 13 + i / 512);
     BOTH(every_size);
     BOTH(at_l3);
+    BOTH(without_headroom);
+    BOTH(with_options_or_shared);
     BOTH(in_views);
     BOTH(larger_than_the_mtu);
     BOTH(everything_else_is_dropped);

@@ -210,6 +210,53 @@ static void forgets_the_least_recently_used(void)
     net_close();
 }
 
+/* Names that nobody answers for go before neighbours that are there. */
+static void a_flood_of_names_displaces_nobody(void)
+{
+    char text[32];
+    uint32_t i;
+    REQUIRE(!open_with_socket());
+    CHECK_EQ(net_set("neigh.entries", 64), IIP_OK);
+    fake_arp(&b, 1, mac_peer, FAKE_V4_PEER, NULL, FAKE_V4_OURS);
+    net_input();
+    for (i = 0; i < 1000; i++) {
+        snprintf(text, sizeof(text), "10.0.0.%u", i % 240 + 3);
+        net_send(sock, text, 7, "x", 1);
+    }
+    fake_forget(&h);
+    net_send(sock, FAKE_V4_PEER, 7, "x", 1);
+    CHECK_EQ(h.sent_count, 1);
+    CHECK_EQ(count_arp(), 0);
+    net_close();
+}
+
+/* More connections than the cache has entries: each has its neighbour, and the cache shrinks when they are gone. */
+static void pinned_ones_are_beyond_the_limit(void)
+{
+    struct iip_udp_sock *socks[100];
+    char text[32];
+    uint64_t used;
+    uint64_t one;
+    uint32_t i;
+    REQUIRE(!open_with_socket());
+    CHECK_EQ(net_set("neigh.entries", 16), IIP_OK);
+    for (i = 0; i < 100; i++) {
+        struct iip_endpoint peer;
+        snprintf(text, sizeof(text), "10.0.0.%u", i + 3);
+        peer = fake_endpoint(text, 7);
+        CHECK_EQ(iip_udp_open(h.stk, NULL, &peer, NULL, &socks[i]), IIP_OK);
+    }
+    used = iip_stack_mem_used(h.stk);
+    for (i = 0; i < 84; i++)
+        iip_udp_close(h.stk, socks[i]);
+    one = used - iip_stack_mem_used(h.stk); /* 84 sockets and 84 entries */
+    used = iip_stack_mem_used(h.stk);
+    for (; i < 100; i++)
+        iip_udp_close(h.stk, socks[i]);
+    CHECK((used - iip_stack_mem_used(h.stk)) * 84 < one * 16); /* the last 16 entries stay */
+    net_close();
+}
+
 /* What waits for all neighbours together is limited too. */
 static void limits_what_waits(void)
 {
@@ -251,6 +298,8 @@ int main(void)
     RUN(finds_a_station_that_moved);
     RUN(permanent_entries_stay);
     RUN(forgets_the_least_recently_used);
+    RUN(a_flood_of_names_displaces_nobody);
+    RUN(pinned_ones_are_beyond_the_limit);
     RUN(limits_what_waits);
     RUN(no_source_no_question);
     return check_done();
