@@ -186,11 +186,36 @@ int32_t iip_op_udp_send(struct iip_loop *loop, struct iip_op *op)
     return IIP_OK;
 }
 
+/* A copy of a whole datagram, in as many frames as it takes; the core cuts it for the wire. */
+static struct iip_pkt *iip_op_udp_copy(struct iip_loop *loop, const uint8_t *from, uint32_t len, int32_t *st)
+{
+    struct iip_pkt *first = NULL;
+    struct iip_pkt **end = &first;
+    do {
+        struct iip_frame *frame = loop->ops->frame_get(loop->queue, IIP_TX_HEADROOM + 1);
+        uint32_t room = frame ? frame->size - IIP_TX_HEADROOM : 0;
+        *end = frame ? iip_pkt_new(loop->stk, frame, frame->base + IIP_TX_HEADROOM, len < room ? len : room) : NULL;
+        if (!*end) {
+            if (frame)
+                loop->ops->frame_put(loop->queue, frame);
+            iip_pkt_free(loop->stk, first);
+            *st = frame ? IIP_E_NOMEM : IIP_E_NOBUFS;
+            return NULL;
+        }
+        if (len) {
+            memcpy((*end)->data, from, (*end)->len);
+            from += (*end)->len;
+            len -= (*end)->len;
+        }
+        end = &(*end)->next;
+    } while (len);
+    return first;
+}
+
 int32_t iip_op_udp_send_copy(struct iip_loop *loop, struct iip_op *op)
 {
     int32_t st;
     struct iip_obj *obj = iip_op_udp(loop, op, &st);
-    struct iip_frame *frame;
     struct iip_pkt *pkt;
     if (st)
         return st;
@@ -198,19 +223,9 @@ int32_t iip_op_udp_send_copy(struct iip_loop *loop, struct iip_op *op)
         return IIP_E_MSGSIZE;
     if (op->len && !op->buf)
         return IIP_E_INVAL;
-    frame = loop->ops->frame_get(loop->queue, IIP_TX_HEADROOM + op->len);
-    if (!frame || frame->size < IIP_TX_HEADROOM + op->len) {
-        if (frame)
-            loop->ops->frame_put(loop->queue, frame);
-        return frame ? IIP_E_MSGSIZE : IIP_E_NOBUFS;
-    }
-    pkt = iip_pkt_new(loop->stk, frame, frame->base + IIP_TX_HEADROOM, op->len);
-    if (!pkt) {
-        loop->ops->frame_put(loop->queue, frame);
-        return IIP_E_NOMEM;
-    }
-    if (op->len)
-        memcpy(pkt->data, (const void *)(uintptr_t)op->buf, op->len);
+    pkt = iip_op_udp_copy(loop, (const uint8_t *)(uintptr_t)op->buf, op->len, &st);
+    if (!pkt)
+        return st;
     st = iip_op_udp_out(loop, op, obj, pkt);
     if (st)
         iip_pkt_free(loop->stk, pkt);
