@@ -48,7 +48,7 @@ int32_t iip_alarm_set(struct iip_loop *loop, uint64_t at, uint64_t user, uint64_
     struct iip_alarm *alarm;
     if (loop->heap_n == loop->heap_cap && iip_alarm_grow(loop))
         return IIP_E_NOMEM;
-    alarm = (struct iip_alarm *)iip_slots_take(&loop->alarms, 1);
+    alarm = (struct iip_alarm *)iip_slots_take(&loop->alarms);
     if (!alarm)
         return IIP_E_NOMEM;
     alarm->at = at;

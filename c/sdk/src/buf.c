@@ -18,7 +18,7 @@ void iip_buf_place(const struct iip_loop *loop, const struct iip_pkt *pkt, uint3
 
 struct iip_buf *iip_buf_make(struct iip_loop *loop, struct iip_pkt *pkt)
 {
-    struct iip_buf *buf = (struct iip_buf *)iip_slots_take(&loop->bufs, 1);
+    struct iip_buf *buf = (struct iip_buf *)iip_slots_take(&loop->bufs);
     if (!buf)
         return NULL;
     buf->pkt = pkt;

@@ -6,7 +6,7 @@
 
 struct iip_obj *iip_conn_take(struct iip_loop *loop, struct iip_tcp_conn *core, uint64_t user)
 {
-    struct iip_obj *obj = (struct iip_obj *)iip_slots_take(&loop->conns, 1);
+    struct iip_obj *obj = (struct iip_obj *)iip_slots_take(&loop->conns);
     if (!obj)
         return NULL;
     obj->slot.next = 0;

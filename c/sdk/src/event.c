@@ -69,7 +69,6 @@ static int iip_event_open(struct iip_loop *loop, const struct iip_note *note)
         atomic_fetch_add_explicit(&buf->slot.word, views - 1, memory_order_relaxed);
     loop->run_view = views ? iip_event_view(pkt) : pkt;
     loop->run_buf = iip_slot_handle(&loop->bufs, &buf->slot);
-    loop->stats.bufs_held++;
     return 1;
 }
 
@@ -93,6 +92,39 @@ static struct iip_event *iip_event_bytes(struct iip_loop *loop, uint64_t src, ui
     return ev;
 }
 
+/* Nearly every packet of a stream: one view, whose window opens when the buffer comes back, while buffers are not few. */
+static int iip_event_is_plain(const struct iip_loop *loop, const struct iip_obj *obj, const struct iip_pkt *pkt)
+{
+    return !pkt->next && pkt->len && !loop->pool_low && !obj->slot.next;
+}
+
+/* Those at the front of the run, in the short way. Does the same as iip_event_open and iip_event_bytes. */
+static void iip_event_plain(struct iip_loop *loop, const struct iip_obj *obj, uint64_t src)
+{
+    struct iip_pkt *pkt = loop->run;
+    while (pkt && !iip_event_full(loop) && iip_event_is_plain(loop, obj, pkt)) {
+        struct iip_buf *buf = iip_buf_make(loop, pkt);
+        struct iip_event *ev = &loop->events[loop->event_n];
+        struct iip_pkt *next = pkt->link;
+        if (!buf)
+            break;
+        loop->event_n++;
+        buf->conn = src;
+        buf->charge = iip_pkt_charge(pkt);
+        pkt->link = NULL;
+        *ev = (struct iip_event){.src = src,
+                                 .user = obj->user,
+                                 .type = IIP_EVENT_DATA,
+                                 .flags = next ? IIP_EVENT_MORE : 0,
+                                 .buf = iip_slot_handle(&loop->bufs, &buf->slot),
+                                 .addr = (uintptr_t)pkt->data,
+                                 .len = pkt->len};
+        iip_buf_place(loop, pkt, &ev->offset, &ev->region);
+        pkt = next;
+    }
+    loop->run = pkt;
+}
+
 /* A run, or the rest of it; 0: it could not be handed up whole. */
 static int iip_event_run(struct iip_loop *loop, struct iip_note *note, uint64_t src, uint32_t type)
 {
@@ -103,6 +135,8 @@ static int iip_event_run(struct iip_loop *loop, struct iip_note *note, uint64_t 
         loop->run = note->pkt;
         note->pkt = NULL;
     }
+    if (type == IIP_EVENT_DATA && !loop->run_view)
+        iip_event_plain(loop, obj, src);
     while (loop->run_view || loop->run) {
         if (iip_event_full(loop) || (!loop->run_view && !iip_event_open(loop, note)))
             return 0;

@@ -51,12 +51,8 @@ struct iip_slots {
 
 /* 0 or IIP_E_NOMEM. A table is set up once for the life of the process. */
 int32_t iip_slots_init(struct iip_slots *t, uint32_t kind, uint32_t loop, uint32_t item_bytes);
-/* A slot with `refs` references and a fresh handle; null at the limit or without memory. */
-struct iip_slot *iip_slots_take(struct iip_slots *t, uint32_t refs);
-/* The slot, whose references are all gone, may be used again: the generation moves on. */
-void iip_slots_put(struct iip_slots *t, struct iip_slot *slot);
-/* One reference less, by any thread: 1 if it was the last, 0 if not, IIP_E_STALE. */
-int32_t iip_slot_drop(struct iip_slots *t, uint64_t handle, struct iip_slot **out);
+/* More slots in the free list: 0, or IIP_E_NOMEM at the limit too. */
+int32_t iip_slots_grow(struct iip_slots *t);
 /* One reference more, by any thread: 0 or IIP_E_STALE. */
 int32_t iip_slot_keep(struct iip_slots *t, uint64_t handle);
 
@@ -99,6 +95,68 @@ static inline struct iip_slot *iip_slot_find(const struct iip_slots *t, uint64_t
     if (!slot || !iip_slot_matches(atomic_load_explicit(&slot->word, memory_order_relaxed), handle))
         return NULL;
     return slot;
+}
+
+/* One thread writes, so no locked instruction is needed. */
+static inline void iip_slots_count(struct iip_slots *t, int32_t by)
+{
+    uint32_t live = atomic_load_explicit(&t->live, memory_order_relaxed);
+    atomic_store_explicit(&t->live, live + (uint32_t)by, memory_order_relaxed);
+}
+
+static inline void iip_slots_append(struct iip_slots *t, struct iip_slot *slot)
+{
+    uint32_t i = iip_slot_index(slot);
+    slot->next = IIP_SLOT_NONE;
+    slot->index = i | IIP_SLOT_FREE;
+    if (t->head == IIP_SLOT_NONE)
+        t->head = i;
+    else
+        iip_slot_at(t, t->tail)->next = i;
+    t->tail = i;
+}
+
+/* A slot with one reference and a fresh handle; null at the limit or without memory. */
+static inline struct iip_slot *iip_slots_take(struct iip_slots *t)
+{
+    struct iip_slot *slot;
+    uint64_t word;
+    if (t->head == IIP_SLOT_NONE && iip_slots_grow(t))
+        return NULL;
+    slot = iip_slot_at(t, t->head);
+    t->head = slot->next;
+    slot->index &= IIP_SLOT_MASK;
+    word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    atomic_store_explicit(&slot->word, word + 1, memory_order_release);
+    iip_slots_count(t, 1);
+    return slot;
+}
+
+/* The slot, whose references are all gone, may be used again: the generation moves on. */
+static inline void iip_slots_put(struct iip_slots *t, struct iip_slot *slot)
+{
+    uint64_t generation = atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32;
+    generation = (generation + 1) & IIP_GENERATION_MASK;
+    atomic_store_explicit(&slot->word, generation << 32, memory_order_release);
+    iip_slots_append(t, slot);
+    iip_slots_count(t, -1);
+}
+
+/* One reference less, by any thread: 1 if it was the last, 0 if not, IIP_E_STALE. */
+static inline int32_t iip_slot_drop(struct iip_slots *t, uint64_t handle, struct iip_slot **out)
+{
+    struct iip_slot *slot = iip_slot_peek(t, handle);
+    uint64_t word;
+    if (!slot)
+        return IIP_E_STALE;
+    word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    do {
+        if (!iip_slot_matches(word, handle))
+            return IIP_E_STALE;
+    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word - 1, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    *out = slot;
+    return (uint32_t)word == 1;
 }
 
 static inline uint32_t iip_handle_kind(uint64_t handle)

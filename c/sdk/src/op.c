@@ -80,7 +80,7 @@ static int32_t iip_op_listen(struct iip_loop *loop, struct iip_op *op)
     int32_t st = iip_op_addrs(loop, op, &local, &peer);
     if (st)
         return st;
-    obj = (struct iip_obj *)iip_slots_take(&loop->listeners, 1);
+    obj = (struct iip_obj *)iip_slots_take(&loop->listeners);
     if (!obj)
         return IIP_E_NOMEM;
     st = iip_tcp_listen(loop->stk, &local, op->len ? op->len : IIP_BACKLOG, obj, &lis);
@@ -102,7 +102,7 @@ static int32_t iip_op_udp_open(struct iip_loop *loop, struct iip_op *op)
     int32_t st = iip_op_addrs(loop, op, &local, &peer);
     if (st)
         return st;
-    obj = (struct iip_obj *)iip_slots_take(&loop->udps, 1);
+    obj = (struct iip_obj *)iip_slots_take(&loop->udps);
     if (!obj)
         return IIP_E_NOMEM;
     st = iip_udp_open(loop->stk, &local, iip_op_any(&peer) ? NULL : &peer, obj, &sock);

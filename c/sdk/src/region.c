@@ -122,7 +122,7 @@ int32_t iip_region_add(struct iip_engine *engine, const void *base, uint64_t len
         st = iip_slots_init(&iip_extern_table, IIP_KIND_REGION, IIP_HANDLE_NO_LOOP, sizeof *row);
         iip_extern_table.limit = IIP_EXTERN_REGIONS;
     }
-    row = st ? NULL : (struct iip_extern_region *)iip_slots_take(&iip_extern_table, 1);
+    row = st ? NULL : (struct iip_extern_region *)iip_slots_take(&iip_extern_table);
     if (row) {
         row->engine = engine;
         row->base = (uint8_t *)(uintptr_t)base;

@@ -127,7 +127,7 @@ static void iip_turn_end(struct iip_loop *loop, struct iip_turn *turn)
     turn->tx_free_n = loop->tx_free_n;
     turn->state = iip_turn_state(loop, turn);
     turn->now_us = loop->now;
-    turn->deadline_us = iip_turn_deadline(loop);
+    turn->deadline_us = turn->flags & IIP_TURN_DEADLINE ? iip_turn_deadline(loop) : 0;
     loop->stats.turns++;
     if (atomic_load_explicit(&loop->want_stats, memory_order_relaxed))
         iip_stats_publish(loop);

@@ -241,7 +241,7 @@ static void timers_fire_once_in_order_and_can_be_cancelled(void)
     soon->user = 1;
     never = next_op(&a, IIP_OP_TIMER, 0);
     never->arg = 1500;
-    turn(&a, 0);
+    turn(&a, IIP_TURN_DEADLINE);
     CHECK_EQ(iip_handle_close(never->out), IIP_OK);
     CHECK_EQ(iip_handle_close(never->out), IIP_E_STALE);
     now = a.turn.now_us;

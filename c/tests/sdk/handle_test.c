@@ -16,7 +16,7 @@ static struct iip_slots table(uint32_t kind, uint32_t loop)
 
 static uint64_t take(struct iip_slots *t)
 {
-    struct iip_slot *slot = iip_slots_take(t, 1);
+    struct iip_slot *slot = iip_slots_take(t);
     return slot ? iip_slot_handle(t, slot) : 0;
 }
 

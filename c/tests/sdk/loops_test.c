@@ -191,7 +191,7 @@ static void an_address_in_use_is_told_by_each_loop(void)
         turn(&server.s[k], 0);
         for (i = 0; i < server.s[k].turn.event_n; i++)
             told += event(&server.s[k], i)->type == IIP_EVENT_DONE &&
-                    event(&server.s[k], i)->status == IIP_E_ADDR_IN_USE && event(&server.s[k], i)->user == 98;
+                event(&server.s[k], i)->status == IIP_E_ADDR_IN_USE && event(&server.s[k], i)->user == 98;
     }
     CHECK_EQ(told, LOOPS);
     CHECK_EQ(iip_engine_unlisten(server.engine, two), IIP_OK);

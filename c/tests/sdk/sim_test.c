@@ -22,9 +22,9 @@ static void step(struct side *a, struct side *b, struct run *run)
 {
     uint64_t now, due;
     do {
-        turn_seen(a, IIP_TURN_FLUSH | IIP_TURN_WAIT); /* the wait must not last for ever */
+        turn_seen(a, IIP_TURN_FLUSH | IIP_TURN_WAIT | IIP_TURN_DEADLINE); /* a wait must not last for ever */
         note(run, a, 1);
-        turn_seen(b, IIP_TURN_FLUSH | IIP_TURN_WAIT);
+        turn_seen(b, IIP_TURN_FLUSH | IIP_TURN_WAIT | IIP_TURN_DEADLINE);
         note(run, b, 2);
     } while (a->turn.event_n + b->turn.event_n + a->turn.rx_packets + b->turn.rx_packets);
     due = a->turn.deadline_us < b->turn.deadline_us ? a->turn.deadline_us : b->turn.deadline_us;

@@ -463,12 +463,13 @@ struct iip_turn {
     uint32_t state;          /* out: IIP_STATE_... */
     uint32_t rx_packets;     /* out: packets received in this turn */
     uint64_t now_us;         /* out: time of this turn */
-    uint64_t deadline_us;    /* out: when a turn is due at the latest; UINT64_MAX: never */
+    uint64_t deadline_us;    /* out, with IIP_TURN_DEADLINE: when a turn is due at the latest; UINT64_MAX: never. Else 0 */
 };
 
 enum { /* iip_turn.flags */
     IIP_TURN_WAIT = 1,      /* wait, up to wait_us, if nothing is due */
     IIP_TURN_FLUSH = 2,     /* send what is held for the application's answer (acknowledgements), at the end too */
+    IIP_TURN_DEADLINE = 8,  /* work out deadline_us, which a loop that just turns on and on can do without */
     IIP_TURN_PARK = 4       /* for a foreign event loop: unless events are handed up, flush and park at the end, so that
                                the loop's descriptor becomes readable when a turn is due. The next turn unparks */
 };
