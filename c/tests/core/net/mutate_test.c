@@ -92,14 +92,33 @@ static void seed_link(void)
     keep();
 }
 
+enum { PLAIN, AT_L3, SHARED };
+
+static int open_mode(int mode)
+{
+    static struct iip_share share;
+    struct iip_stack_cfg cfg;
+    fake_cfg(&cfg);
+    cfg.flags = mode == AT_L3 ? IIP_STACK_L3 : 0;
+    cfg.caps = mode == SHARED ? IIP_CAP_TX_SG | IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_UDP_CSUM | IIP_CAP_TX_TCP_CSUM : 0;
+    if (mode == SHARED) {
+        share.stacks = 3;
+        share.self = 1;
+        cfg.share = &share;
+    }
+    if (fake_open(&h, &cfg))
+        return -1;
+    return fake_addrs(&h);
+}
+
 /* A stack in which every kind of input finds something to do. */
-static int open_busy(void)
+static int open_busy(int mode)
 {
     struct iip_endpoint lis = fake_endpoint("::", 80);
     struct iip_tcp_listener *listener;
     struct iip_udp_sock *sock;
     struct iip_ip ip;
-    if (net_open(0, 0))
+    if (open_mode(mode))
         return -1;
     net_set("ip.reass_timeout_us", 1000000);
     net_set("neigh.entries", 64);
@@ -147,7 +166,7 @@ static void every_length(void)
     uint32_t s;
     uint32_t len;
     uint32_t i;
-    REQUIRE(!open_busy());
+    REQUIRE(!open_busy(PLAIN));
     for (s = 0; s < seed_count; s++) {
         for (len = 0; len <= seeds[s].len; len++) {
             for (i = 0; i < 8; i++) {
@@ -165,7 +184,7 @@ static void every_bit(void)
     static struct fake_buf m;
     uint32_t s;
     uint32_t bit;
-    REQUIRE(!open_busy());
+    REQUIRE(!open_busy(PLAIN));
     for (s = 0; s < seed_count; s++) {
         for (bit = 12 * 8; bit < seeds[s].len * 8; bit++) {
             m = seeds[s];
@@ -187,7 +206,7 @@ static void edge_values(void)
     uint32_t s;
     uint32_t at;
     uint32_t e;
-    REQUIRE(!open_busy());
+    REQUIRE(!open_busy(PLAIN));
     for (s = 0; s < seed_count; s++) {
         for (at = 12; at < seeds[s].len; at++) {
             for (e = 0; e < sizeof(edge); e++) {
@@ -202,12 +221,12 @@ static void edge_values(void)
 
 static uint32_t rounds = 20000;
 
-static void random_mutations(void)
+static void random_mutations(int mode)
 {
     static struct fake_buf m;
     uint32_t i;
     uint32_t k;
-    REQUIRE(!open_busy());
+    REQUIRE(!open_busy(mode));
     for (i = 0; i < rounds; i++) {
         m = seeds[rnd() % seed_count];
         for (k = rnd() % 6; k; k--)
@@ -218,10 +237,29 @@ static void random_mutations(void)
             for (k = 14; k < m.len; k++)
                 m.bytes[k] = (uint8_t)rnd();
         }
+        if (mode == AT_L3) {
+            m.len -= m.len < 14 ? m.len : 14;
+            memmove(m.bytes, m.bytes + 14, m.len);
+        }
         feed(&m, rnd());
     }
     fake_run(&h, 100000000);
     net_close();
+}
+
+static void random_plain(void)
+{
+    random_mutations(PLAIN);
+}
+
+static void random_at_l3(void)
+{
+    random_mutations(AT_L3);
+}
+
+static void random_shared(void)
+{
+    random_mutations(SHARED);
 }
 
 int main(int argc, char **argv)
@@ -236,6 +274,8 @@ int main(int argc, char **argv)
     RUN(every_length);
     RUN(every_bit);
     RUN(edge_values);
-    RUN(random_mutations);
+    RUN(random_plain);
+    RUN(random_at_l3);
+    RUN(random_shared);
     return check_done();
 }
