@@ -62,7 +62,7 @@ static void start(struct sim *sim, struct node *node, struct end *e, struct iip_
     e->live = 1;
     e->wake = sim->now;
     iip_tcp_user_set(conn, e);
-    if (e->at->dirty) { /* a peer that went away without a word is found out by asking */
+    if (e->at->dirty && !sim->plan.harsh) { /* as plan_tune does for all in harsh seeds */
         iip_tcp_set(node->stk, conn, IIP_TCP_KEEPALIVE, 1);
         iip_tcp_set(node->stk, conn, IIP_TCP_KEEPIDLE_US, 5000000);
         iip_tcp_set(node->stk, conn, IIP_TCP_KEEPINTVL_US, 1000000);
@@ -102,7 +102,7 @@ static int is_stray(struct node *node, const struct iip_note *note)
 static void on_accept(struct sim *sim, struct node *node, struct iip_note *note)
 {
     struct attempt *at = accepted(sim, node, note);
-    if (at && at->end[1].live && sim->plan.harsh && at->end[0].done) {
+    if (at && at->end[1].live && sim->plan.harsh) {
         on_stray(node, note->conn);
         return;
     }
@@ -337,6 +337,9 @@ void app_judge(struct sim *sim)
         struct attempt *at = &sim->attempt[i];
         for (side = 0; side < 2; side++) {
             struct end *e = &at->end[side], *peer = &at->end[!side];
+            /* The last ACK was lost and TIME-WAIT is over: our FIN is answered with RST, though all has arrived. */
+            if (e->status == IIP_E_RESET && !peer->status && e->received == peer->total && peer->received == e->total)
+                continue;
             if (forgiven(sim, at, e->status) && forgiven(sim, at, peer->status) && (at->dirty || e->status || peer->status))
                 continue;
             if (e->status)

@@ -33,7 +33,7 @@ void plan_make(struct sim *sim)
     p->lag_us = swarm & 16384 ? PICK(sim, 0, 10, 500, 1000) : 0;
     p->rx_frame_min = swarm & 32768 ? PICK(sim, 0, 512, 2048, 4096) : 0;
     p->view = (swarm & 0x30000) == 0x30000 ? PICK(sim, 7, 60, 333, 1000) : 0;
-    p->harsh = p->loss >= 200000 || p->mem_fail; /* a connection may have to be given up, cleanly */
+    p->harsh = p->loss >= 200000 || p->mem_fail || p->rate == 20; /* a connection may have to be given up, cleanly */
     p->twice = (swarm & 0x40000) != 0;
 }
 
@@ -62,6 +62,13 @@ void plan_tune(struct sim *sim, struct node *node)
     set(sim, node, "tcp.copy_max", PICK(sim, 0, 1, 192, 1460));
     set(sim, node, "tcp.msl_us", PICK(sim, 0, 1000, 100000, 1000000));
     set(sim, node, "tcp.fin_wait2_us", 60000000);
+    if (sim->plan.harsh) { /* a peer that went away without a word is found out by asking */
+        set(sim, node, "tcp.keepalive", 1);
+        set(sim, node, "tcp.keepidle_us", 5000000);
+        set(sim, node, "tcp.keepintvl_us", 1000000);
+        set(sim, node, "tcp.keepcnt", 5);
+    }
+    set(sim, node, "tcp.fast_path", (uint64_t)sim->fast_path);
     set(sim, node, "tcp.rto_max_us", PICK(sim, 1000000, 10000000, 120000000));
 }
 

@@ -1,11 +1,14 @@
 /*
  * sim.c - runs seeds.
  *
- *     iip_sim [--seeds N] [--start S] [--twice] [--failures N] [-v]
+ *     iip_sim [--seeds N] [--start S] [--twice] [--slow-path] [--failures N] [-v]
  *
+ * --twice runs each seed again, and again without the fast path: the packets must be the same, bit for bit (without it
+ * every 16th seed is). --slow-path leaves the fast path out altogether.
  * A failure prints the seed that replays it: iip_sim --seeds 1 --start SEED -v shows every packet of it.
  * covers: MUST-60, A45, A37, A40, A46, SK-02, CC-07
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -284,13 +287,27 @@ static void clean(struct sim *sim)
     }
 }
 
-static int run_seed(uint64_t seed, int verbose, uint64_t *hash, uint64_t *packets)
+static uint64_t seed_now;
+
+/* A crash says which seed it was. */
+static void on_crash(int sig)
+{
+    char text[80];
+    int n = snprintf(text, sizeof(text), "seed %llu crashed\n", (unsigned long long)seed_now);
+    if (n > 0 && write(STDOUT_FILENO, text, (size_t)n) < 0)
+        _exit(3);
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
+static int run_seed(uint64_t seed, int verbose, int fast_path, uint64_t *hash, uint64_t *packets)
 {
     static struct sim sim;
     volatile int failed = 0;
     memset(&sim, 0, sizeof(sim));
-    sim.seed = sim.rng = seed;
+    sim.seed = sim.rng = seed_now = seed;
     sim.verbose = verbose;
+    sim.fast_path = fast_path;
     if (setjmp(sim.fail))
         failed = 1;
     else
@@ -308,10 +325,20 @@ static int run_seed(uint64_t seed, int verbose, uint64_t *hash, uint64_t *packet
     return failed;
 }
 
+static uint64_t again_differs(uint64_t seed, int fast_path, uint64_t hash, uint64_t *packets, const char *text)
+{
+    uint64_t again;
+    uint64_t failed = (uint64_t)run_seed(seed, 0, fast_path, &again, packets);
+    if (hash == again)
+        return failed;
+    printf("seed %llu failed: %s\n", (unsigned long long)seed, text);
+    return failed + 1;
+}
+
 int main(int argc, char **argv)
 {
-    uint64_t seeds = 100, start = 1, limit = 20, i, hash, again, packets = 0;
-    int verbose = 0, twice = 0, a;
+    uint64_t seeds = 100, start = 1, limit = 20, i, hash, packets = 0;
+    int verbose = 0, twice = 0, fast_path = 1, a;
     uint64_t failed = 0;
     for (a = 1; a < argc; a++) {
         if (!strcmp(argv[a], "--seeds") && a + 1 < argc)
@@ -322,20 +349,22 @@ int main(int argc, char **argv)
             limit = strtoull(argv[++a], NULL, 0);
         else if (!strcmp(argv[a], "--twice"))
             twice = 1;
+        else if (!strcmp(argv[a], "--slow-path"))
+            fast_path = 0;
         else if (!strcmp(argv[a], "-v"))
             verbose = 1;
         else
-            return fprintf(stderr, "usage: iip_sim [--seeds N] [--start S] [--twice] [--failures N] [-v]\n"), 2;
+            return fprintf(stderr, "usage: iip_sim [--seeds N] [--start S] [--twice] [--slow-path] [--failures N] [-v]\n"), 2;
     }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGABRT, on_crash);
+    signal(SIGSEGV, on_crash);
     for (i = 0; i < seeds && failed < limit; i++) {
-        failed += (uint64_t)run_seed(start + i, verbose, &hash, &packets);
+        failed += (uint64_t)run_seed(start + i, verbose, fast_path, &hash, &packets);
         if (!twice && (start + i) % 16)
             continue;
-        run_seed(start + i, 0, &again, &packets);
-        if (hash != again) {
-            printf("seed %llu failed: the same seed gives other packets\n", (unsigned long long)(start + i));
-            failed++;
-        }
+        failed += again_differs(start + i, 1, hash, &packets, "the same seed gives other packets");
+        failed += again_differs(start + i, 0, hash, &packets, "without the fast path, other packets are sent");
     }
     printf("%llu seeds, %llu packets, %llu failed\n", (unsigned long long)i, (unsigned long long)packets,
            (unsigned long long)failed);

@@ -87,7 +87,7 @@ struct event {
 
 struct sim {
     uint64_t seed, rng, now, steps, hash, packets, order;
-    int verbose;
+    int verbose, fast_path;
     struct plan plan;
     struct node node[MAX_NODES];
     struct attempt attempt[MAX_ATTEMPTS];
