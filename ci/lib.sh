@@ -44,7 +44,7 @@ declare -A COMMAND_OF=(
     [clang-tidy]=clang-tidy [cppcheck]=cppcheck [shellcheck]=shellcheck [clang]=clang [abigail-tools]=abidiff [binutils]=nm
     [valgrind]=valgrind [qemu-user]=qemu-s390x [gcc-i686-linux-gnu]=i686-linux-gnu-gcc
     [gcc-s390x-linux-gnu]=s390x-linux-gnu-gcc [gcc-arm-linux-gnueabihf]=arm-linux-gnueabihf-gcc
-    [gcc-riscv64-linux-gnu]=riscv64-linux-gnu-gcc
+    [gcc-riscv64-linux-gnu]=riscv64-linux-gnu-gcc [golang-go]=go
 )
 
 package_there() {
