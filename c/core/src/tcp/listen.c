@@ -202,7 +202,8 @@ static void iip_tcp_half_ack(struct iip_stack *stk, const struct iip_tcp_mini *h
 static void iip_tcp_half_challenge(struct iip_stack *stk, const struct iip_tcp_mini *half)
 {
     if (iip_bucket_take(&stk->tcp->rst_bucket, stk->now, stk->tune.tcp_rst_rate))
-        iip_tcp_mini_ack(stk, half, iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535));
+        iip_tcp_mini_ack(stk, half, iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535) >>
+                                        (half->id.options & IIP_HAS_WSCALE ? iip_tcp_wscale_offer(stk, (iip_u32)stk->tune.tcp_rcvbuf) : 0));
     else
         iip_count(stk, IIP_CTR_TCP_LIMITED);
 }

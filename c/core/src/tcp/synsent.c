@@ -14,7 +14,7 @@ static iip_verdict iip_tcp_synsent_open(struct iip_stack *stk, struct iip_tcp_co
         iip_tcp_rtt_sample(stk, conn, (iip_u32)stk->now - conn->rtt_sent);
     conn->flags &= ~(iip_u32)IIP_F_RTT_PENDING;
     iip_tcp_establish(stk, conn);
-    conn->flags |= IIP_F_ACK_NOW;
+    conn->flags |= IIP_F_ACK_DUE; /* it may ride on the first bytes, or on the FIN */
     iip_tcp_notify(stk, conn, IIP_F_NOTE_CONNECTED);
     iip_tcp_touch(stk, conn);
     return IIP_DONE;
