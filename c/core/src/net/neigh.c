@@ -302,10 +302,6 @@ static void iip_neigh_emit(struct iip_stack *stk, const struct iip_neigh *neigh,
 
 IIP_LOCAL void iip_neigh_output(struct iip_stack *stk, struct iip_neigh *neigh, struct iip_pkt *pkt)
 {
-    if (!neigh->pins && !neigh->permanent) { /* used: it goes to the end of the list */
-        iip_neigh_unlist(stk, neigh);
-        iip_neigh_list(stk, neigh);
-    }
     switch (neigh->state) {
     case IIP_NEIGH_INCOMPLETE:
         iip_neigh_enqueue(stk, neigh, pkt);

@@ -39,7 +39,7 @@ struct iip_tx_ip {
 };
 
 /*
- * Sends an L4 packet (data at the L4 header, at least 54 bytes of writable headroom in front of the first view; total,
+ * Sends an L4 packet (data at the L4 header, writable headroom for the link header and the IP header in front of the first view; total,
  * l4_len and the L4 marks set). Takes it. A TSO packet is never fragmented. Path must be valid.
  */
 IIP_LOCAL void iip_ip_output(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, struct iip_path *path);

@@ -100,7 +100,6 @@ static void iip_reass_release(struct iip_stack *stk, struct iip_reass *r, iip_ve
     source->bytes -= r->charge;
     r->charge = 0;
     r->count = 0;
-    r->have = 0;
 }
 
 static void iip_reass_drop(struct iip_stack *stk, struct iip_reass *r, iip_verdict verdict)

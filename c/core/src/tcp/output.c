@@ -8,10 +8,9 @@ enum { IIP_RETRY_US = 5000 };
 /* [RFC 9293 3.8.6.2.2] the right edge moves by a full segment or half the buffer at least, and never back. */
 IIP_LOCAL iip_u32 iip_tcp_window_open(const struct iip_tcp_conn *conn)
 {
-    iip_u32 room = conn->rcvbuf > conn->rcv.held ? conn->rcvbuf - conn->rcv.held : 0;
-    iip_u32 edge = conn->rcv.nxt + room;
-    iip_u32 step = iip_min32(conn->mss, conn->rcvbuf / 2);
-    if (iip_seq_lt(edge, conn->rcv.edge + step))
+    iip_u32 edge = conn->rcv.nxt + (conn->rcvbuf > conn->rcv.held ? conn->rcvbuf - conn->rcv.held : 0);
+    iip_s32 gain = (iip_s32)(edge - conn->rcv.edge);
+    if (gain <= 0 || ((iip_u32)gain < conn->mss && (iip_u32)gain < conn->rcvbuf / 2))
         return conn->rcv.edge;
     return edge;
 }
@@ -28,7 +27,7 @@ IIP_LOCAL iip_u32 iip_tcp_window_field(struct iip_tcp_conn *conn)
 }
 
 /* SND.NXT moves over what was sent for the first time. */
-static void iip_tcp_sent_new(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 len, iip_u32 fin)
+IIP_INLINE void iip_tcp_sent_new(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 len, iip_u32 fin)
 {
     struct iip_pkt *pkt;
     if (!(conn->flags & IIP_F_RTT_PENDING)) {
@@ -158,6 +157,12 @@ static iip_u32 iip_tcp_pieces_cut(const struct iip_tcp_conn *conn, iip_u32 len)
     return right > conn->mss ? right - right % conn->mss : right;
 }
 
+/* Bytes that were never sent, or a FIN. */
+IIP_INLINE int iip_tcp_has_new(const struct iip_tcp_conn *conn)
+{
+    return iip_seq_lt(conn->snd.nxt, conn->snd.end) || ((conn->flags & IIP_F_FIN_QUEUED) && conn->snd.nxt == conn->snd.end);
+}
+
 /* 0 when there was no memory for a segment. */
 static int iip_tcp_output_new(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
@@ -165,7 +170,7 @@ static int iip_tcp_output_new(struct iip_stack *stk, struct iip_tcp_conn *conn)
     iip_u32 len;
     iip_u32 fin;
     iip_tcp_restart_window(stk, conn);
-    while (conn->snd.nxt != conn->snd.end + 1) {
+    while (iip_tcp_has_new(conn)) {
         unsent = conn->snd.end - conn->snd.nxt;
         len = unsent ? iip_tcp_new_len(stk, conn, unsent) : 0;
         if (unsent && !len)
@@ -181,7 +186,7 @@ static int iip_tcp_output_new(struct iip_stack *stk, struct iip_tcp_conn *conn)
             iip_tcp_transit(conn, IIP_EV_SEND_FIN);
     }
     /* nothing in flight, something to send and no way: the window is closed or silly, and a probe must open it */
-    if (conn->snd.nxt != conn->snd.end && conn->snd.una == conn->snd.nxt && !(conn->flags & IIP_F_PERSIST))
+    if (iip_seq_lt(conn->snd.nxt, conn->snd.end) && conn->snd.una == conn->snd.nxt && !(conn->flags & IIP_F_PERSIST))
         iip_tcp_persist_start(stk, conn);
     return 1;
 }
@@ -231,7 +236,7 @@ IIP_LOCAL int iip_tcp_output(struct iip_stack *stk, struct iip_tcp_conn *conn, i
         iip_tcp_path_check(stk, conn);
     if (conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS))
         sent = iip_tcp_output_lost(stk, conn);
-    if (sent && conn->snd.nxt != conn->snd.end + 1)
+    if (sent && iip_tcp_has_new(conn))
         sent = iip_tcp_output_new(stk, conn);
     if ((conn->flags & IIP_F_ACK_NOW) || ((conn->flags & IIP_F_ACK_DUE) && !hold))
         sent = iip_tcp_segment(stk, conn, conn->snd.nxt, 0, 0) && sent;

@@ -34,13 +34,10 @@ static iip_u32 iip_tcp_holes(const struct iip_tcp_conn *conn, iip_u32 left, iip_
     return right - left - (sacked ? iip_ranges_cover(sacked, left, right) : 0);
 }
 
-IIP_LOCAL iip_u32 iip_tcp_pipe(const struct iip_tcp_conn *conn)
+IIP_LOCAL iip_u32 iip_tcp_pipe_disordered(const struct iip_tcp_conn *conn)
 {
     iip_u32 flight = conn->snd.nxt - conn->snd.una;
-    iip_u32 gone;
-    if (!conn->dup_acks && !(conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS)) && !iip_tcp_sacked(conn))
-        return flight;
-    gone = iip_tcp_arrived(conn);
+    iip_u32 gone = iip_tcp_arrived(conn);
     if (conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS))
         gone += iip_tcp_holes(conn, iip_seq_max(conn->rtx_next, conn->snd.una), conn->lost_edge);
     return flight > gone ? flight - gone : 0;
@@ -110,6 +107,7 @@ IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn)
         conn->rtx_next = conn->snd.nxt;
     if (!(conn->flags & IIP_F_LOSS) && conn->dup_acks < 0xffff)
         conn->dup_acks++;
+    conn->flags |= IIP_F_DISORDER;
     iip_tcp_touch(stk, conn); /* [RFC 3042] a new segment may leave for each of the first two */
     if (conn->dup_acks >= IIP_DUP_THRESH && iip_tcp_may_recover(conn))
         iip_tcp_recovery_begin(stk, conn);
@@ -133,6 +131,7 @@ IIP_LOCAL void iip_tcp_sack_take(struct iip_stack *stk, struct iip_tcp_conn *con
         if (!iip_tcp_sack_valid(conn, seg, b))
             continue;
         repair = iip_tcp_repair(stk, conn);
+        conn->flags |= IIP_F_DISORDER;
         if (repair && iip_tcp_ranges_reserve(stk, &repair->sacked, b->left, b->right))
             iip_ranges_add(&repair->sacked, b->left, b->right, 0);
     }

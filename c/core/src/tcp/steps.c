@@ -37,7 +37,7 @@ static int iip_tcp_acceptable(const struct iip_tcp_conn *conn, const struct iip_
     iip_u32 wnd = conn->rcv.edge - conn->rcv.nxt;
     iip_u32 start = seg->seq - conn->rcv.nxt;
     if (!seg->len)
-        return start <= wnd;
+        return seg->flags & IIP_TCP_RST && wnd ? start < wnd : start <= wnd;
     return wnd && (start < wnd || start + seg->len - 1 < wnd);
 }
 

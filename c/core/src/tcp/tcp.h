@@ -331,7 +331,13 @@ IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn)
 IIP_LOCAL void iip_tcp_recovery_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 acked);
 IIP_LOCAL void iip_tcp_loss_begin(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* Bytes in the network as RFC 6675 estimates them. */
-IIP_LOCAL iip_u32 iip_tcp_pipe(const struct iip_tcp_conn *conn);
+IIP_LOCAL iip_u32 iip_tcp_pipe_disordered(const struct iip_tcp_conn *conn);
+IIP_INLINE iip_u32 iip_tcp_pipe(const struct iip_tcp_conn *conn)
+{
+    if (IIP_UNLIKELY(conn->flags & (IIP_F_DISORDER | IIP_F_RECOVERY | IIP_F_LOSS)))
+        return iip_tcp_pipe_disordered(conn);
+    return conn->snd.nxt - conn->snd.una;
+}
 /* The next lost bytes to send again: 1 and [*seq, *seq + *len). */
 IIP_LOCAL int iip_tcp_next_lost(const struct iip_tcp_conn *conn, iip_u32 *seq, iip_u32 *len);
 /* Takes arr->pkt where it is of use; IIP_NEXT_STEP, or why not. */

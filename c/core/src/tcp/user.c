@@ -267,6 +267,22 @@ static iip_u32 iip_tcp_fill_room(const struct iip_tcp_conn *conn, iip_u32 full)
     return iip_min32(space, full - tail->len);
 }
 
+/* One packet for bytes that fit into a segment and follow nothing that waits: the request or the answer. */
+static int iip_tcp_write_one(struct iip_stack *stk, struct iip_tcp_conn *conn, const void *bytes, iip_u32 len)
+{
+    struct iip_pkt *pkt = iip_pkt_alloc(stk, conn->mss);
+    if (!pkt) {
+        conn->flags |= IIP_F_WANT_WRITE;
+        return IIP_E_NOBUFS;
+    }
+    pkt->len = len;
+    IIP_COPY(pkt->data, bytes, len);
+    iip_tcp_enqueue(conn, pkt);
+    pkt->aux = IIP_PKT_FILL;
+    iip_tcp_queued(stk, conn);
+    return (int)len;
+}
+
 IIP_API iip_s32 iip_tcp_write(struct iip_stack *stk, struct iip_tcp_conn *conn, const void *bytes, iip_u32 len)
 {
     const iip_u8 *from = (const iip_u8 *)bytes;
@@ -278,6 +294,8 @@ IIP_API iip_s32 iip_tcp_write(struct iip_stack *stk, struct iip_tcp_conn *conn, 
     int status = iip_tcp_send_check(conn, &room);
     if (status)
         return status;
+    if (IIP_LIKELY(!conn->snd_cur && len && len <= room && len <= full))
+        return iip_tcp_write_one(stk, conn, bytes, len);
     if (len > room)
         conn->flags |= IIP_F_WANT_WRITE;
     len = iip_min32(iip_min32(len, room), 0x7fffffff);
