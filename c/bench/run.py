@@ -4,6 +4,7 @@
     c/bench/run.py --build DIR [ROW ...]       the table; --json FILE writes it, --quick leaves out the large points
     c/bench/run.py --build DIR --check         compares instruction counts with baseline.json: 3 % more fails
     c/bench/run.py --build DIR --write-baseline
+    c/bench/run.py --build DIR --doc           the table, and into docs/reference/benchmarks.md
     c/bench/run.py --build DIR --profile ROW   which functions the instructions of a row are in
 
 DIR is a CMake build directory in which the target iip_benchmarks was built.
@@ -19,12 +20,16 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import callgrind  # noqa: E402
-from table import ORIGINAL, ROWS, Point, Row  # noqa: E402
+from table import ORIGINAL, ROWS, TIMED_UNITS, Point, Row  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BASELINE = os.path.join(HERE, "baseline.json")
+DOC = os.path.join(HERE, "..", "..", "docs", "reference", "benchmarks.md")
+DOC_BEGIN = "<!-- written by c/bench/run.py --doc -->"
+DOC_END = "<!-- end -->"
 WORSE = 1.03
 TIMEOUT_S = 900.0
+RATE_REPS = 40  # short ones; the fastest counts, since others use the machine too
 
 
 class Bench:
@@ -45,11 +50,12 @@ class Bench:
         args = point.lwip if lwip else point.ours
         return [path, *args.split()] if path and args else None
 
-    def time(self, command: list[str]) -> dict:
+    def time(self, command: list[str], reps: int) -> dict:
         """One run by the clock: nanoseconds per unit of each repetition."""
-        done = subprocess.run(
-            [*command, "--reps", str(self.reps)], check=False, capture_output=True, text=True, timeout=TIMEOUT_S
-        )
+        command = [*command, "--reps", str(reps)]
+        if command[1] in TIMED_UNITS and "--units" not in command:
+            command += ["--units", str(TIMED_UNITS[command[1]])]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=TIMEOUT_S)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
         return json.loads(done.stdout)
@@ -75,7 +81,7 @@ class Bench:
             result["command"] = " ".join([os.path.basename(command[0]), *command[1:]])
             self.seen[key] = result
         if "ns" not in result and (timed or row.kind in ("bytes", "rate")):
-            result.update({**self.time(command), **result})
+            result.update({**self.time(command, self.reps if row.kind != "rate" else RATE_REPS), **result})
         return result
 
 
@@ -207,6 +213,8 @@ def table(bench: Bench, args: argparse.Namespace) -> int:
     print(f"\n{len(results) - len(missed)} of {len(results)} rows reach their target" + (f"; missed: {' '.join(missed)}" if missed else ""))
     if args.json:
         write_json(args.json, results)
+    if args.doc:
+        write_doc(markdown(chosen(args.rows), results))
     return 0
 
 
@@ -219,6 +227,34 @@ def write_json(path: str, results: list[dict]) -> None:
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"original": ORIGINAL, "rows": results}, file, indent=1)
         file.write("\n")
+
+
+def markdown(rows: list[Row], results: list[dict]) -> str:
+    """The table of the reference page."""
+    lines = ["| row | ours | target | | lwIP | the original, before |", "|---|---|---|---|---|---|"]
+    for row, done in zip(rows, results):
+        prefix = "× " if row.kind == "sweep" else "≥ " if row.kind == "rate" else ""
+        ours = ("× " if row.kind == "sweep" else "") + show(done["value"], row.unit)
+        if row.kind == "sweep":
+            ours += f" ({', '.join(p['label'] + ': ' + show(v) for p, v in zip(done['points'], done['values']))})"
+        theirs = show(done["lwip_value"], row.unit)
+        if row.kind == "sweep" and done["lwip_value"]:
+            theirs = ", ".join(
+                f"{p['label']}: {show(v)}" for p, v in zip(done["points"], done["lwip_values"]) if v is not None
+            )
+        target = prefix + show(done["target"], row.unit)
+        good = "reached" if done["good"] else f"{abs(done['value'] / done['target'] - 1):.0%} off"
+        lines.append(f"| `{row.name}` | {ours} | {target} | {good} | {theirs} | {row.original or '-'} |")
+    return "\n".join(lines)
+
+
+def write_doc(text: str) -> None:
+    with open(DOC, encoding="utf-8") as file:
+        page = file.read()
+    begin = page.index(DOC_BEGIN) + len(DOC_BEGIN)
+    end = page.index(DOC_END)
+    with open(DOC, "w", encoding="utf-8") as file:
+        file.write(page[:begin] + "\n\n" + text + "\n\n" + page[end:])
 
 
 def counts_now(bench: Bench) -> tuple[dict[str, float], str]:
@@ -292,12 +328,15 @@ def main() -> int:
     parser.add_argument("--no-time", action="store_true", help="instruction counts only")
     parser.add_argument("--no-peers", action="store_true", help="without lwIP")
     parser.add_argument("--reps", type=int, default=7, help="repetitions by the clock")
+    parser.add_argument("--doc", action="store_true", help="write the table into docs/reference/benchmarks.md")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--write-baseline", action="store_true")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--lwip", action="store_true", help="with --profile: of lwIP")
     parser.add_argument("rows", nargs="*", metavar="ROW")
     args = parser.parse_args()
+    if args.doc and (args.rows or args.quick):
+        parser.error("--doc writes the whole table: leave out ROW and --quick")
     bench = Bench(args.build, args.reps)
     try:
         if args.check:
