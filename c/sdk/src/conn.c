@@ -35,15 +35,16 @@ static struct iip_credit *iip_conn_account(struct iip_loop *loop, const struct i
     return obj->slot.next ? &loop->credits[obj->slot.next] : NULL;
 }
 
-void iip_conn_held(struct iip_loop *loop, struct iip_obj *obj, struct iip_buf *buf, uint32_t bytes, uint32_t charge)
+void iip_conn_held(struct iip_loop *loop, const struct iip_obj *obj, struct iip_buf *buf, uint64_t conn,
+                   uint32_t charge)
 {
     struct iip_credit *account = iip_conn_account(loop, obj);
     if (account) {
-        account->bytes += bytes;
+        account->bytes += buf->pkt->len;
         account->charge += charge;
         return;
     }
-    buf->conn = iip_slot_handle(&loop->conns, &obj->slot);
+    buf->conn = conn;
     buf->charge = charge;
 }
 

@@ -27,126 +27,87 @@ static void iip_event_ends(struct iip_loop *loop, struct iip_event *ev, const st
     ev->aux = loop->aux_n * (uint32_t)sizeof *aux;
 }
 
-/* ---- bytes ---- */
+/* ---- bytes: each view of memory becomes an event, and has a buffer of its own ---- */
 
-static struct iip_pkt *iip_event_view(struct iip_pkt *view)
+/* The first view of the run, which then stands alone; what is behind it becomes the run. */
+static struct iip_pkt *iip_event_first(struct iip_loop *loop)
 {
-    while (view && !view->len)
-        view = view->next;
-    return view;
-}
-
-/* Each view becomes an event, and each event carries one reference. */
-static uint32_t iip_event_views(const struct iip_pkt *pkt, uint32_t *bytes)
-{
-    uint32_t views = 0;
-    *bytes = 0;
-    for (; pkt; pkt = pkt->next) {
-        views += pkt->len != 0;
-        *bytes += pkt->len;
+    struct iip_pkt *pkt = loop->run;
+    struct iip_pkt *rest = pkt->next;
+    if (rest) {
+        rest->link = pkt->link;
+        pkt->next = NULL;
+        loop->run = rest;
+    } else {
+        loop->run = pkt->link;
     }
-    return views;
+    pkt->link = NULL;
+    return pkt;
 }
 
-/* Takes the first packet of the run and gives it a handle; 0: no memory for one, it waits. */
-static int iip_event_open(struct iip_loop *loop, const struct iip_note *note)
+/* Few buffers are free: the view is copied. A copy of several views has the window of all in the first. */
+static struct iip_pkt *iip_event_spill(struct iip_loop *loop, struct iip_pkt *pkt)
+{
+    struct iip_pkt *copy = iip_spill_copy(loop, pkt);
+    struct iip_pkt *rest = copy->next;
+    if (!rest)
+        return copy;
+    copy->next = NULL;
+    rest->link = loop->run;
+    loop->run = rest;
+    for (; rest; rest = rest->next)
+        rest->flags = IIP_PKT_COPY;
+    return copy;
+}
+
+/* One event; 0: no memory for a buffer, it waits. */
+static int iip_event_bytes(struct iip_loop *loop, const struct iip_note *note, uint64_t src, uint32_t type)
 {
     struct iip_obj *obj = note->user;
-    struct iip_pkt *pkt = loop->run;
-    struct iip_buf *buf = iip_buf_make(loop, pkt);
-    uint32_t charge, bytes, views;
+    struct iip_buf *buf = iip_buf_make(loop, NULL);
+    struct iip_event *ev = &loop->events[loop->event_n];
+    struct iip_pkt *pkt;
+    uint32_t charge = 0;
     if (!buf)
         return 0;
-    charge = note->type == IIP_NOTE_DATA ? iip_pkt_charge(pkt) : 0;
-    loop->run = pkt->link;
-    pkt->link = NULL;
-    if (loop->pool_low)
-        buf->pkt = pkt = iip_spill_copy(loop, pkt);
-    views = iip_event_views(pkt, &bytes);
-    if (charge)
-        iip_conn_held(loop, obj, buf, bytes, charge);
-    if (views > 1)
-        atomic_fetch_add_explicit(&buf->slot.word, views - 1, memory_order_relaxed);
-    loop->run_view = views ? iip_event_view(pkt) : pkt;
-    loop->run_buf = iip_slot_handle(&loop->bufs, &buf->slot);
+    loop->event_n++;
+    pkt = iip_event_first(loop);
+    if (type == IIP_EVENT_DATA && !(pkt->flags & IIP_PKT_COPY))
+        charge = iip_pkt_charge(pkt);
+    if (loop->pool_low && !(pkt->flags & IIP_PKT_COPY))
+        pkt = iip_event_spill(loop, pkt);
+    buf->pkt = pkt;
+    if (type == IIP_EVENT_DATA)
+        iip_conn_held(loop, obj, buf, src, charge);
+    *ev = (struct iip_event){.src = src,
+                             .user = obj->user,
+                             .type = (uint16_t)type,
+                             .flags = loop->run ? IIP_EVENT_MORE : 0,
+                             .buf = iip_slot_handle(&loop->bufs, &buf->slot),
+                             .addr = (uintptr_t)pkt->data,
+                             .len = pkt->len};
+    iip_buf_place(loop, pkt, &ev->offset, &ev->region);
+    if (pkt->frame->region == IIP_FRAME_REGION_SPILL)
+        ev->flags |= IIP_EVENT_COPIED;
     return 1;
-}
-
-static struct iip_event *iip_event_bytes(struct iip_loop *loop, uint64_t src, uint64_t user, uint32_t type,
-                                         uint32_t flags)
-{
-    const struct iip_pkt *view = loop->run_view;
-    struct iip_event *ev = &loop->events[loop->event_n++];
-    ev->src = src;
-    ev->user = user;
-    ev->type = (uint16_t)type;
-    ev->flags = (uint16_t)(flags | (view->frame->region == IIP_FRAME_REGION_SPILL ? IIP_EVENT_COPIED : 0));
-    ev->status = IIP_OK;
-    ev->buf = loop->run_buf;
-    ev->addr = (uintptr_t)view->data;
-    ev->len = view->len;
-    iip_buf_place(loop, view, &ev->offset, &ev->region);
-    ev->reserved = 0;
-    ev->aux = 0;
-    ev->value = 0;
-    return ev;
-}
-
-/* Nearly every packet of a stream: one view, whose window opens when the buffer comes back, while buffers are not few. */
-static int iip_event_is_plain(const struct iip_loop *loop, const struct iip_obj *obj, const struct iip_pkt *pkt)
-{
-    return !pkt->next && pkt->len && !loop->pool_low && !obj->slot.next;
-}
-
-/* Those at the front of the run, in the short way. Does the same as iip_event_open and iip_event_bytes. */
-static void iip_event_plain(struct iip_loop *loop, const struct iip_obj *obj, uint64_t src)
-{
-    struct iip_pkt *pkt = loop->run;
-    while (pkt && !iip_event_full(loop) && iip_event_is_plain(loop, obj, pkt)) {
-        struct iip_buf *buf = iip_buf_make(loop, pkt);
-        struct iip_event *ev = &loop->events[loop->event_n];
-        struct iip_pkt *next = pkt->link;
-        if (!buf)
-            break;
-        loop->event_n++;
-        buf->conn = src;
-        buf->charge = iip_pkt_charge(pkt);
-        pkt->link = NULL;
-        *ev = (struct iip_event){.src = src,
-                                 .user = obj->user,
-                                 .type = IIP_EVENT_DATA,
-                                 .flags = next ? IIP_EVENT_MORE : 0,
-                                 .buf = iip_slot_handle(&loop->bufs, &buf->slot),
-                                 .addr = (uintptr_t)pkt->data,
-                                 .len = pkt->len};
-        iip_buf_place(loop, pkt, &ev->offset, &ev->region);
-        pkt = next;
-    }
-    loop->run = pkt;
 }
 
 /* A run, or the rest of it; 0: it could not be handed up whole. */
 static int iip_event_run(struct iip_loop *loop, struct iip_note *note, uint64_t src, uint32_t type)
 {
-    const struct iip_obj *obj = note->user;
-    struct iip_pkt *next;
     struct iip_event *ev;
     if (note->pkt) {
         loop->run = note->pkt;
         note->pkt = NULL;
     }
-    if (type == IIP_EVENT_DATA && !loop->run_view)
-        iip_event_plain(loop, obj, src);
-    while (loop->run_view || loop->run) {
-        if (iip_event_full(loop) || (!loop->run_view && !iip_event_open(loop, note)))
+    while (loop->run) {
+        if (iip_event_full(loop) || !iip_event_bytes(loop, note, src, type))
             return 0;
-        next = iip_event_view(loop->run_view->next);
-        ev = iip_event_bytes(loop, src, obj->user, type, next || loop->run ? IIP_EVENT_MORE : 0);
-        if (type == IIP_EVENT_UDP) {
-            iip_event_ends(loop, ev, note);
-            ev->value = note->value;
-        }
-        loop->run_view = next;
+        if (type != IIP_EVENT_UDP)
+            continue;
+        ev = &loop->events[loop->event_n - 1];
+        ev->value = note->value;
+        iip_event_ends(loop, ev, note);
     }
     return 1;
 }
@@ -159,19 +120,6 @@ static void iip_event_free_run(struct iip_loop *loop, struct iip_pkt *pkt)
         iip_pkt_free(loop->stk, pkt);
         pkt = link;
     }
-}
-
-/* Nobody will read the rest of the run: it goes, and so do the references that its events would have carried. */
-static void iip_event_cut(struct iip_loop *loop)
-{
-    struct iip_pkt *view = loop->run_view;
-    while (view) {
-        view = iip_event_view(view->next);
-        iip_buf_put(loop, loop->run_buf);
-    }
-    loop->run_view = NULL;
-    iip_event_free_run(loop, loop->run);
-    loop->run = NULL;
 }
 
 /* ---- notes, as they come from the core ---- */
@@ -259,6 +207,8 @@ static int iip_event_note(struct iip_loop *loop, struct iip_note *note)
         [IIP_NOTE_ERROR] = IIP_EVENT_ERROR,         [IIP_NOTE_CLOSED] = IIP_EVENT_CLOSED,
     };
     const struct iip_obj *obj = note->user;
+    if (note->type == IIP_NOTE_DATA && obj)
+        return iip_event_run(loop, note, iip_slot_handle(&loop->conns, &obj->slot), IIP_EVENT_DATA);
     if (note->type == IIP_NOTE_FOREIGN) {
         iip_inbox_hand(loop, note);
         return 1;
@@ -269,8 +219,6 @@ static int iip_event_note(struct iip_loop *loop, struct iip_note *note)
         return 1;
     }
     switch (note->type) {
-    case IIP_NOTE_DATA:
-        return iip_event_run(loop, note, iip_slot_handle(&loop->conns, &obj->slot), IIP_EVENT_DATA);
     case IIP_NOTE_UDP:
         return iip_event_run(loop, note, iip_slot_handle(&loop->udps, &obj->slot), IIP_EVENT_UDP);
     case IIP_NOTE_ACCEPT:
@@ -400,8 +348,10 @@ void iip_event_forget(struct iip_loop *loop, const struct iip_obj *obj)
         struct iip_note *note = &loop->notes[i];
         if (note->user != obj)
             continue;
-        if (i == loop->note_i) /* it may be handed up in part */
-            iip_event_cut(loop);
+        if (i == loop->note_i) { /* it may be handed up in part */
+            iip_event_free_run(loop, loop->run);
+            loop->run = NULL;
+        }
         note->user = NULL;
     }
 }
@@ -410,7 +360,8 @@ void iip_event_forget(struct iip_loop *loop, const struct iip_obj *obj)
 void iip_event_drop(struct iip_loop *loop)
 {
     struct iip_note *note;
-    iip_event_cut(loop);
+    iip_event_free_run(loop, loop->run);
+    loop->run = NULL;
     do {
         for (; loop->note_i < loop->note_n; loop->note_i++) {
             note = &loop->notes[loop->note_i];

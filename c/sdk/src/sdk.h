@@ -36,6 +36,8 @@ enum {
 #define IIP_FRAME_REGION_EXTERN 0xffffffffu
 #define IIP_FRAME_REGION_SPILL 0xfffffffeu
 
+enum { IIP_PKT_COPY = 0x8000 }; /* flag of a packet that only this library sees: a view behind the first of a copy */
+
 /* A connection, listener or UDP endpoint. slot.next, while live: the credit account of a
    connection, 0 none; of a listener that stands for one of the engine, its place in iip_loop.all + 1. */
 struct iip_obj {
@@ -184,9 +186,7 @@ struct iip_loop {
     /* what waits to be handed up */
     struct iip_note notes[IIP_NOTES];
     uint32_t note_i, note_n;
-    struct iip_pkt *run;          /* rest of the DATA or UDP note at note_i ... */
-    struct iip_pkt *run_view;     /* ... and of the packet at its front, whose ... */
-    uint64_t run_buf;             /* ... handle this is */
+    struct iip_pkt *run;          /* rest of the DATA or UDP note at note_i */
     struct iip_event *told;       /* ring of events that operations made */
     uint32_t told_i, told_n, told_mask;
     uint32_t more;                /* the last turn had no room for all */
@@ -287,8 +287,9 @@ void iip_op_end_obj(struct iip_loop *loop, struct iip_slots *t, struct iip_obj *
 /* ---- conn.c ---- */
 struct iip_obj *iip_conn_take(struct iip_loop *loop, struct iip_tcp_conn *core, uint64_t user);
 void iip_conn_put(struct iip_loop *loop, struct iip_obj *obj);
-/* A buffer with `bytes` of the stream is handed up: its window opens when it comes back, or by explicit credit. */
-void iip_conn_held(struct iip_loop *loop, struct iip_obj *obj, struct iip_buf *buf, uint32_t bytes, uint32_t charge);
+/* Bytes of a stream are handed up in a buffer: its window opens when it comes back, or by explicit credit. */
+void iip_conn_held(struct iip_loop *loop, const struct iip_obj *obj, struct iip_buf *buf, uint64_t conn,
+                   uint32_t charge);
 void iip_conn_credit(struct iip_loop *loop, uint64_t conn, uint32_t charge);
 int32_t iip_conn_credit_explicit(struct iip_loop *loop, struct iip_obj *obj, uint32_t bytes);
 int32_t iip_conn_option(struct iip_loop *loop, struct iip_obj *obj, uint32_t option, uint64_t value);

@@ -51,15 +51,12 @@ static struct iip_buf *iip_op_buf(const struct iip_loop *loop, const struct iip_
     return buf;
 }
 
-/*
- * A view of what is to be sent. The last holder of a buffer gives up its packet itself; where others hold it too, or
- * where it is one of several views (a received chain), a second view is made.
- */
+/* A view of what is to be sent. The last holder gives up the packet itself; where others hold it too, a second view. */
 static struct iip_pkt *iip_op_view(struct iip_loop *loop, struct iip_buf *buf, const struct iip_op *op)
 {
     struct iip_pkt *pkt = buf->pkt;
     uint64_t word = atomic_load_explicit(&buf->slot.word, memory_order_acquire);
-    if ((uint32_t)word != 1 || pkt->next)
+    if ((uint32_t)word != 1)
         return iip_pkt_new(loop->stk, pkt->frame, pkt->data + op->offset, op->len);
     pkt->data += op->offset;
     pkt->len = pkt->total = op->len;

@@ -246,6 +246,72 @@ static void a_shared_buffer_is_sent_and_stays(void)
     world_close(&a, &b);
 }
 
+/* What an echo has not sent back yet. */
+static struct {
+    uint64_t buf;
+    uint32_t off, len;
+} backlog[65536];
+static uint32_t backlog_first, backlog_end;
+
+/* Offers buffers as they came, in order; what was taken in part is offered again. */
+static void echo(struct side *s)
+{
+    struct iip_op *op;
+    uint32_t i, n = backlog_end - backlog_first < 100 ? backlog_end - backlog_first : 100;
+    for (i = 0; i < n; i++) {
+        op = next_op(s, IIP_OP_SEND_BUF, s->conn);
+        op->buf = backlog[backlog_first + i].buf;
+        op->offset = backlog[backlog_first + i].off;
+        op->len = backlog[backlog_first + i].len;
+    }
+    turn(s, IIP_TURN_FLUSH);
+    for (i = 0; i < n; i++) {
+        op = &s->area.ops[i];
+        CHECK(op->status == IIP_OK || op->status == IIP_E_AGAIN);
+        if (op->out == op->len) {
+            backlog_first++;
+            continue;
+        }
+        backlog[backlog_first].off += (uint32_t)op->out;
+        backlog[backlog_first].len -= (uint32_t)op->out;
+        break;
+    }
+    for (i = 0; i < s->turn.event_n; i++) {
+        const struct iip_event *ev = event(s, i);
+        if (ev->type != IIP_EVENT_DATA)
+            continue;
+        backlog[backlog_end].buf = ev->buf;
+        backlog[backlog_end].off = 0;
+        backlog[backlog_end++].len = ev->len;
+        s->seen |= ev->flags & IIP_EVENT_MORE;
+    }
+}
+
+/* Large packets arrive in several pieces of memory: each is an event with a buffer of its own, and can be sent back. */
+static void pieces_of_large_packets_go_back_as_they_came(void)
+{
+    static uint8_t bytes[BIG];
+    struct side a, b;
+    uint64_t sent = 0, got = 0;
+    uint32_t i;
+    world_open(&a, &b, "pair:send8,tso=on");
+    world_connect(&a, &b);
+    backlog_first = backlog_end = 0;
+    for (i = 0; i < BIG; i++)
+        bytes[i] = pattern(i);
+    while (got < BIG) {
+        int32_t n = sent < BIG ? iip_conn_send(a.conn, bytes + sent, (uint32_t)(BIG - sent)) : 0;
+        sent += n > 0 ? (uint32_t)n : 0;
+        got = read_on(&a, got);
+        echo(&b);
+    }
+    CHECK(b.seen & IIP_EVENT_MORE);
+    CHECK_EQ(backlog_first, backlog_end);
+    iip_conn_abort(a.conn);
+    until(&a, SAW_CLOSED, &b, SAW_CLOSED);
+    world_close(&a, &b);
+}
+
 static void wrong_arguments_are_answered(void)
 {
     struct side a, b;
@@ -297,6 +363,7 @@ int main(void)
     RUN(explicit_credit_opens_the_window);
     RUN(released_buffers_open_the_window);
     RUN(a_shared_buffer_is_sent_and_stays);
+    RUN(pieces_of_large_packets_go_back_as_they_came);
     RUN(wrong_arguments_are_answered);
     return check_done();
 }
