@@ -88,6 +88,28 @@ static void errors_do_not_amplify(void)
     net_close();
 }
 
+/* Answers to ten thousand hosts: none of them stays in the neighbour cache for good. */
+static void answers_pin_nothing(void)
+{
+    struct fake_hdr hdr = fake_v4();
+    uint64_t used = 0;
+    uint32_t i;
+    REQUIRE(!open_with_neighbours());
+    CHECK_EQ(net_set("neigh.entries", 16), IIP_OK);
+    CHECK_EQ(net_set("icmp.rate", 1000000), IIP_OK);
+    for (i = 0; i < 10000; i++) {
+        hdr.src.b[15] = (uint8_t)(i % 250 + 3);
+        fake_udp(&b, &hdr, 4000, 9999, "hello", 5);
+        net_input();
+        fake_icmp(&b, &hdr, 8, 0, 1, "ping", 4);
+        net_input();
+        if (i == 1000)
+            used = iip_stack_mem_used(h.stk);
+    }
+    CHECK_EQ(iip_stack_mem_used(h.stk), used);
+    net_close();
+}
+
 /* ---- errors in ---- */
 
 static struct iip_udp_sock *sock;
@@ -201,6 +223,7 @@ int main(void)
     RUN(protocol_unreachable);
     RUN(errors_are_limited);
     RUN(errors_do_not_amplify);
+    RUN(answers_pin_nothing);
     RUN(errors_reach_the_socket);
     RUN(quotes_must_fit);
     RUN(an_error_never_begets_an_error);

@@ -54,6 +54,27 @@ static void learns_and_forgets(void)
     net_close();
 }
 
+/* Each at its own time. */
+static void forgets_one_after_the_other(void)
+{
+    REQUIRE(!open_to(FAKE_V4_PEER));
+    fake_neigh(&h, "10.0.0.3");
+    largest(FAKE_V4_PEER);
+    too_big(FAKE_V4_PEER, 1004);
+    fake_run(&h, 5000000);
+    largest("10.0.0.3");
+    h.sent[0].bytes[14 + 19] = 3;
+    too_big("10.0.0.3", 804);
+    CHECK_EQ(largest("10.0.0.3"), 804);
+    fake_run(&h, 595000000);
+    CHECK_EQ(largest(FAKE_V4_PEER), 1428);
+    CHECK_EQ(largest("10.0.0.3"), 804);
+    fake_run(&h, 5000000);
+    CHECK_EQ(largest("10.0.0.3"), 1428);
+    CHECK_EQ(iip_stack_deadline(h.stk), IIP_NEVER);
+    net_close();
+}
+
 static void only_the_path_in_question(void)
 {
     REQUIRE(!open_to(FAKE_V4_PEER));
@@ -140,6 +161,7 @@ static void the_links_mtu_is_the_upper_bound(void)
 int main(void)
 {
     RUN(learns_and_forgets);
+    RUN(forgets_one_after_the_other);
     RUN(only_the_path_in_question);
     RUN(floors_hold);
     RUN(must_fit_what_was_sent);

@@ -19,9 +19,13 @@ static int open_sock(const char *local, uint16_t port, const char *peer, uint16_
 /* Who got the datagram that just came in? Null: nobody. */
 static struct iip_udp_sock *taker(void)
 {
-    uint32_t n = fake_notes(&h);
+    uint32_t n;
+    memset(h.notes, 0xa5, sizeof(h.notes[0]));
+    n = fake_notes(&h);
     if (n != 1)
         return NULL;
+    CHECK_EQ(h.notes[0].type, IIP_NOTE_UDP);
+    CHECK_EQ(h.notes[0].status, IIP_OK);
     iip_pkt_free(h.stk, h.notes[0].pkt);
     return h.notes[0].owner;
 }
@@ -277,6 +281,24 @@ static void fragmented_sums(void)
     net_close();
 }
 
+static void families_that_cannot_be(void)
+{
+    struct iip_endpoint ep = fake_endpoint(FAKE_V4_OURS, 53);
+    struct iip_udp_sock *sock;
+    REQUIRE(!open_quiet(0, 0));
+    ep.family = 5;
+    CHECK_EQ(iip_udp_open(h.stk, &ep, NULL, NULL, &sock), IIP_E_INVAL);
+    ep.family = 6;
+    CHECK_EQ(iip_udp_open(h.stk, &ep, NULL, NULL, &sock), IIP_E_INVAL);
+    ep = fake_endpoint("::", 53);
+    ep.family = 6;
+    CHECK_EQ(iip_udp_open(h.stk, &ep, NULL, NULL, &sock), IIP_OK);
+    from(FAKE_V4_PEER, 4000, FAKE_V4_OURS, 53); /* any of IPv6 is not any of IPv4 */
+    CHECK(taker() == NULL);
+    CHECK_EQ(net_send(sock, FAKE_V4_PEER, 7, "x", 1), IIP_E_INVAL);
+    net_close();
+}
+
 static void sizes_that_cannot_be(void)
 {
     static uint8_t data[65536];
@@ -434,6 +456,7 @@ int main(void)
     RUN(the_queue_is_limited);
     RUN(what_leaves);
     RUN(fragmented_sums);
+    RUN(families_that_cannot_be);
     RUN(sizes_that_cannot_be);
     RUN(options_and_groups);
     RUN(the_sender_chooses_its_address);
