@@ -22,6 +22,9 @@ target_compile_options(iip_flags INTERFACE -Wall -Wextra $<$<BOOL:${IIP_WERROR}>
 if(IIP_SANITIZE)
     add_compile_options(-fsanitize=${IIP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
     add_link_options(-fsanitize=${IIP_SANITIZE})
+    if(IIP_SANITIZE MATCHES thread AND CMAKE_C_COMPILER_ID STREQUAL GNU)
+        add_compile_options(-Wno-tsan) # it says that it does not see fences
+    endif()
 endif()
 
 # iip_c_flags(TARGET): C11 with GNU extensions, our warnings, IIP_BUILD_ID. For everything outside the core.
