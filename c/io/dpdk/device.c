@@ -20,7 +20,7 @@ static const struct {
     const char *driver;
     uint32_t quirks;
 } dpdk_quirks[] = {
-    {"net_af_xdp", DPDK_QUIRK_NO_INDIRECT}, /* finds the buffer by address arithmetic within the mbuf itself */
+    {"net_af_xdp", DPDK_QUIRK_NO_INDIRECT | DPDK_QUIRK_DENSE}, /* finds mbufs and buffers by address arithmetic */
     {"net_tap", DPDK_QUIRK_NO_TSO}, /* counts the link header to the MTU, so refuses full segments for ever */
     {"net_vhost", DPDK_QUIRK_TSO_ARG}, /* whether the guest takes large packets is not known when the device is made */
 };

@@ -41,7 +41,8 @@ enum { /* dpdk_frame.state: what the transmit path did with the mbuf */
 enum { /* what a driver needs beyond its capabilities: see the table in device.c */
     DPDK_QUIRK_NO_INDIRECT = 1, /* cannot send indirect mbufs: copy instead */
     DPDK_QUIRK_TSO_ARG = 2,     /* does TSO when its argument tso=1 says so, although its capabilities do not */
-    DPDK_QUIRK_NO_TSO = 4       /* says that it does TSO, and does not */
+    DPDK_QUIRK_NO_TSO = 4,      /* says that it does TSO, and does not */
+    DPDK_QUIRK_DENSE = 8        /* takes the pool for a dense array: see pool.c */
 };
 
 struct dpdk_frame { /* one cache line behind the mbuf */
@@ -58,7 +59,7 @@ struct dpdk_stats {
 
 /* One queue: struct iip_port_queue of port.h. */
 struct iip_port_queue {
-    struct iip_stack *stk;
+    _Alignas(RTE_CACHE_LINE_SIZE) struct iip_stack *stk;
     struct rte_mempool *pool;
     struct rte_ring *pool_ring; /* of the pool, if it is made of one */
     struct iip_port *port;
@@ -75,7 +76,7 @@ struct iip_port_queue {
     uint8_t ip_csum;        /* the device fills in the IPv4 header checksum */
     struct rte_mbuf *stash[DPDK_STASH];
     struct dpdk_stats stats;
-} __rte_cache_aligned;
+};
 
 #define DPDK_SOCKETS 64U
 

@@ -125,7 +125,8 @@ static uint32_t memory_mb(const struct iip_port_cfg *cfg)
 {
     uint64_t frames = cfg->frames ? cfg->frames : DPDK_FRAMES;
     uint64_t bytes = cfg->frame_size ? cfg->frame_size : RTE_MBUF_DEFAULT_BUF_SIZE;
-    uint64_t mb = (cfg->queues ? cfg->queues : 1U) * frames * (bytes + 320U) / (1U << 20) * 2U + 64U;
+    uint64_t mbuf = bytes + 320U < 4096U ? 4096U : bytes + 320U; /* without hugepages none crosses a page */
+    uint64_t mb = (cfg->queues ? cfg->queues : 1U) * frames * mbuf / (1U << 20) * 2U + 64U;
 
     if (mb < 256)
         return 256;

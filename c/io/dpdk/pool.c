@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include <rte_errno.h>
+#include <rte_mbuf_pool_ops.h>
+#include <rte_memzone.h>
 #include <rte_ring.h>
 
 #include "dpdk.h"
@@ -71,16 +73,67 @@ static void frame_prepare(struct rte_mempool *mp, void *opaque, void *obj, unsig
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
+static void zone_free(struct rte_mempool_memhdr *hdr, void *opaque)
+{
+    (void)hdr;
+    rte_memzone_free(opaque);
+}
+
+/*
+ * net_af_xdp takes the pool for one dense array that begins on a page: objects of a power of two, in memory that we
+ * align. In what DPDK lays out by itself, some mbufs are outside of what the driver registers, and never sent.
+ */
+static int populate_dense(struct rte_mempool *mp, const char *name, uint32_t frames, size_t obj_bytes)
+{
+    const struct rte_memzone *mz = rte_memzone_reserve_aligned(name, frames * obj_bytes, mp->socket_id, 0, 4096);
+    int rc;
+
+    if (!mz)
+        return -rte_errno;
+    rc = rte_mempool_populate_iova(mp, mz->addr, mz->iova, mz->len, zone_free, (void *)(uintptr_t)mz);
+    if (rc <= 0)
+        rte_memzone_free(mz);
+    return rc;
+}
+
+/* As rte_pktmbuf_pool_create does it, but with a say in the layout. Null: rte_errno. */
+static struct rte_mempool *pool_make(const struct iip_port *port, const char *name, int socket)
+{
+    struct rte_pktmbuf_pool_private priv = {.mbuf_data_room_size = (uint16_t)port->frame_bytes,
+                                            .mbuf_priv_size = sizeof(struct dpdk_frame)};
+    uint32_t cache = port->frames >= 4 * POOL_CACHE ? POOL_CACHE : port->frames / 8, dense = port->quirks & DPDK_QUIRK_DENSE;
+    uint32_t flags = dense ? RTE_MEMPOOL_F_NO_SPREAD : 0;
+    uint32_t elt = (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct dpdk_frame)) + port->frame_bytes;
+    uint32_t obj = rte_mempool_calc_obj_size(elt, flags, NULL);
+    struct rte_mempool *mp;
+    int rc;
+
+    if (dense)
+        elt += rte_align32pow2(obj) - obj;
+    mp = rte_mempool_create_empty(name, port->frames, elt, cache, sizeof(priv), socket, flags);
+    if (!mp)
+        return NULL;
+    rc = rte_mempool_set_ops_byname(mp, rte_mbuf_best_mempool_ops(), NULL);
+    rte_pktmbuf_pool_init(mp, &priv);
+    if (rc == 0)
+        rc = dense ? populate_dense(mp, name, port->frames, rte_align32pow2(obj)) : rte_mempool_populate_default(mp);
+    if (rc < 0) {
+        rte_mempool_free(mp);
+        rte_errno = -rc;
+        return NULL;
+    }
+    rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
+    return mp;
+}
+
 int dpdk_pool_new(struct iip_port *port, struct iip_port_queue *q, char *err, size_t err_len)
 {
     static uint32_t serial;
-    uint32_t cache = port->frames >= 4 * POOL_CACHE ? POOL_CACHE : port->frames / 8;
     int socket = rte_eth_dev_socket_id(port->port_id);
     char name[RTE_MEMPOOL_NAMESIZE];
 
     snprintf(name, sizeof(name), "iip_%u", serial++);
-    q->pool = rte_pktmbuf_pool_create(name, port->frames, cache, sizeof(struct dpdk_frame), (uint16_t)port->frame_bytes,
-                                      socket < 0 ? SOCKET_ID_ANY : socket);
+    q->pool = pool_make(port, name, socket < 0 ? SOCKET_ID_ANY : socket);
     if (!q->pool)
         return dpdk_fail(IIP_E_NOMEM, err, err_len,
                          "%s: no memory for %u frames of %u bytes (queue %u): %s: ask for fewer frames, or give more memory "

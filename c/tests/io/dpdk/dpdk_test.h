@@ -19,4 +19,13 @@ int dpdk_test_recv(struct end *end, void *to, uint32_t cap, uint16_t *flags, int
 /* Is the descriptor readable within `ms` milliseconds? 1 or 0. */
 int dpdk_test_readable(int fd, int ms);
 
+/* Runs a line of shell; 0 if it succeeded. */
+int dpdk_test_run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* In a namespace of our own: v0 for us, 10.0.0.1 at 02:..:01; v1 for the kernel, 10.0.0.2 at 02:..:02. 0 if it is there. */
+int dpdk_test_veth(void);
+/* A UDP socket of the kernel; receiving gives up after two seconds. */
+int dpdk_test_socket(uint16_t port);
+/* 1 if the datagram was sent. */
+int dpdk_test_send(int fd, const char *ip, uint16_t port, const void *bytes, size_t len);
+
 #endif

@@ -4,11 +4,8 @@
  * net_af_packet sits on one end of a veth pair, the kernel has the address on the other; net_tap makes its own
  * interface. Our side is 10.0.0.1 at 02:00:00:00:00:01, the kernel's 10.0.0.2 at 02:00:00:00:00:02 (stub.c).
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
-#include <netinet/in.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -21,17 +18,6 @@
 static struct end veth;
 static uint32_t veth_free;
 static int udp; /* the kernel's socket, 10.0.0.2:7000 */
-
-static int run(const char *fmt, ...)
-{
-    char line[512];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(line, sizeof(line), fmt, ap);
-    va_end(ap);
-    return system(line);
-}
 
 /* ---- the place --------------------------------------------------------------------------------------------------- */
 
@@ -47,34 +33,6 @@ static void become_ordinary(void)
     if (setgroups(0, NULL) || setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
         printf("runs as root: %s\n", strerror(errno));
     prctl(PR_SET_DUMPABLE, 1); /* or the maps of the user namespace cannot be written */
-}
-
-static int make_veth(void)
-{
-    run("echo 1 2>/dev/null >/proc/sys/net/ipv6/conf/default/disable_ipv6"); /* its solicitations come when they like */
-    return run("ip link set lo up && ip link add v0 address 02:00:00:00:00:01 type veth peer name v1 address 02:00:00:00:00:02 &&"
-               "ip addr add 10.0.0.2/24 dev v1 && ip link set v0 up && ip link set v1 up &&"
-               "ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:01 dev v1 && ethtool -K v1 tx off >/dev/null");
-}
-
-static int kernel_socket(uint16_t port)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_ANY)};
-    struct timeval wait = {.tv_sec = 2};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-    if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
-        printf("bind: %s\n", strerror(errno));
-    return fd;
-}
-
-static void kernel_send(int fd, const char *ip, uint16_t port, const void *bytes, size_t len)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
-
-    inet_pton(AF_INET, ip, &a.sin_addr);
-    CHECK_EQ(sendto(fd, bytes, len, 0, (struct sockaddr *)&a, sizeof(a)), (ssize_t)len);
 }
 
 static int veth_open(const struct iip_port_cfg *cfg)
@@ -221,7 +179,7 @@ static void datagrams_come_from_the_kernel(void)
     for (i = 0; i < 5000; i++) {
         len = i % 1473;
         memset(out, (int)i, sizeof(out));
-        kernel_send(udp, "10.0.0.1", 9, out, len);
+        CHECK(dpdk_test_send(udp, "10.0.0.1", 9, out, len));
         if (!CHECK_EQ(recv_kind(&veth, in, sizeof(in), 0x0800, 17), 42 + (int)len) || !CHECK_MEM(in + 42, out, len))
             break;
         CHECK(csum_right(in, 42 + len));
@@ -247,7 +205,7 @@ static void packets_from_the_kernel_wake(void)
         fd = veth.ops->fd(veth.q);
         REQUIRE(CHECK(fd >= 0));
         CHECK_EQ(dpdk_test_readable(fd, 0), 0);
-        kernel_send(udp, "10.0.0.1", 9, out, sizeof(out));
+        CHECK(dpdk_test_send(udp, "10.0.0.1", 9, out, sizeof(out)));
         if (!CHECK_EQ(dpdk_test_readable(fd, 5000), 1))
             break;
         CHECK_EQ(recv_kind(&veth, in, sizeof(in), 0x0800, 17), 42 + (int)sizeof(out));
@@ -279,16 +237,16 @@ static void link_and_mtu_are_events(void)
         return;
     CHECK_EQ(veth.info.link_up, 1);
     CHECK_EQ(veth.info.mtu, 1500);
-    run("ip link set v1 down");
+    dpdk_test_run("ip link set v1 down");
     CHECK_EQ(changed_soon(&veth, &info), 1);
     CHECK_EQ(info.link_up, 0);
-    run("ip link set v1 up");
+    dpdk_test_run("ip link set v1 up");
     CHECK_EQ(changed_soon(&veth, &info), 1);
     CHECK_EQ(info.link_up, 1);
-    run("ip link set v0 mtu 1400");
+    dpdk_test_run("ip link set v0 mtu 1400");
     CHECK_EQ(changed_soon(&veth, &info), 1);
     CHECK_EQ(info.mtu, 1400);
-    run("ip link set v0 mtu 1500");
+    dpdk_test_run("ip link set v0 mtu 1500");
     CHECK_EQ(changed_soon(&veth, &info), 1);
     CHECK_EQ(info.mtu, 1500);
     veth_close();
@@ -303,7 +261,7 @@ static void sending_into_a_dead_interface_breaks_nothing(void)
 
     if (!veth_open(NULL))
         return;
-    run("ip link set v0 down");
+    dpdk_test_run("ip link set v0 down");
     for (i = 0; i < 2000; i++) {
         if (i % 2) {
             send_held(&veth, out, n, &kept);
@@ -312,7 +270,7 @@ static void sending_into_a_dead_interface_breaks_nothing(void)
             end_send(&veth, out, n);
         }
     }
-    run("ip link set v0 up && ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:01 dev v1");
+    dpdk_test_run("ip link set v0 up && ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:01 dev v1");
     CHECK_EQ(veth.ops->frames_free(veth.q), veth_free);
     for (i = 0; i < 2000 && !end_send(&veth, out, n); i++)
         usleep(1000);
@@ -344,7 +302,7 @@ static void flows_are_spread_over_queues(void)
     for (i = 0; i < 64; i++) {
         uint8_t number = (uint8_t)i;
 
-        kernel_send(udp, "10.0.0.1", (uint16_t)(2000 + i * 17), &number, 1);
+        CHECK(dpdk_test_send(udp, "10.0.0.1", (uint16_t)(2000 + i * 17), &number, 1));
     }
     for (i = 0; i < 4000 && total < 64; i++) {
         for (k = 0; k < 2; k++) {
@@ -379,7 +337,7 @@ static int tap_open(void)
         printf("%s\n", tap.err);
         return 0;
     }
-    run("ip addr add 10.0.0.2/24 dev iiptap0; ip link set iiptap0 up; ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:01 dev iiptap0");
+    dpdk_test_run("ip addr add 10.0.0.2/24 dev iiptap0; ip link set iiptap0 up; ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:01 dev iiptap0");
     memcpy(tap_mac, tap.info.mac, 6);
     return 1;
 }
@@ -409,7 +367,7 @@ static void tap_sums_and_wakes(void)
             break;
         while (end_recv(&tap, in, sizeof(in), NULL) >= 0)
             ;
-        kernel_send(udp, "10.0.0.1", 9, out, 1 + 10 * i);
+        CHECK(dpdk_test_send(udp, "10.0.0.1", 9, out, 1 + 10 * i));
         if (!CHECK_EQ(dpdk_test_readable(tap.ops->fd(tap.q), 5000), 1))
             break;
         CHECK_EQ(recv_kind(&tap, in, sizeof(in), 0x0800, 17), 43 + 10 * (int)i);
@@ -423,12 +381,12 @@ int main(void)
     become_ordinary();
     if (netns_enter() < 0)
         return CHECK_SKIPPED;
-    if (make_veth() != 0) {
+    if (dpdk_test_veth() != 0) {
         printf("skipped: no veth pair can be made here: iproute2 and ethtool are needed\n");
         return CHECK_SKIPPED;
     }
     dpdk_test_begin("dpdk:net_af_packet0,iface=v0");
-    udp = kernel_socket(7000);
+    udp = dpdk_test_socket(7000);
     RUN(kernel_answers_arp);
     RUN(kernel_answers_ping);
     RUN(datagrams_reach_the_kernel);
@@ -437,7 +395,7 @@ int main(void)
     RUN(link_and_mtu_are_events);
     RUN(sending_into_a_dead_interface_breaks_nothing);
     RUN(flows_are_spread_over_queues);
-    run("ip link del v0");
+    dpdk_test_run("ip link del v0");
     RUN(tap_sums_and_wakes);
     return check_done();
 }
