@@ -73,6 +73,7 @@ static int client(struct ex_config *cfg, struct load_plan *plan, int json)
     if (failed)
         return failed;
     failed = ex_run_wait(&run);
+    ex_run_stop(&run);
     load_report(plan, &run, json);
     return ex_run_end(&run) || failed || plan->sum.errors || plan->sum.mismatches;
 }

@@ -73,6 +73,8 @@ int load_both(struct ex_run *server, struct ex_run *client, void (*report)(struc
     if (failed)
         return failed;
     failed = ex_run_wait(client);
+    ex_run_stop(client);
+    ex_run_stop(server);
     report(server, client);
     failed |= ex_run_end(client);
     failed |= ex_run_end(server);

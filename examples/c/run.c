@@ -189,10 +189,13 @@ static int loop_begin(struct ex_loop *l)
 static void *loop_main(void *arg)
 {
     struct ex_loop *l = arg;
+    uint32_t i;
     if (loop_begin(l) == 0)
         l->run->worker(l);
     else
         atomic_store(&l->run->failed, 1);
+    for (i = 0; i < l->turn.release_n; i++) /* for which no turn came any more */
+        iip_buf_release(l->area.releases[i]);
     iip_loop_detach(l->loop);
     free(l->op_owner);
     free(l->conns);
@@ -220,6 +223,8 @@ int ex_run_begin(struct ex_run *run)
     uint32_t i;
     if (!run->cfg->port)
         run->cfg->port = "tap:iip0";
+    if (strstr(run->cfg->port, "clock=virtual"))
+        ex_usage(run->cfg, "port", run->cfg->port, "a virtual clock stands still here; use clock=real");
     if (!run->cfg->addresses)
         ex_usage(run->cfg, "addr", NULL, "missing; give our own address and prefix length, for example 10.0.0.2/24");
     if (open_engine(run) < 0)
@@ -272,27 +277,30 @@ int ex_run_wait(struct ex_run *run)
     return atomic_load(&run->failed);
 }
 
-int ex_run_end(struct ex_run *run)
+void ex_run_stop(struct ex_run *run)
 {
     uint32_t i;
-    int32_t status;
-    save_stats(run); /* while the connections still live; once more below, with what leaked */
+    save_stats(run); /* while the connections still live */
     atomic_store(&run->stop, 1);
-    for (i = 0; run->loops && i < run->info.loops && run->loops[i].run; i++) {
+    for (i = 0; i < run->info.loops && run->loops[i].run; i++) {
         iip_loop_wake(run->loops[i].loop);
         pthread_join(run->loops[i].thread, NULL);
+        iip_loop_attach(run->loops[i].loop); /* its owner reads statistics as of now */
     }
+    save_stats(run); /* and now the account is closed */
+}
+
+int ex_run_end(struct ex_run *run)
+{
+    int32_t status;
     run->leaks.size = sizeof run->leaks;
-    save_stats(run);
     status = iip_engine_close(run->engine, &run->leaks);
     if (status < 0)
         return complain(run, "close", status);
-    run->engine = NULL;
     free(run->loops);
-    run->loops = NULL;
     if (run->leaks.bufs || run->leaks.conns || run->leaks.timers || run->leaks.udps)
-        fprintf(stderr, "%s: not given back: %u buffers, %u connections, %u timers, %u endpoints\n", run->cfg->program,
-                run->leaks.bufs, run->leaks.conns, run->leaks.timers, run->leaks.udps);
+        fprintf(stderr, "%s: not given back: %u buffers, %u connections, %u timers, %u endpoints\n",
+                run->cfg->program, run->leaks.bufs, run->leaks.conns, run->leaks.timers, run->leaks.udps);
     return atomic_load(&run->failed) || run->leaks.bufs || run->leaks.conns;
 }
 
@@ -304,5 +312,6 @@ int ex_main(struct ex_run *run)
     if (failed)
         return failed;
     failed = ex_run_wait(run);
+    ex_run_stop(run);
     return ex_run_end(run) || failed ? 1 : 0;
 }
