@@ -1,6 +1,8 @@
 /* neigh_test.c - states, questions and limits of the neighbour cache [RFC 4861 7.3; RFC 1122 2.3.2]. */
 #include "net_test.h"
 
+#include "net/net.h"
+
 static struct iip_udp_sock *sock;
 
 static int open_with_socket(void)
@@ -105,6 +107,38 @@ static void probes_what_was_not_confirmed(void)
     CHECK(net_is_arp(2, 1, FAKE_V4_OURS, FAKE_V4_PEER, mac_peer));
     reply_from(mac_peer);
     CHECK_EQ(iip_stack_deadline(h.stk), IIP_NEVER);
+    net_close();
+}
+
+/* RFC 4861 7.3.1: a transport that hears from the other side saves the question, each time anew. */
+static void a_transport_confirms(void)
+{
+    struct iip_path path;
+    struct iip_ip src;
+    struct iip_ip dst;
+    uint32_t round;
+    REQUIRE(!open_with_socket());
+    resolve();
+    CHECK_EQ(iip_path_find(h.stk, fake_ip(&src, "::"), fake_ip(&dst, FAKE_V4_PEER), &path), IIP_OK);
+    CHECK(net_is_ip(&src, FAKE_V4_OURS));
+    for (round = 0; round < 3; round++) {
+        fake_run(&h, 30000000);
+        net_send(sock, FAKE_V4_PEER, 7, "x", 1);
+        CHECK_EQ(iip_stack_deadline(h.stk), h.now + 5000000);
+        fake_run(&h, 4000000);
+        iip_path_confirm(h.stk, &path);
+        fake_run(&h, 1000000);
+        CHECK_EQ(iip_stack_deadline(h.stk), IIP_NEVER);
+    }
+    CHECK_EQ(count_arp(), 0);
+    iip_path_drop(h.stk, &path);
+    net_send(sock, "10.0.0.99", 7, "x", 1); /* nobody: nothing that a transport says makes it one */
+    CHECK_EQ(iip_path_find(h.stk, fake_ip(&src, "::"), fake_ip(&dst, "10.0.0.99"), &path), IIP_OK);
+    iip_path_confirm(h.stk, &path);
+    fake_forget(&h);
+    net_send(sock, "10.0.0.99", 7, "x", 1);
+    CHECK_EQ(h.sent_count, 0);
+    iip_path_drop(h.stk, &path);
     net_close();
 }
 
@@ -293,6 +327,7 @@ int main(void)
     RUN(keeps_the_latest);
     RUN(gives_up_and_says_so);
     RUN(probes_what_was_not_confirmed);
+    RUN(a_transport_confirms);
     RUN(flushes_what_does_not_answer);
     RUN(a_claim_does_not_replace_a_live_entry);
     RUN(finds_a_station_that_moved);

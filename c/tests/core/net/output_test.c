@@ -150,6 +150,20 @@ static void fragments_bear_one_name(void)
     }
 }
 
+/* A part of a datagram is of no use: all fragments leave, or none. */
+static void all_fragments_or_none(void)
+{
+    REQUIRE(!open_with_socket(0, IIP_CAP_TX_SG));
+    h.frames_max = h.frames_live + 3;
+    send_raw(4, 0, 8000, 0);
+    CHECK_EQ(h.sent_count, 0);
+    CHECK_EQ(net_counter("tx_dropped"), 1);
+    h.frames_max = 0;
+    send_raw(4, 0, 8000, 0);
+    CHECK_EQ(h.sent_count, 6);
+    net_close();
+}
+
 static void no_route_no_packet(void)
 {
     struct iip_ip src;
@@ -195,6 +209,7 @@ int main(void)
     RUN(identification_differs_by_peer);
     RUN(what_is_too_large);
     RUN(fragments_bear_one_name);
+    RUN(all_fragments_or_none);
     RUN(no_route_no_packet);
     RUN(at_l3);
     return check_done();
