@@ -128,7 +128,9 @@ void peer_send(struct peer *p, uint8_t flags, uint32_t len, uint64_t offset)
     s.flags = flags;
     s.win = 65535;
     if (flags & FL_SYN) {
-        memcpy(s.opts, "\002\004\005\264", 4);
+        s.opts[0] = OPT_MSS;
+        s.opts[1] = 4;
+        put16(s.opts + 2, p->mss ? p->mss : 1460u);
         s.opt_len = 4;
     }
     for (i = 0; i < len; i++)

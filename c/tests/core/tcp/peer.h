@@ -14,6 +14,7 @@ struct peer {
     uint64_t now;
     struct iip_ip ours, theirs;
     uint16_t our_port, their_port;
+    uint16_t mss;                   /* that the peer announces; 0: 1460 */
     uint32_t seq, ack;              /* what the next segment from the peer says */
     struct segment last;            /* the last segment from the stack; its payload is gone */
     uint8_t last_bytes[2048];

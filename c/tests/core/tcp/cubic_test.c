@@ -1,0 +1,145 @@
+/* covers: CU-01, MAY-18 */
+#include <math.h>
+
+#include "peer.h"
+
+enum { MSS = 200, RTT_US = 100000 };
+
+static struct iip_tcp_info info_of(struct peer *p)
+{
+    struct iip_tcp_info info;
+    memset(&info, 0, sizeof(info));
+    info.size = sizeof(info);
+    iip_tcp_info(p->stk, p->conn, &info);
+    return info;
+}
+
+static void fill(struct peer *p)
+{
+    static uint8_t bytes[65536];
+    while (iip_tcp_write(p->stk, p->conn, bytes, sizeof(bytes)) == (int)sizeof(bytes))
+        ;
+    peer_settle(p);
+}
+
+/* One round trip: all that was sent is acknowledged at once. */
+static void round_trip(struct peer *p)
+{
+    peer_wait(p, RTT_US);
+    p->ack = info_of(p).snd_nxt;
+    peer_send(p, FL_ACK, 0, 0);
+    fill(p);
+}
+
+/* A connection whose window has grown to `segments`, and which then loses one segment. */
+static int lose_at(struct peer *p, uint32_t segments, const char *cc)
+{
+    int i;
+    peer_init(p);
+    if (peer_new(p, "cubic"))
+        return 0;
+    p->mss = MSS;
+    p->any_payload = 1;
+    iip_stack_set(p->stk, "tcp.congestion_control", cc[0] == 'c');
+    iip_stack_set(p->stk, "tcp.initial_window", 10);
+    iip_stack_set(p->stk, "tcp.rto_min_us", 1000000); /* retransmission by time is not what this is about */
+    p->seq = 1000;
+    peer_send(p, FL_SYN, 0, 0);
+    peer_wait(p, RTT_US);
+    p->seq++;
+    p->ack = p->last.seq + 1;
+    peer_send(p, FL_ACK, 0, 0);
+    if (!p->conn)
+        return 0;
+    fill(p);
+    while (info_of(p).cwnd < segments * MSS)
+        round_trip(p);
+    peer_wait(p, RTT_US);
+    for (i = 0; i < 3; i++)
+        peer_send(p, FL_ACK, 0, 0);
+    return 1;
+}
+
+/* From the end of recovery on, W(t) = 0.4 (t - K)^3 + W_max, to within a segment and a half. */
+static void the_window_follows_the_cubic(void)
+{
+    static struct peer p;
+    double w_max, k, start;
+    uint32_t before, rounds, wrong = 0;
+    REQUIRE(lose_at(&p, 200, "cubic"));
+    before = info_of(&p).ssthresh;
+    w_max = before / 0.7 / MSS;
+    k = cbrt(w_max * 0.3 / 0.4);
+    round_trip(&p);
+    CHECK(info_of(&p).cwnd <= before + MSS);
+    round_trip(&p);
+    start = (double)p.now;
+    for (rounds = 0; rounds < 75; rounds++) {
+        double t, want, have;
+        round_trip(&p);
+        t = ((double)p.now - start + RTT_US) / 1e6;
+        want = 0.4 * (t - k) * (t - k) * (t - k) + w_max;
+        have = (double)info_of(&p).cwnd / MSS;
+        if (fabs(have - want) > 1.5 && wrong++ < 5)
+            printf("    after %.1f s: %.1f segments, not %.1f\n", t, have, want);
+    }
+    CHECK_EQ(wrong, 0);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
+/* A small window grows as Reno would: 0.53 segments a round trip (RFC 9438 4.3). */
+static void a_small_window_grows_like_reno(void)
+{
+    static struct peer p;
+    double grown;
+    uint32_t first, rounds;
+    REQUIRE(lose_at(&p, 20, "cubic"));
+    round_trip(&p);
+    round_trip(&p);
+    first = info_of(&p).cwnd;
+    for (rounds = 0; rounds < 20; rounds++)
+        round_trip(&p);
+    grown = ((double)info_of(&p).cwnd - first) / MSS;
+    if (!CHECK(grown > 9.5 && grown < 12))
+        printf("    grown by %.1f segments in 20 round trips\n", grown);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
+static void beta_is_seven_tenths(void)
+{
+    static struct peer p;
+    uint32_t flight;
+    REQUIRE(lose_at(&p, 100, "cubic"));
+    flight = info_of(&p).unacked;
+    CHECK(info_of(&p).ssthresh * 10 > flight * 6);
+    CHECK(info_of(&p).ssthresh * 10 <= flight * 7);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
+/* NewReno beside it: half, then one segment a round trip (RFC 5681 3.1). */
+static void new_reno_halves_and_adds_one(void)
+{
+    static struct peer p;
+    uint32_t flight, first, rounds;
+    REQUIRE(lose_at(&p, 100, "newreno"));
+    flight = info_of(&p).unacked;
+    CHECK(info_of(&p).ssthresh * 10 > flight * 4);
+    CHECK(info_of(&p).ssthresh * 10 <= flight * 5);
+    round_trip(&p);
+    round_trip(&p);
+    first = info_of(&p).cwnd;
+    for (rounds = 0; rounds < 20; rounds++)
+        round_trip(&p);
+    CHECK(info_of(&p).cwnd >= first + 19 * MSS);
+    CHECK(info_of(&p).cwnd <= first + 21 * MSS);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
+int main(void)
+{
+    RUN(the_window_follows_the_cubic);
+    RUN(a_small_window_grows_like_reno);
+    RUN(beta_is_seven_tenths);
+    RUN(new_reno_halves_and_adds_one);
+    return check_done();
+}
