@@ -183,7 +183,8 @@ IIP_API int iip_stack_get(const struct iip_stack *stk, const char *name, iip_u64
 /* The i-th tunable's name, or null past the last. */
 IIP_API const char *iip_stack_tunable(iip_u32 i);
 
-/* Our addresses: IPv4 with its prefix length, IPv6 likewise. EXISTS, NOMEM, INVAL; NOT_FOUND. An IPv6 link-local address is made from the MAC by iip_stack_new. */
+/* Our addresses: IPv4 with its prefix length, IPv6 likewise. EXISTS, NOMEM, INVAL; NOT_FOUND. An IPv6 link-local address
+   is made from the MAC by iip_stack_new. */
 IIP_API int iip_stack_addr_add(struct iip_stack *stk, const struct iip_ip *ip, iip_u32 prefix_len);
 IIP_API int iip_stack_addr_del(struct iip_stack *stk, const struct iip_ip *ip);
 /* Static routes; gateway null or any: on link. The longest prefix wins; prefix_len counts within the family (0..32, 0..128). */
@@ -264,7 +265,8 @@ IIP_API int iip_tcp_urgent(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_API void iip_tcp_credit(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 bytes);
 /* No more to send: FIN follows the queued bytes. Receiving goes on. */
 IIP_API int iip_tcp_shutdown(struct iip_stack *stk, struct iip_tcp_conn *conn);
-/* CLOSE: shutdown, and nothing more is wanted: bytes that arrive from now on, or unread ones, are answered with RST (RFC 9293 3.6.1). The CLOSED note still comes. */
+/* CLOSE: shutdown, and nothing more is wanted: bytes that arrive from now on, or unread ones, are answered with RST
+   (RFC 9293 3.6.1). The CLOSED note still comes. */
 IIP_API int iip_tcp_close(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* ABORT: RST, queues are dropped; CLOSED with ABORTED follows. */
 IIP_API int iip_tcp_abort(struct iip_stack *stk, struct iip_tcp_conn *conn);

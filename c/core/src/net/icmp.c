@@ -53,7 +53,7 @@ IIP_LOCAL iip_verdict iip_icmp_input(struct iip_stack *stk, struct iip_pkt *pkt,
         return IIP_CTR_DROP_ICMP;
     if (iip_csum_fold(iip_pkt_csum(pkt, 0, len)) != 0xffff)
         return IIP_CTR_DROP_ICMP;
-    switch (pkt->data[0]) {
+    switch (iip_icmp_type(pkt->data)) {
     case IIP_ICMP_ECHO:
         return iip_icmp_echo(stk, pkt, rx, IIP_ICMP_ECHO_REPLY);
     case IIP_ICMP_UNREACHABLE:
@@ -73,7 +73,7 @@ IIP_LOCAL iip_verdict iip_icmpv6_input(struct iip_stack *stk, struct iip_pkt *pk
         return IIP_CTR_DROP_ICMP;
     if (iip_csum_fold(iip_csum_add(iip_ip_pseudo(&rx->src, &rx->dst, 6, IIP_PROTO_ICMPV6, len), iip_pkt_csum(pkt, 0, len))) != 0xffff)
         return IIP_CTR_DROP_ICMP;
-    type = pkt->data[0];
+    type = iip_icmp_type(pkt->data);
     if (type >= IIP_ICMPV6_RS && type <= IIP_ICMPV6_REDIRECT)
         return iip_ndp_input(stk, pkt, rx, fragmented);
     if (rx->multicast || iip_ip_any(&rx->src))

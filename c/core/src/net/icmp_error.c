@@ -1,5 +1,6 @@
 /* icmp_error.c - ICMP errors: those that we send, and those about what we sent. */
 #include "net/state.h"
+#include "wire/tcp.h"
 #include "wire/udp.h"
 
 /* ---- out ---- */
@@ -21,7 +22,7 @@ static int iip_icmp_may_complain(const struct iip_stack *stk, const struct iip_p
         return 0;
     if (rx->proto != (rx->family == 4 ? IIP_PROTO_ICMP : IIP_PROTO_ICMPV6))
         return 1;
-    return pkt->len && !iip_icmp_is_error_type(rx->family, pkt->data[0]);
+    return pkt->len && !iip_icmp_is_error_type(rx->family, iip_icmp_type(pkt->data));
 }
 
 /* As much of the offender as fits [RFC 1812 4.3.2.3: 576 bytes; RFC 4443 3: the minimum MTU]. */
@@ -148,7 +149,7 @@ static int iip_icmp_quote_read(struct iip_icmp_error *err, struct iip_icmp_quote
         return -1;
     iip_ports_read(q->l4, &err->src_port, &err->dst_port);
     err->has_seq = q->proto == IIP_PROTO_TCP && q->l4_len >= 8;
-    err->seq = err->has_seq ? iip_get32(q->l4 + 4) : 0;
+    err->seq = err->has_seq ? iip_tcp_quoted_seq(q->l4) : 0;
     return 0;
 }
 

@@ -58,7 +58,7 @@ static int iip_ipv6_is_error(const struct iip_pkt *pkt, const struct iip_rx *rx,
         rest.next = ext.next;
         rest.at += ext.len;
     }
-    return rest.next == IIP_PROTO_ICMPV6 && rest.at < pkt->len && rx->l3[rest.at] < IIP_ICMPV6_INFO;
+    return rest.next == IIP_PROTO_ICMPV6 && rest.at < pkt->len && iip_icmp_type(rx->l3 + rest.at) < IIP_ICMPV6_INFO;
 }
 
 /* A parameter problem about the headers; pkt stands at the fixed header, where the quote begins. */
@@ -128,7 +128,7 @@ static iip_verdict iip_ipv6_walk(struct iip_stack *stk, struct iip_pkt *pkt, str
 /* A walk needs its headers in one view. The same packet, another that took its place, or null without a frame. */
 static struct iip_pkt *iip_ipv6_pull(struct iip_stack *stk, struct iip_pkt *pkt)
 {
-    iip_u32 next = pkt->data[IIP_IPV6_NEXT_AT];
+    iip_u32 next = iip_ipv6_next(pkt->data);
     int plain = next == IIP_PROTO_TCP || next == IIP_PROTO_UDP || next == IIP_PROTO_ICMPV6;
     return iip_rx_pull(stk, pkt, plain ? (iip_u32)IIP_HEADROOM : (iip_u32)IIP_EXT_BYTES);
 }
@@ -236,7 +236,7 @@ static iip_verdict iip_ipv6_slow(struct iip_stack *stk, struct iip_pkt *pkt, iip
     rx->looped = (iip_u8)looped;
     walk->at = IIP_IPV6_LEN;
     walk->next_at = IIP_IPV6_NEXT_AT;
-    walk->next = pkt->data[IIP_IPV6_NEXT_AT];
+    walk->next = iip_ipv6_next(pkt->data);
     walk->count = 0;
     verdict = iip_ipv6_walk(stk, pkt, rx, walk);
     if (verdict == IIP_DONE && walk->next == IIP_PROTO_FRAGMENT) {
@@ -335,9 +335,9 @@ IIP_INLINE int iip_ipv6_addrs_plain(const struct iip_net *net, const iip_u8 *p)
 IIP_INLINE int iip_ipv6_is_simple(const struct iip_stack *stk, const struct iip_pkt *pkt)
 {
     const iip_u8 *p = pkt->data;
-    if (pkt->len < IIP_IPV6_LEN || pkt->next || !iip_ipv6_is_v6(p) || iip_get16(p + IIP_IPV6_PAYLOAD_AT) + IIP_IPV6_LEN > pkt->len)
+    if (pkt->len < IIP_IPV6_LEN || pkt->next || !iip_ipv6_is_v6(p) || iip_ipv6_payload(p) + IIP_IPV6_LEN > pkt->len)
         return 0;
-    return (p[IIP_IPV6_NEXT_AT] == IIP_PROTO_TCP || p[IIP_IPV6_NEXT_AT] == IIP_PROTO_UDP) && iip_ipv6_addrs_plain(stk->net, p);
+    return (iip_ipv6_next(p) == IIP_PROTO_TCP || iip_ipv6_next(p) == IIP_PROTO_UDP) && iip_ipv6_addrs_plain(stk->net, p);
 }
 
 IIP_LOCAL iip_verdict iip_ipv6_input(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 group, iip_u32 looped)

@@ -171,7 +171,7 @@ static iip_verdict iip_ndp_ignore(const struct iip_pkt *pkt, iip_u32 type)
 
 IIP_LOCAL iip_verdict iip_ndp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, int fragmented)
 {
-    iip_u32 type = pkt->data[0];
+    iip_u32 type = iip_icmp_type(pkt->data);
     struct iip_ndp ndp;
     if (!stk->l2_len || rx->ttl != IIP_NDP_HOPS || fragmented || pkt->next) /* [RFC 6980 5] */
         return IIP_CTR_DROP_NDP;

@@ -297,7 +297,7 @@ IIP_LOCAL void iip_eth_output(struct iip_stack *stk, struct iip_pkt *pkt, const 
 
 static void iip_neigh_emit(struct iip_stack *stk, const struct iip_neigh *neigh, struct iip_pkt *pkt)
 {
-    iip_eth_output(stk, pkt, neigh->head, iip_get16(neigh->head + 12));
+    iip_eth_output(stk, pkt, neigh->head, iip_eth_type_before(neigh->head + IIP_ETH_LEN));
 }
 
 IIP_LOCAL void iip_neigh_output(struct iip_stack *stk, struct iip_neigh *neigh, struct iip_pkt *pkt)

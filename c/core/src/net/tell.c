@@ -32,7 +32,7 @@ static void iip_tell_one(struct iip_stack *stk, const struct iip_pkt *pkt, const
         return;
     IIP_COPY(copy->data, l3, len);
     copy->len = len;
-    iip_tell_header(stk, copy, iip_get16(l3 - 2)); /* tagged or not, the type stands last */
+    iip_tell_header(stk, copy, iip_eth_type_before(l3));
     copy->total = copy->len;
     iip_share_hand_over(stk, copy, owner);
 }

@@ -1,6 +1,7 @@
 /* rx.c - packets in: the link header, the demultiplexing, and the one place where a received packet is counted and freed. */
 #include "stack/up.h"
 #include "wire/eth.h"
+#include "wire/ipv6.h"
 
 enum {
     IIP_RX_FIRST = 128,      /* bytes that the first view holds at least, so that headers can be read in one piece */
@@ -23,7 +24,7 @@ static iip_verdict iip_rx_ip(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32
 {
     if (!pkt->len)
         return IIP_CTR_DROP_IP_HEADER;
-    if (pkt->data[0] >> 4 == 6)
+    if (iip_ipv6_is_v6(pkt->data))
         return iip_ipv6_input(stk, pkt, group, looped);
     return iip_ipv4_input(stk, pkt, group, looped);
 }

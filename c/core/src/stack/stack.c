@@ -3,6 +3,13 @@
 
 #include "stack/up.h"
 
+static int iip_share_check(const struct iip_share *share)
+{
+    if (share->key_len > sizeof(share->key) || !share->table_len || share->table_len > IIP_COUNT(share->table))
+        return IIP_E_INVAL;
+    return share->table_len & (share->table_len - 1) ? IIP_E_INVAL : IIP_OK;
+}
+
 static int iip_stack_cfg_check(const struct iip_stack_cfg *cfg, const struct iip_host *host)
 {
     iip_u32 mtu_max = cfg->flags & IIP_STACK_L3 ? 65535 : 9000;
@@ -14,9 +21,7 @@ static int iip_stack_cfg_check(const struct iip_stack_cfg *cfg, const struct iip
         return IIP_E_INVAL;
     if (cfg->share && (!cfg->share->stacks || cfg->share->self >= cfg->share->stacks))
         return IIP_E_INVAL;
-    if (cfg->share && cfg->share->key_len && (cfg->share->key_len > 52 || !cfg->share->table_len || cfg->share->table_len > 512 || (cfg->share->table_len & (cfg->share->table_len - 1))))
-        return IIP_E_INVAL;
-    return IIP_OK;
+    return cfg->share && cfg->share->key_len ? iip_share_check(cfg->share) : IIP_OK;
 }
 
 static void iip_stack_fill(struct iip_stack *stk, const struct iip_stack_cfg *cfg, iip_u64 now)

@@ -186,7 +186,9 @@ static void iip_tcp_info_fill(const struct iip_tcp_conn *conn, struct iip_tcp_in
 {
     IIP_ZERO(info, sizeof(*info));
     info->state = conn->id.state;
-    info->options = (iip_u8)((conn->id.options & IIP_HAS_TS ? 1 : 0) | (conn->id.options & IIP_HAS_SACK_OK ? 2 : 0) | (conn->id.options & IIP_HAS_WSCALE ? 4 : 0));
+    info->options |= conn->id.options & IIP_HAS_TS ? 1 : 0;
+    info->options |= conn->id.options & IIP_HAS_SACK_OK ? 2 : 0;
+    info->options |= conn->id.options & IIP_HAS_WSCALE ? 4 : 0;
     info->snd_wscale = conn->snd_wscale;
     info->rcv_wscale = conn->rcv_wscale;
     iip_tcp_info_ends(conn, info);

@@ -48,6 +48,12 @@ IIP_INLINE void iip_eth_emit(iip_u8 *p, const iip_u8 *dst, const iip_u8 *src, ii
     iip_put16(p + 12, type);
 }
 
+/* The type of a frame whose IP header is at `l3`: it stands last, tagged or not. */
+IIP_INLINE iip_u32 iip_eth_type_before(const iip_u8 *l3)
+{
+    return iip_get16(l3 - 2);
+}
+
 IIP_INLINE int iip_eth_is_group(const iip_u8 *mac)
 {
     return mac[0] & 1;

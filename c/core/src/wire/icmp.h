@@ -47,6 +47,11 @@ struct iip_icmp {
     iip_u32 value; /* the second word: identifier and sequence number, pointer, MTU */
 };
 
+IIP_INLINE iip_u32 iip_icmp_type(const iip_u8 *p)
+{
+    return p[0];
+}
+
 IIP_INLINE void iip_icmp_read(struct iip_icmp *h, const iip_u8 *p)
 {
     h->type = p[0];

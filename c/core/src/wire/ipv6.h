@@ -43,6 +43,16 @@ IIP_INLINE int iip_ipv6_is_v6(const iip_u8 *p)
     return p[0] >> 4 == 6;
 }
 
+IIP_INLINE iip_u32 iip_ipv6_next(const iip_u8 *p)
+{
+    return p[IIP_IPV6_NEXT_AT];
+}
+
+IIP_INLINE iip_u32 iip_ipv6_payload(const iip_u8 *p)
+{
+    return iip_get16(p + IIP_IPV6_PAYLOAD_AT);
+}
+
 IIP_INLINE void iip_ipv6_read(struct iip_ipv6 *h, const iip_u8 *p)
 {
     iip_u32 first = iip_get32(p);

@@ -56,6 +56,12 @@ struct iip_tcp_seg {
     struct iip_sack_block sack[IIP_SACK_MAX];
 };
 
+/* The sequence number of a header of which 8 bytes are there, as an ICMP error quotes it. */
+IIP_INLINE iip_u32 iip_tcp_quoted_seq(const iip_u8 *p)
+{
+    return iip_get32(p + 4);
+}
+
 /* Decodes the fixed header; `len` bytes are there, payload included. 0, or -1 when it cannot be a segment. Options are left alone. */
 IIP_INLINE int iip_tcp_parse(struct iip_tcp_seg *seg, const iip_u8 *p, iip_u32 len)
 {
