@@ -84,6 +84,113 @@ static void one_thread_asks_the_other_answers(void)
     world_close(&a, &b);
 }
 
+/* ---- an engine of two loops, each on a thread of its own ---- */
+
+enum { LOOPS = 2, MANY = 32 };
+
+static _Atomic uint32_t accepted[LOOPS], listening;
+
+static void *serve_share(void *arg)
+{
+    struct iip_loop *loop = arg;
+    struct side s = {.loop = loop, .area = {.size = sizeof s.area}, .turn = {.size = sizeof s.turn}};
+    uint32_t self = (uint32_t)iip_loop_index(loop), i;
+    CHECK_EQ(iip_loop_attach(loop), IIP_OK);
+    CHECK_EQ(iip_loop_area(loop, &s.area), IIP_OK);
+    while (!atomic_load(&stop)) {
+        s.turn.wait_us = 20000;
+        turn(&s, IIP_TURN_WAIT);
+        for (i = 0; i < s.turn.event_n; i++) {
+            const struct iip_event *ev = event(&s, i);
+            struct iip_op *op;
+            if (ev->type == IIP_EVENT_DONE)
+                atomic_fetch_add(&listening, 1);
+            if (ev->type == IIP_EVENT_ACCEPT)
+                atomic_fetch_add(&accepted[self], 1);
+            if (ev->type == IIP_EVENT_FIN)
+                next_op(&s, IIP_OP_CLOSE, ev->src);
+            if (ev->type == IIP_EVENT_DATA) {
+                op = next_op(&s, IIP_OP_SEND_BUF, ev->src);
+                op->buf = ev->buf;
+                op->len = ev->len;
+            }
+        }
+    }
+    CHECK_EQ(iip_loop_detach(loop), IIP_OK);
+    return NULL;
+}
+
+/* Each connection asks ten times, then ends. */
+static void ask_many(struct side *a)
+{
+    uint32_t i, closed = 0, wrong = 0, answered[MANY] = {0};
+    uint64_t conn;
+    for (i = 0; i < MANY; i++)
+        CHECK_EQ(iip_loop_connect(a->loop, "10.0.0.2:80", i, &conn), IIP_OK);
+    while (closed < MANY) {
+        a->turn.wait_us = 20000;
+        turn(a, IIP_TURN_WAIT);
+        for (i = 0; i < a->turn.event_n; i++) {
+            const struct iip_event *ev = event(a, i);
+            struct iip_op *op;
+            if (ev->buf)
+                release(a, ev->buf);
+            closed += ev->type == IIP_EVENT_CLOSED;
+            wrong += ev->type == IIP_EVENT_CLOSED && ev->status != IIP_OK;
+            if (ev->type != IIP_EVENT_CONNECTED && ev->type != IIP_EVENT_DATA)
+                continue;
+            answered[ev->user] += ev->type == IIP_EVENT_DATA;
+            op = next_op(a, answered[ev->user] < 10 ? IIP_OP_SEND_COPY : IIP_OP_CLOSE, ev->src);
+            op->arg = (uintptr_t) "ping";
+            op->len = 4;
+        }
+    }
+    for (i = 0; i < MANY; i++)
+        wrong += answered[i] != 10;
+    CHECK_EQ(wrong, 0);
+}
+
+static void two_loops_on_two_threads_share_an_address(void)
+{
+    struct iip_engine_cfg one = side_cfg("pair:threads6", 1), two = side_cfg("pair:threads6", 2);
+    struct iip_engine *server;
+    struct iip_leaks leaks = {.size = sizeof leaks};
+    struct iip_addr local;
+    pthread_t thread[LOOPS];
+    struct side a;
+    uint64_t lis;
+    uint32_t i;
+    two.loops = LOOPS;
+    one.tunables = "neigh.queue=64";
+    CHECK_EQ(iip_engine_open(&two, &server, NULL, 0), IIP_OK);
+    if (!side_open(&a, &one))
+        exit(1);
+    atomic_store(&stop, 0);
+    atomic_store(&listening, 0);
+    iip_addr_parse(":80", &local);
+    CHECK_EQ(iip_engine_listen(server, &local, 0, 99, &lis), IIP_OK);
+    for (i = 0; i < LOOPS; i++) {
+        struct iip_loop *loop;
+        CHECK_EQ(iip_engine_loop(server, i, &loop), IIP_OK);
+        pthread_create(&thread[i], NULL, serve_share, loop);
+    }
+    while (atomic_load(&listening) < LOOPS)
+        sched_yield();
+    ask_many(&a);
+    CHECK_EQ(accepted[0] + accepted[1], MANY);
+    CHECK(accepted[0] > 0 && accepted[1] > 0);
+    CHECK_EQ(iip_engine_close(server, NULL), IIP_E_BUSY);
+    CHECK_EQ(iip_engine_unlisten(server, lis), IIP_OK);
+    while (atomic_load(&listening) < 2 * LOOPS)
+        sched_yield();
+    atomic_store(&stop, 1);
+    for (i = 0; i < LOOPS; i++)
+        pthread_join(thread[i], NULL);
+    CHECK_EQ(iip_engine_close(server, &leaks), IIP_OK);
+    CHECK_EQ(leaks.bufs + leaks.listeners, 0);
+    side_close(&a);
+}
+
 /* ---- a storm of releases ---- */
 
 struct ring { /* buffers on their way to a releasing thread; one writer, one reader */
@@ -308,6 +415,7 @@ static void a_post_may_connect_and_failures_are_told(void)
 int main(void)
 {
     RUN(one_thread_asks_the_other_answers);
+    RUN(two_loops_on_two_threads_share_an_address);
     RUN(buffers_come_home_from_everywhere);
     RUN(one_release_too_many_is_stale_whoever_is_last);
     RUN(every_post_is_answered_once_and_in_order);
