@@ -1,5 +1,6 @@
 /* ack.c - the fifth step of 3.10.7.4: is the ACK acceptable, and what an acceptable one does. */
 #include "tcp/tcp.h"
+#include "tcp/window.h"
 
 IIP_INLINE void iip_tcp_acked_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {

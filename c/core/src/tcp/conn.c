@@ -301,6 +301,15 @@ IIP_LOCAL void iip_tcp_mss_update(struct iip_stack *stk, struct iip_tcp_conn *co
     conn->mss = (iip_u16)iip_min32(mss, 65000);
 }
 
+/* Addresses, routes or path MTUs changed: segments are cut as the path is now. */
+IIP_LOCAL void iip_tcp_path_check(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    struct iip_tcp_tuple t;
+    iip_tcp_tuple_of(&conn->id, &t);
+    if (!iip_path_renew(stk, &t.local, &t.remote, &conn->path))
+        iip_tcp_mss_update(stk, conn);
+}
+
 /* The shift that lets the window field name the whole receive buffer; 15: do not offer the option. */
 IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvbuf)
 {

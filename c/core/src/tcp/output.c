@@ -2,29 +2,9 @@
 #include "net/state.h"
 #include "stack/up.h"
 #include "tcp/tcp.h"
+#include "tcp/window.h"
 
 enum { IIP_RETRY_US = 5000 };
-
-/* [RFC 9293 3.8.6.2.2] the right edge moves by a full segment or half the buffer at least, and never back. */
-IIP_LOCAL iip_u32 iip_tcp_window_open(const struct iip_tcp_conn *conn)
-{
-    iip_u32 edge = conn->rcv.nxt + (conn->rcvbuf > conn->rcv.held ? conn->rcvbuf - conn->rcv.held : 0);
-    iip_s32 gain = (iip_s32)(edge - conn->rcv.edge);
-    if (gain <= 0 || ((iip_u32)gain < conn->mss && (iip_u32)gain < conn->rcvbuf / 2))
-        return conn->rcv.edge;
-    return edge;
-}
-
-/* What the header says; the edge that it says, rounded up to the scale, is remembered. */
-IIP_LOCAL iip_u32 iip_tcp_window_field(struct iip_tcp_conn *conn)
-{
-    iip_u32 wnd = iip_tcp_window_open(conn) - conn->rcv.nxt;
-    iip_u32 field = (wnd + ((1U << conn->rcv_wscale) - 1)) >> conn->rcv_wscale;
-    field = iip_min32(field, 65535);
-    if (iip_seq_lt(conn->rcv.edge, conn->rcv.nxt + (field << conn->rcv_wscale)))
-        conn->rcv.edge = conn->rcv.nxt + (field << conn->rcv_wscale);
-    return field;
-}
 
 /* SND.NXT moves over what was sent for the first time. */
 IIP_INLINE void iip_tcp_sent_new(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 len, iip_u32 fin)
@@ -217,19 +197,12 @@ static int iip_tcp_output_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
     return 0;
 }
 
-/* Addresses, routes or path MTUs changed: segments are cut as the path is now. */
-static void iip_tcp_path_check(struct iip_stack *stk, struct iip_tcp_conn *conn)
-{
-    struct iip_tcp_tuple t;
-    iip_tcp_tuple_of(&conn->id, &t);
-    if (!iip_path_renew(stk, &t.local, &t.remote, &conn->path))
-        iip_tcp_mss_update(stk, conn);
-}
-
 /* 1 when it must stay on the list: an ACK waits for the answer, or there was no memory for a segment. */
 IIP_LOCAL int iip_tcp_output(struct iip_stack *stk, struct iip_tcp_conn *conn, int hold)
 {
     int sent = 1;
+    if (IIP_LIKELY(iip_tcp_plain_output(stk, conn)))
+        return 0;
     if (IIP_UNLIKELY(conn->id.state < IIP_TCP_ESTABLISHED))
         return iip_tcp_output_syn(stk, conn);
     if (IIP_UNLIKELY(conn->path.gen != stk->net->gen))

@@ -4,81 +4,161 @@
  */
 #include "net/state.h"
 #include "tcp/tcp.h"
+#include "tcp/window.h"
 #include "wire/plain.h"
 
-/* The link header for this path (null at L3), and 1 while it holds. */
-IIP_INLINE int iip_tcp_path_plain(const struct iip_stack *stk, const struct iip_path *path, const iip_u8 **head)
+enum { IIP_PLAIN_HEADERS = IIP_ETH_LEN + IIP_PLAIN_IP + IIP_TCP_HEADER + IIP_TCP_TS_LEN };
+
+/* What all plain segments of one call have in common. */
+struct iip_plain_way {
+    const iip_u8 *head; /* the link header; null at L3 */
+    iip_u32 l2_len;
+    iip_u32 tcp_len;    /* of the TCP header */
+    iip_u32 wnd;        /* the field */
+};
+
+/* 1 while the path is plain, and what it needs. */
+IIP_INLINE int iip_tcp_plain_path(const struct iip_stack *stk, const struct iip_tcp_conn *conn, struct iip_plain_way *way)
 {
-    const struct iip_neigh *neigh = path->neigh;
-    if (path->gen != stk->net->gen || path->loop)
+    const struct iip_neigh *neigh = conn->path.neigh;
+    if (conn->path.gen != stk->net->gen || conn->path.loop || conn->id.family != 4)
         return 0;
-    *head = 0;
+    way->l2_len = stk->l2_len;
+    way->tcp_len = conn->id.options & IIP_HAS_TS ? IIP_TCP_HEADER + IIP_TCP_TS_LEN : IIP_TCP_HEADER;
+    way->head = 0;
     if (!neigh)
         return !stk->l2_len;
-    *head = neigh->head;
+    way->head = neigh->head;
     return stk->now < neigh->fresh_until;
 }
 
-static void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_plain_out *out)
+/* The sums, or their marks where the port makes them. */
+IIP_INLINE void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 l4_bytes, iip_u32 marks)
 {
     iip_u8 *ip = pkt->data;
     iip_u8 *field = ip + IIP_PLAIN_IP + 16;
-    iip_u32 l4_bytes = out->total - IIP_PLAIN_IP;
-    iip_u64 sum = iip_plain_pseudo(out->local4, out->remote4, l4_bytes);
-    if (IIP_LIKELY((stk->caps & IIP_CAP_TX_IP_CSUM) || (pkt->flags & IIP_PKT_TSO)))
-        pkt->flags |= IIP_PKT_IP_CSUM;
+    iip_u64 sum = iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes);
+    if (IIP_LIKELY((stk->caps & IIP_CAP_TX_IP_CSUM) || (marks & IIP_PKT_TSO)))
+        marks |= IIP_PKT_IP_CSUM;
     else
         iip_plain_ip_csum(ip);
     if (IIP_LIKELY(stk->caps & IIP_CAP_TX_TCP_CSUM)) {
-        pkt->flags |= IIP_PKT_L4_CSUM;
+        pkt->flags = (iip_u16)(marks | IIP_PKT_L4_CSUM);
         iip_csum_store(field, iip_csum_fold(sum));
         return;
     }
+    pkt->flags = (iip_u16)marks;
     sum = iip_csum_add(sum, pkt->next ? iip_pkt_csum(pkt, IIP_PLAIN_IP, l4_bytes) : iip_csum_bytes(ip + IIP_PLAIN_IP, l4_bytes));
     iip_csum_store(field, ~iip_csum_fold(sum));
 }
 
-IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq, iip_u32 len, iip_u32 flags)
+/* All headers in front of `len` bytes of payload. */
+IIP_INLINE void iip_tcp_plain_emit(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, const struct iip_plain_way *way,
+                                   iip_u32 seq, iip_u32 len, iip_u32 flags)
 {
-    struct iip_plain_out out;
-    const iip_u8 *head;
-    iip_u32 ts = conn->id.options & IIP_HAS_TS;
-    if (conn->id.family != 4 || !iip_tcp_path_plain(stk, &conn->path, &head))
-        return 0;
-    out.hdr_len = ts ? IIP_TCP_HEADER + IIP_TCP_TS_LEN : IIP_TCP_HEADER;
-    out.total = IIP_PLAIN_IP + out.hdr_len + len;
-    if (IIP_UNLIKELY(out.total > conn->path.mtu && len <= conn->mss))
-        return 0;
-    out.local4 = conn->id.local4;
-    out.remote4 = conn->id.remote4;
-    out.ports = conn->id.node.word;
-    out.seq = seq;
-    out.ack = conn->rcv.nxt;
-    out.flags_wnd = flags << 16 | iip_tcp_window_field(conn);
-    out.ts_val = iip_tcp_ts_now(stk, conn->ts_off);
-    out.ts_ecr = conn->ts_recent;
-    out.tos = conn->tos;
-    out.ttl = conn->ttl;
-    pkt->data -= IIP_PLAIN_IP + out.hdr_len;
-    iip_plain_emit(pkt->data, &out);
-    pkt->flags = IIP_PKT_TCP | IIP_PKT_IPV4;
-    if (IIP_UNLIKELY(len > conn->mss)) {
-        pkt->flags |= IIP_PKT_TSO;
-        pkt->seg_size = conn->mss;
-    }
+    iip_u32 l4_bytes = way->tcp_len + len;
+    iip_u32 headers = IIP_PLAIN_IP + way->tcp_len;
+    iip_u8 *p = pkt->data - headers;
+    pkt->data = p;
+    pkt->len += headers;
+    pkt->l2_len = (iip_u8)way->l2_len;
     pkt->l3_len = IIP_PLAIN_IP;
-    pkt->l4_len = (iip_u8)out.hdr_len;
-    pkt->len += IIP_PLAIN_IP + out.hdr_len;
-    pkt->total = out.total;
-    iip_tcp_plain_sums(stk, pkt, &out);
-    pkt->l2_len = (iip_u8)stk->l2_len;
-    if (IIP_LIKELY(head != 0)) {
+    pkt->l4_len = (iip_u8)way->tcp_len;
+    iip_plain_emit_ip(p, conn->id.local4, conn->id.remote4, IIP_PLAIN_IP + l4_bytes, conn->tos, conn->ttl);
+    iip_plain_emit_tcp(p + IIP_PLAIN_IP, conn->id.node.word, seq, conn->rcv.nxt, way->tcp_len << 26 | flags << 16 | way->wnd);
+    if (IIP_LIKELY(way->tcp_len != IIP_TCP_HEADER))
+        iip_tcp_emit_ts(p + IIP_PLAIN_IP + IIP_TCP_HEADER, iip_tcp_ts_now(stk, conn->ts_off), conn->ts_recent);
+    iip_tcp_plain_sums(stk, conn, pkt, l4_bytes, IIP_PKT_TCP | IIP_PKT_IPV4 | (IIP_UNLIKELY(len > conn->mss) ? (iip_u32)IIP_PKT_TSO : 0));
+    if (IIP_LIKELY(way->head != 0)) {
         pkt->data -= IIP_ETH_LEN;
         pkt->len += IIP_ETH_LEN;
-        pkt->total += IIP_ETH_LEN;
-        IIP_COPY(pkt->data, head, IIP_ETH_LEN);
+        IIP_COPY(pkt->data, way->head, IIP_ETH_LEN);
     }
+    pkt->total = way->l2_len + IIP_PLAIN_IP + l4_bytes;
     iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
+}
+
+IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq, iip_u32 len, iip_u32 flags)
+{
+    struct iip_plain_way way;
+    if (!iip_tcp_plain_path(stk, conn, &way))
+        return 0;
+    if (IIP_UNLIKELY(IIP_PLAIN_IP + way.tcp_len + len > conn->path.mtu && len <= conn->mss))
+        return 0;
+    way.wnd = iip_tcp_window_field(conn);
+    if (IIP_UNLIKELY(len > conn->mss))
+        pkt->seg_size = conn->mss;
+    iip_tcp_plain_emit(stk, conn, pkt, &way, seq, len, flags);
     iip_tx(stk, pkt);
     return 1;
+}
+
+/* ---- whole packets of the queue ---- */
+
+/*
+ * Is this packet the next segment as it stands? It is what output.c would cut, by the same rules: a full segment, or
+ * the last bytes there are, which Nagle lets go; within both windows; alone in its frame, with room in front.
+ */
+IIP_INLINE int iip_tcp_plain_next(const struct iip_stack *stk, const struct iip_tcp_conn *conn, const struct iip_pkt *pkt)
+{
+    iip_u32 flight = conn->snd.nxt - conn->snd.una;
+    iip_u32 unsent = conn->snd.end - conn->snd.nxt;
+    if (pkt->seq != conn->snd.nxt || flight + pkt->len > iip_min32(conn->snd.wnd, conn->cwnd) || !iip_pkt_headroom_ok(pkt, IIP_PLAIN_HEADERS))
+        return 0;
+    if (pkt->len == unsent)
+        return pkt->len == conn->mss || (pkt->len < conn->mss && (!flight || (conn->flags & IIP_F_NODELAY)));
+    return pkt->len == conn->mss && !(stk->caps & IIP_CAP_TX_TSO);
+}
+
+/* What must be thought about takes the long way; so does the first segment after an idle time [RFC 5681 4.1]. */
+IIP_INLINE int iip_tcp_plain_ready(const struct iip_stack *stk, const struct iip_tcp_conn *conn)
+{
+    enum {
+        DETOUR = IIP_F_RECOVERY | IIP_F_LOSS | IIP_F_PERSIST | IIP_F_DISORDER | IIP_F_URG_SEND | IIP_F_FIN_QUEUED | IIP_F_CORK
+    };
+    if (!conn->snd_cur || (conn->flags & DETOUR) || conn->id.state < IIP_TCP_ESTABLISHED || !stk->tune.tcp_fast_path)
+        return 0;
+    return conn->snd.una != conn->snd.nxt || (iip_u32)stk->now - conn->sent_us <= conn->rto_us;
+}
+
+/* SND.NXT moved from `first` on. */
+IIP_INLINE void iip_tcp_plain_sent(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 first)
+{
+    if (!(conn->flags & IIP_F_RTT_PENDING)) {
+        conn->flags |= IIP_F_RTT_PENDING;
+        conn->rtt_seq = first;
+        conn->rtt_sent = (iip_u32)stk->now;
+    }
+    conn->sent_us = (iip_u32)stk->now;
+    iip_tcp_ack_paid(conn);
+    if (conn->rto_at == IIP_NEVER)
+        iip_tcp_rto_start(stk, conn);
+}
+
+IIP_LOCAL int iip_tcp_plain_output(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    struct iip_plain_way way;
+    struct iip_pkt *from = conn->snd_cur;
+    struct iip_pkt *pkt;
+    iip_u32 first = conn->snd.nxt;
+    iip_u32 len;
+    if (!iip_tcp_plain_ready(stk, conn) || !iip_tcp_plain_next(stk, conn, from) || !iip_tcp_plain_path(stk, conn, &way))
+        return 0;
+    if (IIP_UNLIKELY(IIP_PLAIN_IP + way.tcp_len + conn->mss > conn->path.mtu))
+        return 0;
+    way.wnd = iip_tcp_window_field(conn);
+    do {
+        len = from->len;
+        pkt = iip_pkt_take(stk, from->frame, from->data, len);
+        if (IIP_UNLIKELY(!pkt))
+            break;
+        iip_tcp_plain_emit(stk, conn, pkt, &way, conn->snd.nxt, len,
+                           conn->snd.nxt + len == conn->snd.end ? IIP_TCP_ACK | IIP_TCP_PSH : IIP_TCP_ACK);
+        iip_tx_one(stk, pkt);
+        conn->snd.nxt += len;
+        conn->snd_cur = from = from->link;
+    } while (from && iip_tcp_plain_next(stk, conn, from));
+    if (IIP_LIKELY(conn->snd.nxt != first))
+        iip_tcp_plain_sent(stk, conn, first);
+    return conn->snd.nxt == conn->snd.end && conn->snd.nxt != first;
 }

@@ -8,6 +8,7 @@
 #include "net/state.h"
 #include "stack/up.h"
 #include "tcp/tcp.h"
+#include "tcp/window.h"
 #include "wire/plain.h"
 
 enum {

@@ -33,6 +33,8 @@ IIP_LOCAL void iip_tcp_bare(struct iip_stack *stk, const struct iip_tcp_tuple *t
     ip.tos = (iip_u8)tos;
     ip.df = 1;
     iip_tcp_checksum(stk, pkt, &t->local, &t->remote, t->family, 0);
+    if (seg->flags & IIP_TCP_RST)
+        iip_count(stk, IIP_CTR_TCP_RST_SENT);
     iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
     iip_ip_output_once(stk, pkt, &ip);
 }
@@ -58,7 +60,6 @@ IIP_LOCAL void iip_tcp_reset_reply(struct iip_stack *stk, const struct iip_tcp_a
     seg.flags = in->flags & IIP_TCP_ACK ? IIP_TCP_RST : IIP_TCP_RST | IIP_TCP_ACK;
     seg.wnd = 0;
     seg.has = 0;
-    iip_count(stk, IIP_CTR_TCP_RST_SENT);
     iip_tcp_bare(stk, &t, &seg, 0);
 }
 
@@ -73,7 +74,6 @@ IIP_LOCAL void iip_tcp_reset_send(struct iip_stack *stk, struct iip_tcp_conn *co
     seg.flags = IIP_TCP_RST | IIP_TCP_ACK;
     seg.wnd = 0;
     seg.has = 0;
-    iip_count(stk, IIP_CTR_TCP_RST_SENT);
     iip_tcp_bare(stk, &t, &seg, conn->tos);
 }
 

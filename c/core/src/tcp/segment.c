@@ -1,6 +1,8 @@
 /* segment.c - how a segment is built: where its payload comes from, its options, its checksum, its way to IP. */
 #include "base/csum.h"
+#include "net/state.h"
 #include "tcp/tcp.h"
+#include "tcp/window.h"
 
 enum { IIP_PIECES_MAX = 16, IIP_HEADERS_MAX = 14 + 40 + IIP_TCP_HEADER_MAX };
 
@@ -117,14 +119,6 @@ static void iip_tcp_to_ip(struct iip_stack *stk, struct iip_tcp_conn *conn, stru
     iip_ip_output(stk, pkt, &ip, &conn->path);
 }
 
-/* Every segment carries the latest ACK: what was owed is paid. */
-static void iip_tcp_ack_paid(struct iip_tcp_conn *conn)
-{
-    conn->rcv.acked = conn->rcv.nxt;
-    conn->flags &= ~(iip_u32)IIP_F_ACK_ANY;
-    conn->ack_at = IIP_NEVER;
-}
-
 /* [RFC 2018 3] blocks go into ACKs without text, as many as there is room for. */
 static iip_u32 iip_tcp_blocks_for(struct iip_tcp_conn *conn, struct iip_sack_block *blocks, iip_u32 len)
 {
@@ -174,7 +168,13 @@ static void iip_tcp_segment_full(struct iip_stack *stk, struct iip_tcp_conn *con
 
 IIP_LOCAL int iip_tcp_segment(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq, iip_u32 len, iip_u32 flags)
 {
-    struct iip_pkt *pkt = iip_tcp_payload(stk, conn, seq, len);
+    struct iip_pkt *pkt;
+    if (IIP_UNLIKELY(conn->path.gen != stk->net->gen)) { /* and what was cut for the old path is cut anew */
+        iip_tcp_path_check(stk, conn);
+        if (len > conn->mss)
+            return 0;
+    }
+    pkt = iip_tcp_payload(stk, conn, seq, len);
     if (IIP_UNLIKELY(!pkt))
         return 0;
     flags |= IIP_TCP_ACK;

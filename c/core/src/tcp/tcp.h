@@ -5,7 +5,7 @@
  *   listen.c   3.10.7.2 and half-open connections, cookie.c            synsent.c 3.10.7.3
  *   ack.c      what an acceptable ACK does      recover.c  loss: scoreboard, recovery, what to send again
  *   text.c     in-order delivery, out-of-order hold
- *   predict.c, plain.c  the short ways in and out
+ *   predict.c, plain.c  the short ways in and out         window.h  both windows
  *   output.c   what may be sent now             segment.c  how it is built        reply.c  RST, challenge ACK, bare segments
  *   timer.c    rto.c    cc.c newreno.c cubic.c  timewait.c  table.c  state.c  port.c  conn.c  user.c  option.c  note.c  icmp.c
  */
@@ -261,6 +261,7 @@ IIP_LOCAL iip_u64 iip_tcp_user_timeout(const struct iip_stack *stk, const struct
 IIP_LOCAL int iip_tcp_ranges_reserve(struct iip_stack *stk, struct iip_ranges *set, iip_u32 left, iip_u32 right);
 /* The peer's and the path's MSS, after the handshake and when the path changes. */
 IIP_LOCAL void iip_tcp_mss_update(struct iip_stack *stk, struct iip_tcp_conn *conn);
+IIP_LOCAL void iip_tcp_path_check(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL iip_u32 iip_tcp_mss_offer(struct iip_stack *stk, const struct iip_tcp_tuple *t);
 IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvbuf);
 /* Takes over what a SYN or SYN-ACK offers. */
@@ -310,22 +311,6 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
 /* The short way of a segment of `conn`, options not yet decoded: its verdict, or IIP_NEXT_STEP when it must go the long way. */
 IIP_LOCAL iip_verdict iip_tcp_predict(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_seg *seg, struct iip_pkt *pkt);
 IIP_LOCAL void iip_tcp_window_set(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 wnd);
-/* The window of a segment that advanced SND.UNA: nobody knows it better, even if the segment was sent before. */
-IIP_INLINE void iip_tcp_window_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
-{
-    iip_u32 wnd = seg->wnd << conn->snd_wscale;
-    conn->snd.wl1 = seg->seq;
-    conn->snd.wl2 = seg->ack;
-    if (IIP_UNLIKELY(wnd != conn->snd.wnd))
-        iip_tcp_window_set(stk, conn, wnd);
-}
-/* [RFC 9293 3.10.7.4 fifth] else the window of the latest segment. */
-IIP_INLINE void iip_tcp_window_update(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
-{
-    if (iip_seq_lt(seg->seq, conn->snd.wl1) || (seg->seq == conn->snd.wl1 && iip_seq_lt(seg->ack, conn->snd.wl2)))
-        return;
-    iip_tcp_window_take(stk, conn, seg);
-}
 IIP_LOCAL void iip_tcp_sack_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_recovery_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 acked);
@@ -369,9 +354,9 @@ IIP_LOCAL int iip_tcp_output(struct iip_stack *stk, struct iip_tcp_conn *conn, i
 IIP_LOCAL int iip_tcp_segment(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq, iip_u32 len, iip_u32 flags);
 /* Writes all headers in front of a payload and sends it; 0: it is not plain, and was left alone (plain.c). */
 IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq, iip_u32 len, iip_u32 flags);
+/* Sends packets of the queue, new and in order, while each is a segment as it stands; 1 when that was all there was to do (plain.c). */
+IIP_LOCAL int iip_tcp_plain_output(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn);
-IIP_LOCAL iip_u32 iip_tcp_window_field(struct iip_tcp_conn *conn);
-IIP_LOCAL iip_u32 iip_tcp_window_open(const struct iip_tcp_conn *conn);
 /* A segment without a connection. */
 IIP_LOCAL void iip_tcp_bare(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_seg *seg, iip_u32 tos);
 IIP_LOCAL void iip_tcp_reset_reply(struct iip_stack *stk, const struct iip_tcp_arrival *arr);
@@ -413,6 +398,14 @@ IIP_LOCAL const struct iip_tcp_cc *iip_tcp_cc_of(const struct iip_tcp_conn *conn
 IIP_LOCAL void iip_tcp_slow_start(struct iip_tcp_conn *conn, iip_u32 acked);
 IIP_LOCAL const struct iip_tcp_cc *iip_tcp_newreno(void);
 IIP_LOCAL const struct iip_tcp_cc *iip_tcp_cubic(void);
+
+/* Every segment carries the latest ACK: what was owed is paid. */
+IIP_INLINE void iip_tcp_ack_paid(struct iip_tcp_conn *conn)
+{
+    conn->rcv.acked = conn->rcv.nxt;
+    conn->flags &= ~(iip_u32)IIP_F_ACK_ANY;
+    conn->ack_at = IIP_NEVER;
+}
 
 /* Every retransmission is counted where the loss is kept. */
 IIP_INLINE void iip_tcp_count_rtx(struct iip_stack *stk, struct iip_tcp_conn *conn)

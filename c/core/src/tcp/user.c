@@ -1,5 +1,6 @@
 /* user.c - the user's calls [RFC 9293 3.9.1, 3.10.1 - 3.10.6]: OPEN, SEND, RECEIVE, CLOSE, ABORT. */
 #include "tcp/tcp.h"
+#include "tcp/window.h"
 
 enum { IIP_PKT_FILL = 1 }; /* pkt->aux: written by copy, more may be copied behind */
 
