@@ -5,7 +5,7 @@
 
 --fix makes those changes that touch no comment.
 
-Comments behind code are lined up by hand, and so are enums and X-macro tables; clang-format decides everything else
+Comments behind code are lined up by hand, and so are enums, tables and X-macros; clang-format decides everything else
 (.clang-format). So it is shown each file without trailing comments, and told to leave tables alone.
 """
 
@@ -52,12 +52,12 @@ def without_trailing_comments(text):
 
 
 def with_tables_off(lines):
-    """Encloses enums of several lines, and macros of several lines, in clang-format off/on."""
+    """Encloses enums, initialisers and macros of several lines in clang-format off/on."""
     out = []
     end = None
     for line in lines:
         if end is None:
-            if re.match(r"\s*(typedef )?enum( \w+)? \{$", line):
+            if re.match(r"\s*(typedef )?enum( \w+)? \{$", line) or re.search(r"= \{$", line):
                 end = re.compile(r"\s*\}.*;$")
                 out.append(OFF)
             elif line.startswith("#define") and (line.endswith("\\") or "{" in line):
