@@ -169,9 +169,16 @@ IIP_INLINE int iip_pkt_headroom_ok(const struct iip_pkt *pkt, iip_u32 len)
 /* ---- transmit (tx.c): the place where packets leave ---- */
 /* Takes a packet that is complete from the link header on. */
 IIP_LOCAL void iip_tx(struct iip_stack *stk, struct iip_pkt *pkt);
+/* The same for a packet of one view. */
+IIP_LOCAL void iip_tx_flush(struct iip_stack *stk);
+IIP_INLINE void iip_tx_one(struct iip_stack *stk, struct iip_pkt *pkt)
+{
+    stk->tx[stk->tx_count++] = pkt;
+    if (IIP_UNLIKELY(stk->tx_count == IIP_TX_BURST))
+        iip_tx_flush(stk);
+}
 /* Takes an IP packet for one of our own addresses. */
 IIP_LOCAL void iip_tx_loop(struct iip_stack *stk, struct iip_pkt *pkt);
-IIP_LOCAL void iip_tx_flush(struct iip_stack *stk);
 /* 1 when answers and datagrams must be refused: the port takes nothing and enough is held. */
 IIP_INLINE int iip_tx_full(const struct iip_stack *stk)
 {

@@ -68,9 +68,7 @@ IIP_LOCAL void iip_tx(struct iip_stack *stk, struct iip_pkt *pkt)
             return;
         }
     }
-    stk->tx[stk->tx_count++] = pkt;
-    if (stk->tx_count == IIP_TX_BURST)
-        iip_tx_flush(stk);
+    iip_tx_one(stk, pkt);
 }
 
 IIP_LOCAL void iip_tx_loop(struct iip_stack *stk, struct iip_pkt *pkt)

@@ -64,34 +64,24 @@ IIP_INLINE int iip_plain_ip_csum_ok(const iip_u8 *p)
     return iip_csum_fold(sum) == 0xffff;
 }
 
-/* What a plain packet says that its connection does not. */
-struct iip_plain_out {
-    iip_u32 local4, remote4;
-    iip_u32 ports;
-    iip_u32 seq, ack;
-    iip_u32 hdr_len;  /* of TCP: 20 or 32 */
-    iip_u32 flags_wnd; /* TCP flags << 16 | window */
-    iip_u32 ts_val, ts_ecr;
-    iip_u32 total;    /* IP total length */
-    iip_u32 tos, ttl;
-};
-
-/* Writes both headers at p, checksum fields zero. */
-IIP_INLINE void iip_plain_emit(iip_u8 *p, const struct iip_plain_out *out)
+/* The IPv4 header, its sum zero; addresses in memory order. */
+IIP_INLINE void iip_plain_emit_ip(iip_u8 *p, iip_u32 local4, iip_u32 remote4, iip_u32 total, iip_u32 tos, iip_u32 ttl)
 {
-    iip_put32(p, 0x45000000U | out->tos << 16 | (out->total & 0xffff));
+    iip_put32(p, 0x45000000U | tos << 16 | (total & 0xffff));
     iip_put32(p + 4, 0x4000); /* [RFC 6864 4.1] identification 0 with DF */
-    iip_put32(p + 8, out->ttl << 24 | 6U << 16);
-    IIP_COPY(p + 12, &out->local4, 4);
-    IIP_COPY(p + 16, &out->remote4, 4);
-    p += IIP_PLAIN_IP;
-    iip_put32(p, out->ports);
-    iip_put32(p + 4, out->seq);
-    iip_put32(p + 8, out->ack);
-    iip_put32(p + 12, out->hdr_len << 26 | out->flags_wnd);
+    iip_put32(p + 8, ttl << 24 | 6U << 16);
+    IIP_COPY(p + 12, &local4, 4);
+    IIP_COPY(p + 16, &remote4, 4);
+}
+
+/* The fixed TCP header, its sum zero; `word`: header length << 26 | flags << 16 | window. */
+IIP_INLINE void iip_plain_emit_tcp(iip_u8 *p, iip_u32 ports, iip_u32 seq, iip_u32 ack, iip_u32 word)
+{
+    iip_put32(p, ports);
+    iip_put32(p + 4, seq);
+    iip_put32(p + 8, ack);
+    iip_put32(p + 12, word);
     iip_put32(p + 16, 0);
-    if (out->hdr_len != IIP_TCP_HEADER)
-        iip_tcp_emit_ts(p + IIP_TCP_HEADER, out->ts_val, out->ts_ecr);
 }
 
 /* The IP header's sum from its fields, ready to be stored at p + 10. */
