@@ -32,7 +32,7 @@ struct ex_config {
     const char *port;       /* "pair:a" ...; null: "tap:iip0" */
     char *addresses;        /* "10.0.0.2/24 fd00::2/64" */
     char *routes;           /* "default via 10.0.0.1" */
-    char *tunables;         /* "mss=1400,sack=0" */
+    char *tunables;         /* "tcp.mss=1400,tcp.sack=0" */
     const char *pcap;       /* record to this file, or null */
     const char *stats_json; /* statistics to this file, at the end and on SIGUSR1, or null */
     uint64_t listen;        /* port; 0: none */

@@ -54,6 +54,7 @@ struct load {                        /* one a loop */
     uint64_t quota;                  /* messages that may still be started */
     uint64_t to_open, open;          /* connections */
     uint64_t opening;
+    int met;                         /* the peer answered once */
     uint64_t begin_ns;
     int over;                        /* the time is up */
 };

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOAD_OPENING_MAX = 256 }; /* connections being opened at a time: a SYN flood is another program */
+/* Connections being opened at a time: few until the peer's hardware address is known, for not many packets wait for
+   that; and later not all, for a SYN flood is another program. */
+enum { LOAD_OPENING_FIRST = 4, LOAD_OPENING_MAX = 256 };
 
 const char *const load_counts[] = {"opened", "messages", "payload_bytes", NULL};
 
@@ -76,7 +78,8 @@ static int open_one(struct load *ld)
 
 static void open_some(struct load *ld)
 {
-    while (ld->to_open && ld->opening < LOAD_OPENING_MAX && !ld->over) {
+    uint64_t max = ld->met ? LOAD_OPENING_MAX : LOAD_OPENING_FIRST;
+    while (ld->to_open && ld->opening < max && !ld->over) {
         ld->to_open--;
         if (open_one(ld) < 0)
             ld->to_open = 0;
@@ -136,6 +139,7 @@ static void client_event(struct load *ld, const struct iip_event *e)
     }
     if (e->type == IIP_EVENT_CONNECTED) {
         c->connected = 1;
+        ld->met = 1;
         ld->opening--;
         load_start(ld, c);
     } else if (e->type == IIP_EVENT_DATA && ex_data_put(ld->l, &c->s, e) == 0) {

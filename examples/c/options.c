@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EX_OPTIONS = 48 };
+enum { EX_OPTIONS = 48, EX_OPTIONS_BYTES = 16384 };
 
 void ex_usage(const struct ex_config *cfg, const char *option, const char *value, const char *remedy)
 {
@@ -51,18 +51,18 @@ static void seconds(const struct ex_config *cfg, const struct ex_option *o, cons
     *(double *)o->to = value;
 }
 
+/* Values that add up live here, as long as the process. */
 static void list(const struct ex_config *cfg, const struct ex_option *o, const char *text)
 {
+    static char memory[EX_OPTIONS_BYTES];
+    static size_t used;
     char **to = o->to;
-    const char *join = *to ? o->join : "";
-    const char *each = o->each ? o->each : "";
-    size_t cap = (*to ? strlen(*to) : 0) + strlen(join) + strlen(each) + strlen(text) + 1;
-    char *grown = malloc(cap);
-    if (!grown || !*text)
-        ex_usage(cfg, o->name, text, "an empty value; see --help");
-    snprintf(grown, cap, "%s%s%s%s", *to ? *to : "", join, each, text);
-    free(*to);
-    *to = grown;
+    int n = snprintf(memory + used, sizeof memory - used, "%s%s%s%s", *to ? *to : "", *to ? o->join : "",
+                     o->each ? o->each : "", text);
+    if (!*text || n < 0 || (size_t)n >= sizeof memory - used)
+        ex_usage(cfg, o->name, text, *text ? "there are too many of them" : "is empty; see --help");
+    *to = memory + used;
+    used += (size_t)n + 1;
 }
 
 static void store(const struct ex_config *cfg, const struct ex_option *o, const char *text)
@@ -124,7 +124,7 @@ static void parse(const struct ex_config *cfg, const struct ex_option *const *al
 static void check(const struct ex_config *cfg)
 {
     if (cfg->tunables && !strchr(cfg->tunables, '='))
-        ex_usage(cfg, "set", cfg->tunables, "give name=value, for example mss=1400");
+        ex_usage(cfg, "set", cfg->tunables, "give name=value, for example tcp.mss=1400");
 }
 
 void ex_options(struct ex_config *cfg, const struct ex_option *own, int argc, char **argv)
