@@ -513,7 +513,7 @@ static void op_open(struct run *r, char **w, int n, const char *rest)
     char in[256], last[128], ts_text[32] = "";
     int64_t win = n > 2 && !strcmp(w[1], "win") ? scn_number(r, w[2]) : 65535;
     if (ts)
-        snprintf(ts_text, sizeof(ts_text), " <nop,nop,ts %ld:0>", strtol(strstr(opts, "ts ") + 3, NULL, 10));
+        snprintf(ts_text, sizeof(ts_text), " <nop,nop,ts %lld:0>", strtoll(strstr(opts, "ts ") + 3, NULL, 10));
     if (!strcmp(w[0], "accepted")) {
         const char *const text[] = { in, "> S. 0 ack 1 <*>", last, "note accept", "state ESTABLISHED" };
         if (!r->listener)

@@ -57,6 +57,7 @@ static void make_node(struct sim *sim, int i)
     cfg.caps = (uint32_t)rnd(sim) & (IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM | IIP_CAP_TX_SG);
     if (cfg.caps == (IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM | IIP_CAP_TX_SG) && rnd(sim) & 1)
         cfg.caps |= IIP_CAP_TX_TSO;
+    node->caps = cfg.caps;
     memcpy(cfg.key, &key, 8);
     cfg.seed = rnd(sim);
     if (iip_stack_new(&cfg, &node->th.host, sim->now, &node->stk))
@@ -217,6 +218,12 @@ static void check_node(struct sim *sim, struct node *node)
     if (testhost_counter(node->stk, "tx_packets") != th->taken)
         sim_fail(sim, "node %d: tx_packets is %llu, transmit took %llu", node->index,
                  (unsigned long long)testhost_counter(node->stk, "tx_packets"), (unsigned long long)th->taken);
+    if ((testhost_counter(node->stk, "tcp_segs_out") != node->segments && !(node->caps & IIP_CAP_TX_TSO)) ||
+        testhost_counter(node->stk, "tcp_rst_sent") != node->resets)
+        sim_fail(sim, "node %d: tcp_segs_out is %llu, tcp_rst_sent %llu; it sent %llu segments, %llu of them RST", node->index,
+                 (unsigned long long)testhost_counter(node->stk, "tcp_segs_out"),
+                 (unsigned long long)testhost_counter(node->stk, "tcp_rst_sent"), (unsigned long long)node->segments,
+                 (unsigned long long)node->resets);
     if (iip_tcp_next(node->stk, NULL))
         sim_fail(sim, "node %d: a connection is still there", node->index);
     testhost_ring_drain(th, 0);

@@ -74,6 +74,8 @@ struct node {
     uint64_t due, room_at, look_at; /* when the stack is due, when the port has room again, when notes are read again */
     uint64_t app_wake;
     uint32_t mtu, mtu_max;
+    uint64_t segments, resets;    /* that it has sent */
+    uint32_t caps;
     struct iip_tcp_conn *stray[8]; /* accepted for a client that has long gone; aborted */
     uint64_t busy_until[MAX_NODES];
 };

@@ -139,6 +139,8 @@ void wire_send(struct sim *sim, struct node *from, const uint8_t *bytes, uint32_
         sim_fail(sim, "node %d sent a packet that is wrong: %s", from->index, error);
     if (memcmp(s.src, from->ip.b, 16))
         sim_fail(sim, "node %d sent from an address that is not its own", from->index);
+    from->segments += s.proto == PROTO_TCP;
+    from->resets += s.proto == PROTO_TCP && s.flags & FL_RST;
     police_out(sim, from, &s, len);
     to = node_of(sim, s.dst);
     if (to < 0)
