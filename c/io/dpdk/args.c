@@ -34,7 +34,8 @@ static int take_eal(char *text, struct dpdk_args *out, char **rest, char *err, s
         return 0;
     end = text[4] == '[' ? strchr(text, ']') : NULL;
     if (!end)
-        return dpdk_fail(IIP_E_INVAL, err, err_len, "dpdk:%s: EAL arguments stand in brackets: dpdk:eal=[-m 512],DEVICE", text);
+        return dpdk_fail(IIP_E_INVAL, err, err_len,
+                         "dpdk:%s: EAL arguments stand in brackets: dpdk:eal=[-m 512],DEVICE", text);
     out->eal = text + 5;
     *end++ = '\0';
     *rest = *end == ',' ? end + 1 : end;
@@ -52,11 +53,11 @@ static int key_is(const char *item, size_t len, const char *key)
 
 static uint32_t *key_target(struct iip_port_cfg *cfg, const char *item, size_t len)
 {
-    return key_is(item, len, "queues")       ? &cfg->queues
-           : key_is(item, len, "frames")     ? &cfg->frames
-           : key_is(item, len, "frame_size") ? &cfg->frame_size
-           : key_is(item, len, "ring")       ? &cfg->ring
-                                             : NULL;
+    return key_is(item, len, "queues")    ? &cfg->queues
+        : key_is(item, len, "frames")     ? &cfg->frames
+        : key_is(item, len, "frame_size") ? &cfg->frame_size
+        : key_is(item, len, "ring")       ? &cfg->ring
+                                          : NULL;
 }
 
 static int key_value(const char *item, uint32_t *out, char *err, size_t err_len)
@@ -68,7 +69,8 @@ static int key_value(const char *item, uint32_t *out, char *err, size_t err_len)
     errno = 0;
     v = strtoul(value, &end, 10);
     if (end == value || (*end && *end != ',') || *value == '-' || errno || v == 0 || v > 1U << 24)
-        return dpdk_fail(IIP_E_RANGE, err, err_len, "%.*s: a number from 1 to %u is wanted", (int)strcspn(item, ","), item, 1U << 24);
+        return dpdk_fail(IIP_E_RANGE, err, err_len, "%.*s: a number from 1 to %u is wanted", (int)strcspn(item, ","),
+                         item, 1U << 24);
     *out = (uint32_t)v;
     return 0;
 }
@@ -76,7 +78,8 @@ static int key_value(const char *item, uint32_t *out, char *err, size_t err_len)
 /* net_vhost and net_virtio_user have an argument "queues" of the same meaning. */
 static int is_drivers_too(const char *device, const char *item, size_t len)
 {
-    return key_is(item, len, "queues") && (strncmp(device, "net_vhost", 9) == 0 || strncmp(device, "net_virtio_user", 15) == 0);
+    return key_is(item, len, "queues") &&
+        (strncmp(device, "net_vhost", 9) == 0 || strncmp(device, "net_virtio_user", 15) == 0);
 }
 
 int dpdk_args_cfg(struct dpdk_args *args, struct iip_port_cfg *cfg, char *err, size_t err_len)
@@ -122,9 +125,11 @@ int dpdk_args_parse(const char *text, struct dpdk_args *out, char *err, size_t e
     if (comma)
         *comma = '\0';
     if (out->device[0] == '\0') {
-        rc = dpdk_fail(IIP_E_INVAL, err, err_len,
-                       "dpdk:%s: no device is named: give a PCI address (dpdk:0000:3b:00.0) or a virtual device with its "
-                       "arguments (dpdk:net_af_packet0,iface=veth0)", text ? text : "");
+        rc = dpdk_fail(
+            IIP_E_INVAL, err, err_len,
+            "dpdk:%s: no device is named: give a PCI address (dpdk:0000:3b:00.0) or a virtual device with its "
+            "arguments (dpdk:net_af_packet0,iface=veth0)",
+            text ? text : "");
         goto failed;
     }
     out->is_pci = looks_like_pci(out->device);

@@ -4,7 +4,8 @@
  * For each view of the packet, in this order:
  *   - small and shared, behind a segment that is this packet's alone: its bytes are copied behind that segment;
  *   - the only view of its frame: the mbuf itself goes to the driver with the stack's reference (GIVEN);
- *   - shared with a retransmit queue, the mbuf not with the driver: the mbuf itself goes with a second reference (LENT);
+ *   - shared with a retransmit queue, the mbuf not with the driver: the mbuf itself goes, with a second reference
+ *     (LENT);
  *   - the mbuf already with the driver: a clone, or a copy where the driver cannot send clones (TEMP);
  *   - memory that is not ours: a copy, since a device may not reach it (TEMP).
  */
@@ -140,7 +141,8 @@ static uint16_t *csum_field(struct rte_mbuf *m, const struct iip_pkt *pkt)
 
 static int wants_ip_csum(const struct iip_pkt *pkt)
 {
-    return (pkt->flags & IIP_PKT_IP_CSUM) || (pkt->flags & (IIP_PKT_TSO | IIP_PKT_IPV4)) == (IIP_PKT_TSO | IIP_PKT_IPV4);
+    return (pkt->flags & IIP_PKT_IP_CSUM) ||
+        (pkt->flags & (IIP_PKT_TSO | IIP_PKT_IPV4)) == (IIP_PKT_TSO | IIP_PKT_IPV4);
 }
 
 /* A virtual wire carries a TSO packet whole and sums no IP header: the port does it. */
@@ -148,7 +150,8 @@ static void ip_csum_fill(struct rte_mbuf *m, const struct iip_pkt *pkt)
 {
     struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, pkt->l2_len);
 
-    if (pkt->l3_len < sizeof(*ip) || pkt->l3_len != rte_ipv4_hdr_len(ip) || (uint32_t)pkt->l2_len + pkt->l3_len > m->data_len)
+    if (pkt->l3_len < sizeof(*ip) || pkt->l3_len != rte_ipv4_hdr_len(ip) ||
+        (uint32_t)pkt->l2_len + pkt->l3_len > m->data_len)
         return;
     ip->hdr_checksum = 0;
     ip->hdr_checksum = rte_ipv4_cksum(ip);
@@ -167,7 +170,8 @@ static uint64_t offload_flags(const struct iip_pkt *pkt, int ip_csum)
     return f;
 }
 
-static void build_offloads(struct iip_port_queue *q, struct rte_mbuf *m, const struct iip_pkt *pkt, struct dpdk_built *out)
+static void build_offloads(struct iip_port_queue *q, struct rte_mbuf *m, const struct iip_pkt *pkt,
+                           struct dpdk_built *out)
 {
     uint16_t *field;
 
@@ -227,11 +231,23 @@ static int chain_views(struct iip_port_queue *q, struct chain *c, const struct i
     return 1;
 }
 
+/* The common packet: one view of a frame that the driver does not have. */
+static int is_simple(const struct iip_pkt *pkt)
+{
+    const struct rte_mbuf *m = dpdk_mbuf_of(pkt->frame);
+
+    return !pkt->next && pkt->len && dpdk_frame_ours(pkt->frame) && RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1;
+}
+
 int dpdk_build(struct iip_port_queue *q, const struct iip_pkt *pkt, struct dpdk_built *out)
 {
     struct chain c = {0};
-    int ok = chain_views(q, &c, pkt, 0);
+    int ok = 1;
 
+    if (likely(is_simple(pkt)))
+        chain_lend(&c, dpdk_mbuf_of(pkt->frame), pkt, pkt->frame->views == 1);
+    else
+        ok = chain_views(q, &c, pkt, 0);
     if (unlikely(ok && c.segs > q->max_segs)) { /* more pieces than the device takes: as few as possible */
         chain_undo(c.head);
         memset(&c, 0, sizeof(c));

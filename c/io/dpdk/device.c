@@ -9,7 +9,9 @@
 
 #include "dpdk.h"
 
-#define WANTED_RX (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO)
+#define WANTED_RX                                                                                                      \
+    (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM |                     \
+     RTE_ETH_RX_OFFLOAD_TCP_LRO)
 #define WANTED_TX                                                                                                  \
     (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM |                 \
      RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
@@ -81,7 +83,8 @@ static void plan_caps(struct iip_port *port, const struct dpdk_args *args, const
     for (i = 0; i < RTE_DIM(map); i++)
         if (port->tx_offloads & map[i].offload)
             port->caps |= map[i].cap;
-    if ((port->quirks & DPDK_QUIRK_TSO_ARG) && dpdk_args_get(args->devargs, "tso", tso, sizeof(tso)) && strcmp(tso, "1") == 0)
+    if ((port->quirks & DPDK_QUIRK_TSO_ARG) && dpdk_args_get(args->devargs, "tso", tso, sizeof(tso)) &&
+        strcmp(tso, "1") == 0)
         port->caps |= IIP_CAP_TX_TSO;
     port->tso_max = 0;
     if (port->caps & IIP_CAP_TX_TSO) /* a packet of too many pieces is gathered into whole frames, which must suffice */
@@ -94,8 +97,8 @@ static int start_failed(struct iip_port *port, const char *what, int rc, char *e
 {
     const char *said = dpdk_log_line();
 
-    return dpdk_fail(rc == -ENOMEM ? IIP_E_NOMEM : IIP_E_IO, err, err_len, "%s: %s failed: %s%s%s: %s", port->name, what, rte_strerror(-rc),
-                     *said ? "; " : "", said,
+    return dpdk_fail(rc == -ENOMEM ? IIP_E_NOMEM : IIP_E_IO, err, err_len, "%s: %s failed: %s%s%s: %s", port->name,
+                     what, rte_strerror(-rc), *said ? "; " : "", said,
                      rc == -ENOMEM ? "give DPDK more memory (hugepages, or IIP_EAL_ARGS=\"--no-huge -m 512\")"
                                    : "check the arguments, queues, ring and MTU against the driver's guide");
 }
@@ -117,8 +120,8 @@ static int configure(struct iip_port *port, const struct rte_eth_dev_info *info,
     return rte_eth_dev_configure(port->port_id, port->queues, port->queues, &conf);
 }
 
-static int setup_queue(struct iip_port *port, struct iip_port_queue *q, const struct rte_eth_dev_info *info, uint16_t nb_rx, uint16_t nb_tx,
-                       char *err, size_t err_len)
+static int setup_queue(struct iip_port *port, struct iip_port_queue *q, const struct rte_eth_dev_info *info,
+                       uint16_t nb_rx, uint16_t nb_tx, char *err, size_t err_len)
 {
     struct rte_eth_rxconf rxconf = info->default_rxconf;
     struct rte_eth_txconf txconf = info->default_txconf;
@@ -182,7 +185,7 @@ static int make_queues(struct iip_port *port, const struct rte_eth_dev_info *inf
         q->intr_fd = q->timer_fd = q->link_fd = -1;
         q->ip_csum = (port->caps & IIP_CAP_TX_IP_CSUM) != 0;
         q->max_segs = !(port->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) ? 1
-                      : info->tx_desc_lim.nb_seg_max                       ? info->tx_desc_lim.nb_seg_max
+            : info->tx_desc_lim.nb_seg_max                                 ? info->tx_desc_lim.nb_seg_max
                                                                            : UINT16_MAX;
         rc = dpdk_pool_new(port, q, err, err_len);
         if (rc < 0)
@@ -191,7 +194,8 @@ static int make_queues(struct iip_port *port, const struct rte_eth_dev_info *inf
     return 0;
 }
 
-int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const struct iip_port_cfg *cfg, char *err, size_t err_len)
+int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const struct iip_port_cfg *cfg, char *err,
+                      size_t err_len)
 {
     struct rte_eth_dev_info info;
     struct rte_ether_addr mac;
@@ -202,9 +206,11 @@ int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const
     port->quirks = quirks_of(info.driver_name);
     port->if_index = (int)info.if_index;
     dpdk_sockets_keep(&port->sockets, port->if_index);
-    port->queues = (uint16_t)RTE_MIN(RTE_MAX(cfg->queues, 1U), (uint32_t)RTE_MIN(info.max_rx_queues, info.max_tx_queues));
+    port->queues =
+        (uint16_t)RTE_MIN(RTE_MAX(cfg->queues, 1U), (uint32_t)RTE_MIN(info.max_rx_queues, info.max_tx_queues));
     if (port->queues == 0)
-        return dpdk_fail(IIP_E_NOT_SUPPORTED, err, err_len, "%s: the device has no queue for both directions", port->name);
+        return dpdk_fail(IIP_E_NOT_SUPPORTED, err, err_len, "%s: the device has no queue for both directions",
+                         port->name);
     port->mtu = RTE_ETHER_MTU;
     dpdk_link_read(port);
     plan_offloads(port, &info);
@@ -220,7 +226,7 @@ int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const
         return rc;
     port->started = 1;
     dpdk_intr_start(port);
-    rte_eth_allmulticast_enable(port->port_id); /* neighbour discovery is multicast; what cannot filter passes all anyway */
+    rte_eth_allmulticast_enable(port->port_id); /* for neighbour discovery; what cannot filter passes all anyway */
     if (rte_eth_macaddr_get(port->port_id, &mac) != 0 || rte_is_zero_ether_addr(&mac))
         rte_eth_random_addr(mac.addr_bytes); /* net_ring has none */
     memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));

@@ -27,7 +27,7 @@
 
 #define DPDK_BURST 64U       /* packets that go to or come from the driver in one call */
 #define DPDK_STASH 8U
-#define DPDK_RING 1024U      /* descriptors of a ring by default: 128, as many examples have it, lose packets under bulk */
+#define DPDK_RING 1024U      /* descriptors of a ring by default: 128, as in many examples, lose packets under bulk */
 #define DPDK_FRAMES 4096U    /* mbufs of a queue by default: fits --no-huge -m 256 several times */
 #define DPDK_COPY_BYTES 128U /* a shared view up to here is copied behind the header: one segment less for the driver */
 
@@ -87,7 +87,7 @@ struct dpdk_sockets { /* descriptors of packet sockets */
 
 struct dpdk_regions {
     struct iip_port_region *at;
-    uint32_t len, cap;
+    uint32_t len, cap, failed;
 };
 
 /* One ethdev: struct iip_port of port.h. */
@@ -162,7 +162,8 @@ void dpdk_sockets_list(struct dpdk_sockets *out, const struct dpdk_sockets *with
 void dpdk_sockets_keep(struct dpdk_sockets *s, int if_index);
 
 /* device.c */
-int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const struct iip_port_cfg *cfg, char *err, size_t err_len);
+int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const struct iip_port_cfg *cfg, char *err,
+                      size_t err_len);
 void dpdk_device_stop(struct iip_port *port);
 
 /* rss.c */

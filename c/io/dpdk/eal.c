@@ -112,7 +112,8 @@ static uint64_t huge_free_bytes(void)
 /* Free pages may still be denied to us, by a resource group for one: only trying tells. */
 static int huge_permitted(void)
 {
-    void *p = mmap(NULL, HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE, -1, 0);
+    void *p =
+        mmap(NULL, HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE, -1, 0);
 
     if (p == MAP_FAILED)
         return 0;
@@ -150,7 +151,8 @@ static unsigned first_cpu(void)
 static int use_hugepages(const struct eal_args *user, const struct iip_port_cfg *cfg)
 {
     static const char *const without[] = {"--no-huge", NULL};
-    static const char *const with[] = {"--socket-mem", "--socket-limit", "--huge-dir", "--huge-unlink", "--legacy-mem", NULL};
+    static const char *const with[] = {"--socket-mem",  "--socket-limit", "--huge-dir",
+                                       "--huge-unlink", "--legacy-mem",   NULL};
 
     if (args_have(user, without))
         return 0;
@@ -250,28 +252,35 @@ static void eal_remember(const struct eal_args *a)
 
 static int eal_failed(int error, char *err, size_t err_len)
 {
-    const char *remedy = "correct IIP_EAL_ARGS or eal=[...]; `iip` needs nothing in them";
+    const char *remedy = "correct IIP_EAL_ARGS or eal=[...]; without either there is nothing to correct";
 
     if (error == EALREADY)
         remedy = "an earlier attempt in this process failed half-way: restart the process";
     else if (error == EACCES || error == EPERM)
         remedy = "a right is missing: run as root, or leave hugepages out with IIP_EAL_ARGS=\"--no-huge -m 256\"";
     else if (error == ENOMEM)
-        remedy = "memory is short: give hugepages (echo 512 > /proc/sys/vm/nr_hugepages) or less in IIP_EAL_ARGS=\"--no-huge -m 128\"";
-    return dpdk_fail(error == EACCES || error == EPERM ? IIP_E_ACCESS : error == ENOMEM ? IIP_E_NOMEM : IIP_E_IO, err, err_len,
-                     "DPDK did not start with \"%s\": %s: %s: %s", eal_line, strerror(error), dpdk_log_line(), remedy);
+        remedy =
+            "memory is short: give hugepages (echo 512 > /proc/sys/vm/nr_hugepages) or less in IIP_EAL_ARGS=\"--no-huge -m 128\"";
+    return dpdk_fail(error == EACCES || error == EPERM ? IIP_E_ACCESS
+                         : error == ENOMEM             ? IIP_E_NOMEM
+                                                       : IIP_E_IO,
+                     err, err_len, "DPDK did not start with \"%s\": %s: %s: %s", eal_line, strerror(error),
+                     dpdk_log_line(), remedy);
 }
 
 /* The EAL is up: are the arguments that this port asks for the ones it came up with? */
 static int eal_agrees(const struct dpdk_args *args, char *err, size_t err_len)
 {
     if (args->eal && strcmp(args->eal, eal_asked) != 0)
-        return dpdk_fail(IIP_E_BUSY, err, err_len,
-                         "eal=[%s]: DPDK is already up in this process with \"%s\": give the first dpdk port these arguments, or set "
-                         "IIP_EAL_ARGS", args->eal, eal_line);
+        return dpdk_fail(
+            IIP_E_BUSY, err, err_len,
+            "eal=[%s]: DPDK is already up in this process with \"%s\": give the first dpdk port these arguments, or set "
+            "IIP_EAL_ARGS",
+            args->eal, eal_line);
     if (args->is_pci && strstr(eal_line, "--no-pci"))
         return dpdk_fail(IIP_E_BUSY, err, err_len,
-                         "%s: DPDK came up without PCI (%s): leave --no-pci out of its arguments", args->device, eal_line);
+                         "%s: DPDK came up without PCI (%s): leave --no-pci out of its arguments", args->device,
+                         eal_line);
     return 0;
 }
 
@@ -290,7 +299,8 @@ int dpdk_eal_start(const struct dpdk_args *args, const struct iip_port_cfg *cfg,
     args_add_words(&user, args->eal);
     args_build(&all, &user, cfg);
     if (user.overflow || all.overflow)
-        return dpdk_fail(IIP_E_INVAL, err, err_len, "IIP_EAL_ARGS, eal=[...]: more than %d arguments or %zu bytes", ARGS_MAX, sizeof(all.text));
+        return dpdk_fail(IIP_E_INVAL, err, err_len, "IIP_EAL_ARGS, eal=[...]: more than %d arguments or %zu bytes",
+                         ARGS_MAX, sizeof(all.text));
     eal_remember(&all);
     dpdk_log_capture(strstr(eal_line, "--log-level=error") == NULL);
     if (eal_run(&all, &error) < 0) {

@@ -6,8 +6,10 @@
  * so arming looks once more; what it finds is stashed for the next receive, and the descriptor made readable.
  *
  * Drivers differ in what their descriptor is (an event counter, another epoll, the device itself; of net_af_packet we
- * take the sockets) and in how it is quieted, if at all. So the descriptor handed out is an epoll of our own that watches the driver's for edges: each
- * interrupt makes it readable until the next arming. It also watches
+ * take the sockets) and in how it is quieted, if at all. So the descriptor handed out is an epoll of our own that
+ * watches the driver's for edges: each interrupt makes it readable until the next arming. Where the driver has nothing
+ * to enable, its descriptor is the device itself, readable as long as there are packets, and watched for that: net_tap
+ * hears of packets by a signal, and may find none when it is asked too early. The epoll also watches
  *   - an event counter for changes of the link, since a guest that connects resets what was armed before;
  *   - a timer, since no driver tells when there is room to send again: after a refusal it rings in a moment.
  */
@@ -67,8 +69,8 @@ static int queue_start(struct iip_port_queue *q)
     q->link_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     q->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     q->intr_fd = epoll_create1(EPOLL_CLOEXEC);
-    return q->intr_fd < 0 || watch(q->intr_fd, q->link_fd, EPOLLET) < 0 || watch(q->intr_fd, q->timer_fd, EPOLLET) < 0 ||
-           watch_device(q) < 0;
+    return q->intr_fd < 0 || watch(q->intr_fd, q->link_fd, EPOLLET) < 0 ||
+        watch(q->intr_fd, q->timer_fd, EPOLLET) < 0 || watch_device(q) < 0;
 }
 
 static void queue_stop(struct iip_port_queue *q)

@@ -10,7 +10,7 @@
 #include "dpdk.h"
 
 const struct iip_port_core *dpdk_core;
-static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER; /* open and close; DPDK's control calls are not all safe side by side */
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER; /* DPDK's control calls are not safe side by side */
 
 int dpdk_fail(int status, char *err, size_t err_len, const char *fmt, ...)
 {
@@ -39,7 +39,8 @@ static void port_free(struct iip_port *port)
     free(port);
 }
 
-static int port_open(const struct dpdk_args *args, const struct iip_port_cfg *cfg, struct iip_port **out, char *err, size_t err_len)
+static int port_open(const struct dpdk_args *args, const struct iip_port_cfg *cfg, struct iip_port **out, char *err,
+                     size_t err_len)
 {
     struct iip_port *port;
     int rc = dpdk_probe_check(args, err, err_len);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_bitops.h>
 #include <rte_errno.h>
 #include <rte_mbuf_pool_ops.h>
 #include <rte_memzone.h>
@@ -25,7 +26,6 @@ static uint32_t waiting_len, waiting_cap;
 static void region_add(struct rte_mempool *mp, void *opaque, struct rte_mempool_memhdr *hdr, unsigned idx)
 {
     struct dpdk_regions *r = opaque;
-
     struct iip_port_region *last = r->len ? &r->at[r->len - 1] : NULL;
 
     (void)mp;
@@ -34,10 +34,11 @@ static void region_add(struct rte_mempool *mp, void *opaque, struct rte_mempool_
         last->len += hdr->len;
         return;
     }
-    if (r->len == r->cap) {
+    if (r->len == r->cap || !r->at) {
         uint32_t cap = r->cap ? r->cap * 2 : 8;
         struct iip_port_region *at = realloc(r->at, cap * sizeof(*at));
 
+        r->failed |= !at;
         if (!at)
             return;
         r->at = at;
@@ -101,7 +102,8 @@ static struct rte_mempool *pool_make(const struct iip_port *port, const char *na
 {
     struct rte_pktmbuf_pool_private priv = {.mbuf_data_room_size = (uint16_t)port->frame_bytes,
                                             .mbuf_priv_size = sizeof(struct dpdk_frame)};
-    uint32_t cache = port->frames >= 4 * POOL_CACHE ? POOL_CACHE : port->frames / 8, dense = port->quirks & DPDK_QUIRK_DENSE;
+    uint32_t cache = port->frames >= 4 * POOL_CACHE ? POOL_CACHE : port->frames / 8,
+             dense = port->quirks & DPDK_QUIRK_DENSE;
     uint32_t flags = dense ? RTE_MEMPOOL_F_NO_SPREAD : 0;
     uint32_t elt = (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct dpdk_frame)) + port->frame_bytes;
     uint32_t obj = rte_mempool_calc_obj_size(elt, flags, NULL);
@@ -135,11 +137,14 @@ int dpdk_pool_new(struct iip_port *port, struct iip_port_queue *q, char *err, si
     snprintf(name, sizeof(name), "iip_%u", serial++);
     q->pool = pool_make(port, name, socket < 0 ? SOCKET_ID_ANY : socket);
     if (!q->pool)
-        return dpdk_fail(IIP_E_NOMEM, err, err_len,
-                         "%s: no memory for %u frames of %u bytes (queue %u): %s: ask for fewer frames, or give more memory "
-                         "(hugepages, or IIP_EAL_ARGS=\"--no-huge -m 512\")",
-                         port->name, port->frames, port->frame_bytes, q->index, rte_strerror(rte_errno));
+        return dpdk_fail(
+            IIP_E_NOMEM, err, err_len,
+            "%s: no memory for %u frames of %u bytes (queue %u): %s: ask for fewer frames, or give more memory "
+            "(hugepages, or IIP_EAL_ARGS=\"--no-huge -m 512\")",
+            port->name, port->frames, port->frame_bytes, q->index, rte_strerror(rte_errno));
     rte_mempool_mem_iter(q->pool, region_add, &port->regions);
+    if (port->regions.failed)
+        return dpdk_fail(IIP_E_NOMEM, err, err_len, "%s: out of memory", port->name);
     rte_mempool_obj_iter(q->pool, frame_prepare, &port->regions);
     q->frame_bytes = port->frame_bytes;
     if (strncmp(rte_mempool_get_ops(q->pool->ops_index)->name, "ring_", 5) == 0)

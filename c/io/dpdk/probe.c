@@ -24,7 +24,10 @@ static uint8_t in_use[RTE_MAX_ETHPORTS]; /* opened by us; under the open lock */
 static const struct {
     const char *driver, *key;
 } queue_args[] = {
-    {"net_af_packet", "qpairs"}, {"net_vhost", "queues"}, {"net_virtio_user", "queues"}, {"net_af_xdp", "queue_count"},
+    {"net_af_packet", "qpairs"},
+    {"net_vhost", "queues"},
+    {"net_virtio_user", "queues"},
+    {"net_af_xdp", "queue_count"},
 };
 
 /* ---- what can be said before DPDK is asked ----------------------------------------------------------------------- */
@@ -41,10 +44,12 @@ static int check_iface(const struct dpdk_args *args, char *err, size_t err_len)
     if (!is_driver(args->device, "net_af_packet") && !is_driver(args->device, "net_af_xdp"))
         return 0;
     if (!dpdk_args_get(args->devargs, "iface", iface, sizeof(iface)))
-        return dpdk_fail(IIP_E_INVAL, err, err_len, "%s: no interface is named: dpdk:%s,iface=NAME", args->device, args->device);
+        return dpdk_fail(IIP_E_INVAL, err, err_len, "%s: no interface is named: dpdk:%s,iface=NAME", args->device,
+                         args->device);
     if (if_nametoindex(iface) == 0)
         return dpdk_fail(IIP_E_NO_DEVICE, err, err_len,
-                         "%s: iface=%s: no such interface in this network namespace: `ip link` lists them", args->device, iface);
+                         "%s: iface=%s: no such interface in this network namespace: `ip link` lists them",
+                         args->device, iface);
     return 0;
 }
 
@@ -60,9 +65,10 @@ static int check_raw_socket(const struct dpdk_args *args, char *err, size_t err_
         close(fd);
         return 0;
     }
-    return dpdk_fail(IIP_E_ACCESS, err, err_len,
-                     "%s: packet socket: %s: run as root, or in a user and network namespace (unshare -Urn), or grant CAP_NET_RAW",
-                     args->device, strerror(why));
+    return dpdk_fail(
+        IIP_E_ACCESS, err, err_len,
+        "%s: packet socket: %s: run as root, or in a user and network namespace (unshare -Urn), or grant CAP_NET_RAW",
+        args->device, strerror(why));
 }
 
 /* Makes a TAP interface that goes away at once: the right to do so is not to be seen otherwise. */
@@ -82,9 +88,11 @@ static int check_tap(const struct dpdk_args *args, char *err, size_t err_len)
         close(fd);
     if (ok)
         return 0;
-    return dpdk_fail(why == ENOENT ? IIP_E_NO_DEVICE : IIP_E_ACCESS, err, err_len,
-                     "%s: /dev/net/tun: %s: run as root, or in a user and network namespace (unshare -Urn); in a container pass "
-                     "--device /dev/net/tun", args->device, strerror(why));
+    return dpdk_fail(
+        why == ENOENT ? IIP_E_NO_DEVICE : IIP_E_ACCESS, err, err_len,
+        "%s: /dev/net/tun: %s: run as root, or in a user and network namespace (unshare -Urn); in a container pass "
+        "--device /dev/net/tun",
+        args->device, strerror(why));
 }
 
 static int check_pci(const struct dpdk_args *args, char *err, size_t err_len)
@@ -105,11 +113,14 @@ static int check_pci(const struct dpdk_args *args, char *err, size_t err_len)
         name = strrchr(driver, '/');
         name = name ? name + 1 : driver;
     }
-    if (name && (!strcmp(name, "vfio-pci") || !strcmp(name, "igb_uio") || !strcmp(name, "uio_pci_generic") || strstr(name, "mlx")))
+    if (name &&
+        (!strcmp(name, "vfio-pci") || !strcmp(name, "igb_uio") || !strcmp(name, "uio_pci_generic") ||
+         strstr(name, "mlx")))
         return 0;
-    return dpdk_fail(IIP_E_NO_DEVICE, err, err_len,
-                     "%s: it is bound to %s, which DPDK cannot use: `dpdk-devbind.py -b vfio-pci %s` as root (it then leaves the kernel)",
-                     args->device, name ? name : "no driver", args->device);
+    return dpdk_fail(
+        IIP_E_NO_DEVICE, err, err_len,
+        "%s: it is bound to %s, which DPDK cannot use: `dpdk-devbind.py -b vfio-pci %s` as root (it then leaves the kernel)",
+        args->device, name ? name : "no driver", args->device);
 }
 
 int dpdk_probe_check(const struct dpdk_args *args, char *err, size_t err_len)
@@ -130,13 +141,17 @@ static int probe_failed(const struct dpdk_args *args, int rc, char *err, size_t 
     const char *said = dpdk_log_line();
 
     if (args->is_pci)
-        return dpdk_fail(IIP_E_NO_DEVICE, err, err_len,
-                         "%s: no DPDK driver took the device (%s%s%s): check that one for it is installed, that it is in an IOMMU group of "
-                         "its own, and that /dev/vfio may be opened", args->device, strerror(-rc), *said ? "; " : "", said);
-    return dpdk_fail(rc == -EEXIST ? IIP_E_BUSY : IIP_E_NO_DEVICE, err, err_len,
-                     "%s,%s: DPDK %s.%s could not make the device (%s%s%s): check the driver's name (net_af_packet, net_memif, net_tap, "
-                     "net_vhost, net_virtio_user, net_ring, ... followed by a number) and its arguments",
-                     args->device, args->devargs, RTE_STR(RTE_VER_YEAR), RTE_STR(RTE_VER_MONTH), strerror(-rc), *said ? "; " : "", said);
+        return dpdk_fail(
+            IIP_E_NO_DEVICE, err, err_len,
+            "%s: no DPDK driver took the device (%s%s%s): check that one for it is installed, that it is in an IOMMU group of "
+            "its own, and that /dev/vfio may be opened",
+            args->device, strerror(-rc), *said ? "; " : "", said);
+    return dpdk_fail(
+        rc == -EEXIST ? IIP_E_BUSY : IIP_E_NO_DEVICE, err, err_len,
+        "%s,%s: DPDK %s.%s could not make the device (%s%s%s): check the driver's name (net_af_packet, net_memif, net_tap, "
+        "net_vhost, net_virtio_user, net_ring, ... followed by a number) and its arguments",
+        args->device, args->devargs, RTE_STR(RTE_VER_YEAR), RTE_STR(RTE_VER_MONTH), strerror(-rc), *said ? "; " : "",
+        said);
 }
 
 /* The driver's arguments, with the number of queues that the caller wants unless they already say one. */
@@ -150,23 +165,25 @@ static char *queue_devargs(const struct dpdk_args *args, uint32_t queues)
         return NULL;
     snprintf(out, len, "%s", args->devargs);
     for (i = 0; queues > 1 && i < RTE_DIM(queue_args); i++)
-        if (is_driver(args->device, queue_args[i].driver) && !dpdk_args_get(args->devargs, queue_args[i].key, word, sizeof(word)))
+        if (is_driver(args->device, queue_args[i].driver) &&
+            !dpdk_args_get(args->devargs, queue_args[i].key, word, sizeof(word)))
             snprintf(out, len, "%s%s%s=%u", args->devargs, *args->devargs ? "," : "", queue_args[i].key, queues);
     return out;
 }
 
+/* One device may have several ports under names of their own: the first is taken. */
 static int find_port(const char *name, uint16_t *id)
 {
     struct rte_eth_dev_info info;
-    uint16_t i;
+    uint32_t i;
 
     if (rte_eth_dev_get_port_by_name(name, id) == 0)
         return 1;
-    RTE_ETH_FOREACH_DEV(i) { /* one device may have several ports under names of their own: take the first */
-        if (rte_eth_dev_info_get(i, &info) == 0 && info.device && strcmp(rte_dev_name(info.device), name) == 0) {
-            *id = i;
+    for (i = 0; i < RTE_MAX_ETHPORTS; i++) {
+        *id = (uint16_t)i;
+        if (rte_eth_dev_is_valid_port(*id) && rte_eth_dev_info_get(*id, &info) == 0 && info.device &&
+            strcmp(rte_dev_name(info.device), name) == 0)
             return 1;
-        }
     }
     return 0;
 }
@@ -190,8 +207,8 @@ int dpdk_probe(const struct dpdk_args *args, uint32_t queues, struct iip_port *p
     struct dpdk_sockets before;
     int rc;
 
-    snprintf(name, sizeof(name), "%s%s", args->is_pci && strchr(args->device, ':') == strrchr(args->device, ':') ? "0000:" : "",
-             args->device);
+    snprintf(name, sizeof(name), "%s%s",
+             args->is_pci && strchr(args->device, ':') == strrchr(args->device, ':') ? "0000:" : "", args->device);
     port->given = (uint8_t)find_port(name, &port->port_id);
     if (!port->given) {
         if (is_driver(name, "net_af_packet"))
@@ -205,7 +222,8 @@ int dpdk_probe(const struct dpdk_args *args, uint32_t queues, struct iip_port *p
             dpdk_sockets_list(&port->sockets, &before);
     }
     if (in_use[port->port_id])
-        return dpdk_fail(IIP_E_BUSY, err, err_len, "%s: it is open already in this process: close that port first", name);
+        return dpdk_fail(IIP_E_BUSY, err, err_len, "%s: it is open already in this process: close that port first",
+                         name);
     port->name = strdup(name);
     if (!port->name)
         return dpdk_fail(IIP_E_NOMEM, err, err_len, "%s: out of memory", name);

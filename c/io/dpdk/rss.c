@@ -10,7 +10,9 @@
 
 #include "dpdk.h"
 
-#define RSS_NEED (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP)
+#define RSS_NEED                                                                                                       \
+    (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |                      \
+     RTE_ETH_RSS_NONFRAG_IPV6_UDP)
 #define RSS_LIKE (RSS_NEED | RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_IPV6)
 #define RSS_TABLE 512U
 #define RSS_GROUPS (RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE * 4U) /* tables up to 2,048 entries */
@@ -41,7 +43,8 @@ static int table_write(struct iip_port *port, uint16_t size)
 void dpdk_rss_read(struct iip_port *port, const struct rte_eth_dev_info *info)
 {
     struct iip_share *share = &port->share;
-    struct rte_eth_rss_conf conf = {.rss_key = share->key, .rss_key_len = info->hash_key_size ? info->hash_key_size : 40};
+    struct rte_eth_rss_conf conf = {.rss_key = share->key,
+                                    .rss_key_len = info->hash_key_size ? info->hash_key_size : 40};
     uint32_t i;
 
     memset(share, 0, sizeof(*share));

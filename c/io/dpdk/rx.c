@@ -25,7 +25,7 @@ static uint16_t rx_flags(const struct rte_mbuf *m)
 }
 
 /* Is every segment ours alone? */
-static int rx_usable(const struct iip_port_queue *q, const struct rte_mbuf *m)
+static inline int rx_usable(const struct iip_port_queue *q, const struct rte_mbuf *m)
 {
     for (; m; m = m->next)
         if (unlikely(m->pool != q->pool || rte_mbuf_refcnt_read(m) != 1))
@@ -84,7 +84,7 @@ static struct iip_pkt *rx_one(struct iip_port_queue *q, struct rte_mbuf *m)
     if (likely(m)) {
         uint16_t flags = rx_flags(m), seg_size = m->tso_segsz;
 
-        pkt = bytes ? rx_packet(q, m) : NULL;
+        pkt = likely(bytes) ? m->next ? rx_packet(q, m) : rx_view(q, m) : NULL;
         if (likely(pkt)) {
             pkt->total = bytes;
             pkt->flags = flags;

@@ -21,7 +21,7 @@ int dpdk_test_readable(int fd, int ms);
 
 /* Runs a line of shell; 0 if it succeeded. */
 int dpdk_test_run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* In a namespace of our own: v0 for us, 10.0.0.1 at 02:..:01; v1 for the kernel, 10.0.0.2 at 02:..:02. 0 if it is there. */
+/* In a namespace of our own: v0 for us, 10.0.0.1 at 02:..:01; v1 for the kernel, 10.0.0.2 at 02:..:02. 0: it is there. */
 int dpdk_test_veth(void);
 /* A UDP socket of the kernel; receiving gives up after two seconds. */
 int dpdk_test_socket(uint16_t port);

@@ -75,7 +75,7 @@ static int recv_kind(struct end *end, uint8_t *in, uint32_t cap, uint16_t type, 
 
 static void kernel_answers_arp(void)
 {
-    static const uint8_t ask[42] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0,
+    static const uint8_t ask[42] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0,  0, 0, 0, 1, 8, 6, 0, 1, 8, 0,  6, 4, 0,
                                     1,    2,    0,    0,    0,    0,    1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2};
     static const uint8_t answer[] = {2, 0, 0, 0, 0, 2, 10, 0, 0, 2};
     uint8_t in[2048];
@@ -108,6 +108,7 @@ static void put16(uint8_t *p, uint32_t v)
 
 static void kernel_answers_ping(void)
 {
+    static const uint8_t echo[8] = {8, 0, 0, 0, 0x12, 0x34, 0, 1};
     uint8_t out[1514], in[2048];
     uint32_t len;
 
@@ -118,7 +119,7 @@ static void kernel_answers_ping(void)
         out[23] = 1;
         put16(out + 24, 0);
         put16(out + 24, ~sum16(0, out + 14, 20) & 0xffff);
-        memcpy(out + 34, "\10\0\0\0\22\64\0\1", 8);
+        memcpy(out + 34, echo, sizeof(echo));
         put16(out + 36, ~sum16(0, out + 34, 8 + len) & 0xffff);
         CHECK_EQ(end_send(&veth, out, 42 + len), 1);
         CHECK_EQ(recv_kind(&veth, in, sizeof(in), 0x0800, 1), 42 + (int)len);
@@ -337,7 +338,8 @@ static int tap_open(void)
         printf("%s\n", tap.err);
         return 0;
     }
-    dpdk_test_run("ip addr add 10.0.0.2/24 dev iiptap0; ip link set iiptap0 up; ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:01 dev iiptap0");
+    dpdk_test_run(
+        "ip addr add 10.0.0.2/24 dev iiptap0; ip link set iiptap0 up; ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:01 dev iiptap0");
     memcpy(tap_mac, tap.info.mac, 6);
     return 1;
 }

@@ -353,7 +353,7 @@ static void empty_pool_gives_no_frame_and_refuses_copies(void)
     static uint8_t foreign[600];
     struct iip_frame frame = {.base = foreign, .size = sizeof(foreign), .views = 1, .flags = IIP_FRAME_READ_ONLY};
     struct iip_port_cfg cfg = {.frames = 1000};
-    struct iip_frame *got[1001];
+    struct iip_frame *got[1001] = {NULL};
     struct iip_pkt *pkt;
     uint32_t n = 0;
 

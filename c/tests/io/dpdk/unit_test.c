@@ -64,7 +64,8 @@ static void our_keys_are_taken_out(void)
     struct dpdk_args args;
     char err[256], value[8];
 
-    REQUIRE(dpdk_args_parse("net_x0,queues=3,iface=a,frames=100,ring=64,frame_size=4096,b=c", &args, err, sizeof(err)) == 0);
+    REQUIRE(dpdk_args_parse("net_x0,queues=3,iface=a,frames=100,ring=64,frame_size=4096,b=c", &args, err,
+                            sizeof(err)) == 0);
     CHECK_EQ(dpdk_args_cfg(&args, &cfg, err, sizeof(err)), 0);
     CHECK_STR(args.devargs, "iface=a,b=c");
     CHECK_EQ(cfg.queues, 3);

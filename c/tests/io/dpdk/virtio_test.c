@@ -11,7 +11,8 @@
 
 static struct end host, guest;
 
-static int open_pair(struct end *a, const char *a_name, struct end *b, const char *b_name, const struct iip_port_cfg *cfg)
+static int open_pair(struct end *a, const char *a_name, struct end *b, const char *b_name,
+                     const struct iip_port_cfg *cfg)
 {
     uint8_t hello[60] = {0}, in[2048];
     int i, up = 0;
@@ -81,8 +82,9 @@ static uint32_t sum16(uint32_t sum, const uint8_t *p, uint32_t len)
 /* Ethernet, IPv4 and TCP headers of a packet with `len` payload bytes; the TCP field holds the pseudo-header sum. */
 static void tcp_headers(uint8_t *p, uint32_t len)
 {
-    static const uint8_t head[54] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 6, 0, 0,
-                                     10, 0, 0, 1, 10, 0, 0, 2, 0, 80, 0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0};
+    static const uint8_t head[54] = {2, 0,  0,    0,    0, 2,  2, 0, 0, 0,  0, 1, 8,    0,    0x45, 0, 0,
+                                     0, 0,  1,    0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1,    10,   0,    0, 2,
+                                     0, 80, 0x12, 0x34, 0, 0,  0, 1, 0, 0,  0, 1, 0x50, 0x10, 1,    0};
 
     memcpy(p, head, sizeof(head));
     put16(p + 16, 40 + len);
