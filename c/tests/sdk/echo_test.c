@@ -226,6 +226,69 @@ static void datagrams_bring_their_addresses(void)
     world_close(&a, &b);
 }
 
+/* What was received for an endpoint and not handed up yet goes with it. */
+static void a_closed_endpoint_is_silent(void)
+{
+    struct side a, b;
+    struct iip_addr to;
+    uint64_t from = 0, at = 0;
+    uint32_t i;
+    world_open(&a, &b, "pair:echo7b");
+    iip_loop_udp(a.loop, ":0", 1, &from);
+    iip_loop_udp(b.loop, ":53", 2, &at);
+    iip_addr_parse("10.0.0.2:53", &to);
+    for (i = 0; i < 5; i++)
+        CHECK_EQ(iip_udp_send_to(from, &to, "query", 5), 5);
+    b.turn.event_max = 1;
+    do
+        turn(&a, IIP_TURN_FLUSH);
+    while (turn(&b, IIP_TURN_FLUSH) == 0);
+    CHECK_EQ(event(&b, 0)->type, IIP_EVENT_UDP);
+    CHECK(b.turn.state & IIP_STATE_MORE);
+    iip_buf_release(event(&b, 0)->buf);
+    CHECK_EQ(iip_handle_close(at), IIP_OK);
+    b.turn.event_max = 0;
+    CHECK_EQ(turn(&b, 0), 1);
+    CHECK_EQ(event(&b, 0)->type, IIP_EVENT_CLOSED);
+    CHECK_EQ(event(&b, 0)->src, at);
+    CHECK_EQ(turn(&b, 0), 0);
+    iip_handle_close(from);
+    until(&a, SAW_CLOSED, &b, 0);
+    world_close(&a, &b);
+}
+
+/* The core has let go of a connection whose end is yet to be handed up: operations on it find it closed. */
+static void between_the_end_and_its_event(void)
+{
+    struct side a, b;
+    struct iip_conn_info info = {.size = sizeof info};
+    uint64_t value;
+    world_open(&a, &b, "pair:echo9");
+    world_connect(&a, &b);
+    iip_conn_send(a.conn, "last words", 10);
+    turn(&a, IIP_TURN_FLUSH);
+    iip_conn_abort(a.conn);
+    turn(&a, IIP_TURN_FLUSH);
+    b.turn.event_max = 1;
+    CHECK_EQ(turn(&b, 0), 1);
+    CHECK_EQ(event(&b, 0)->type, IIP_EVENT_DATA);
+    CHECK(b.turn.state & IIP_STATE_MORE);
+    CHECK_EQ(iip_conn_send(b.conn, "x", 1), IIP_E_CLOSED);
+    CHECK_EQ(iip_conn_set(b.conn, IIP_OPT_NODELAY, 1), IIP_E_CLOSED);
+    CHECK_EQ(iip_conn_get(b.conn, IIP_OPT_NODELAY, &value), IIP_E_CLOSED);
+    CHECK_EQ(iip_conn_abort(b.conn), IIP_E_CLOSED);
+    CHECK_EQ(iip_handle_close(b.conn), IIP_E_CLOSED);
+    CHECK_EQ(iip_conn_info_get(b.conn, &info), IIP_OK);
+    CHECK_EQ(info.state, IIP_CONN_CLOSED);
+    release(&b, event(&b, 0)->buf);
+    CHECK_EQ(turn(&b, 0), 1);
+    CHECK_EQ(event(&b, 0)->type, IIP_EVENT_CLOSED);
+    CHECK_EQ(event(&b, 0)->status, IIP_E_RESET);
+    CHECK_EQ(iip_conn_send(b.conn, "x", 1), IIP_E_STALE);
+    until(&a, SAW_CLOSED, &b, 0);
+    world_close(&a, &b);
+}
+
 static void timers_fire_once_in_order_and_can_be_cancelled(void)
 {
     struct side a, b;
@@ -269,6 +332,8 @@ int main(void)
     RUN(laid_out_buffers_are_written_and_sent);
     RUN(the_whole_way_over_ipv6);
     RUN(datagrams_bring_their_addresses);
+    RUN(a_closed_endpoint_is_silent);
+    RUN(between_the_end_and_its_event);
     RUN(timers_fire_once_in_order_and_can_be_cancelled);
     return check_done();
 }

@@ -17,23 +17,26 @@ static void offer(struct side *s, uint64_t region, uint64_t at, uint32_t len, ui
 static void every_send_is_told_when_it_is_done(void)
 {
     struct side a, b;
-    uint64_t region, done = 0, taken = 0, users = 0, asked = 0;
+    uint64_t region, done = 0, taken = 0, users = 0, asked = 0, refused = 0;
     uint32_t i;
     world_open(&a, &b, "pair:extern1");
     world_connect(&a, &b);
     CHECK_EQ(iip_region_add(a.engine, memory, LEN, &region), IIP_OK);
+    CHECK_EQ(iip_conn_set(a.conn, IIP_OPT_SNDBUF, 20000), IIP_OK); /* so that some are refused, or taken in part */
     while (taken < LEN || done < taken) {
         if (taken < LEN)
             offer(&a, region, taken, (uint32_t)(LEN - taken > 50000 ? 50000 : LEN - taken), 1000 + asked);
         turn(&a, IIP_TURN_FLUSH);
         if (taken < LEN) {
             taken += a.area.ops[0].out;
+            refused += a.area.ops[0].out == 0;
             asked += a.area.ops[0].out != 0;
         }
         for (i = 0; i < a.turn.event_n; i++) {
             const struct iip_event *ev = event(&a, i);
             if (ev->type != IIP_EVENT_TX_DONE)
                 continue;
+            CHECK(ev->len > 0);
             CHECK_EQ(ev->src, a.conn);
             CHECK_EQ(ev->user, 1000 + users++);
             done += ev->len;
@@ -44,6 +47,7 @@ static void every_send_is_told_when_it_is_done(void)
         turn_seen(&b, IIP_TURN_FLUSH);
     }
     CHECK_EQ(users, asked);
+    CHECK(refused > 0);
     CHECK_EQ(b.got, LEN);
     CHECK_EQ(iip_region_remove(region), IIP_OK);
     CHECK_EQ(iip_region_remove(region), IIP_E_STALE);

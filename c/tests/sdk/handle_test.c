@@ -109,6 +109,20 @@ static void other_tables_and_wild_numbers_are_stale(void)
     forget(&other_kind);
 }
 
+/* At the end of a chunk of slots the next one is not there at all. */
+static void the_slot_behind_the_last_is_stale(void)
+{
+    struct iip_slots t = table(IIP_KIND_CONN, 0);
+    uint64_t last = 0;
+    uint32_t i;
+    for (i = 0; i < IIP_SLOT_CHUNK; i++)
+        last = take(&t);
+    CHECK_EQ(t.count, IIP_SLOT_CHUNK);
+    CHECK(!iip_slot_find(&t, last + 1));
+    CHECK(iip_slot_find(&t, last) != NULL);
+    forget(&t);
+}
+
 static void slots_come_back_first_in_first_out(void)
 {
     struct iip_slots t = table(IIP_KIND_CONN, 0);
@@ -173,6 +187,7 @@ int main(void)
     RUN(what_was_dropped_is_stale);
     RUN(a_kept_one_is_dropped_as_often);
     RUN(other_tables_and_wild_numbers_are_stale);
+    RUN(the_slot_behind_the_last_is_stale);
     RUN(slots_come_back_first_in_first_out);
     RUN(a_stale_handle_is_told_for_2_to_20_reuses_and_more);
     RUN(the_limit_is_4_million);

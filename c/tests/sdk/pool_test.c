@@ -7,15 +7,15 @@ static uint64_t held[HOLD];
 static uint32_t held_n, copied;
 
 /* Sends all the time; the other side keeps every buffer. Ends when nothing moves any more. */
-static uint64_t starve(struct side *a, struct side *b)
+static uint64_t starve(struct side *a, struct side *b, int large)
 {
-    static const uint8_t bytes[1000];
+    static const uint8_t bytes[8900];
     uint64_t got = 0;
     int quiet = 0;
     held_n = copied = 0;
     while (quiet < 100) {
         uint32_t i;
-        iip_conn_send(a->conn, bytes, sizeof bytes);
+        iip_conn_send(a->conn, bytes, large ? sizeof bytes : 1000);
         turn_seen(a, IIP_TURN_FLUSH);
         turn(b, IIP_TURN_FLUSH);
         quiet = b->turn.event_n ? 0 : quiet + 1;
@@ -62,6 +62,33 @@ static void the_loop_lives_on(struct side *a, struct side *b)
     a->seen = b->seen = 0;
 }
 
+/* All buffers are back: the window counts nothing any more, and buffers are not few. */
+static void settles(struct side *s)
+{
+    struct iip_conn_info info = {.size = sizeof info};
+    turn(s, 0);
+    turn(s, 0);
+    CHECK(!(s->turn.state & IIP_STATE_POOL_LOW));
+    CHECK_EQ(iip_conn_info_get(s->conn, &info), IIP_OK);
+    CHECK_EQ(info.uncredited, 0);
+}
+
+/* Large packets become several copies, each with a buffer of its own. */
+static void a_large_packet_is_copied_in_pieces(void)
+{
+    struct side a, b;
+    uint32_t i;
+    few(&a, &b, "pair:pool0,mtu=9000", 1 << 20, "tcp.rcvbuf=3800000");
+    starve(&a, &b, 1);
+    CHECK(copied > 0);
+    for (i = 0; i < held_n; i++)
+        CHECK_EQ(iip_buf_release(held[held_n - 1 - i]), IIP_OK); /* the other way round than they came */
+    settles(&b);
+    iip_conn_abort(a.conn);
+    until(&a, SAW_CLOSED, &b, SAW_CLOSED);
+    world_close(&a, &b);
+}
+
 static void arrivals_are_copied_and_frames_go_back(void)
 {
     struct side a, b;
@@ -69,7 +96,7 @@ static void arrivals_are_copied_and_frames_go_back(void)
     uint64_t got;
     uint32_t i;
     few(&a, &b, "pair:pool1", 1 << 20, "tcp.rcvbuf=900000");
-    got = starve(&a, &b);
+    got = starve(&a, &b, 0);
     CHECK(got > FRAMES * 1000); /* more than the frames could have held */
     CHECK(copied > 0);
     CHECK(b.turn.state & IIP_STATE_POOL_LOW);
@@ -80,9 +107,7 @@ static void arrivals_are_copied_and_frames_go_back(void)
     the_loop_lives_on(&a, &b);
     for (i = 0; i < held_n; i++)
         CHECK_EQ(iip_buf_release(held[i]), IIP_OK);
-    turn(&b, 0);
-    turn(&b, 0);
-    CHECK(!(b.turn.state & IIP_STATE_POOL_LOW));
+    settles(&b);
     iip_conn_abort(a.conn);
     until(&a, SAW_CLOSED, &b, SAW_CLOSED);
     world_close(&a, &b);
@@ -94,7 +119,7 @@ static void at_the_cap_it_still_stands(void)
     struct side a, b;
     uint32_t i;
     few(&a, &b, "pair:pool2", 16384, "tcp.rcvbuf=600000");
-    starve(&a, &b);
+    starve(&a, &b, 0);
     CHECK_EQ(copied, 16384 / 2048);
     for (i = 0; i < held_n; i++)
         CHECK_EQ(iip_buf_release(held[i]), IIP_OK);
@@ -128,6 +153,7 @@ static void buffers_to_write_run_out_with_an_error(void)
 
 int main(void)
 {
+    RUN(a_large_packet_is_copied_in_pieces);
     RUN(arrivals_are_copied_and_frames_go_back);
     RUN(at_the_cap_it_still_stands);
     RUN(buffers_to_write_run_out_with_an_error);

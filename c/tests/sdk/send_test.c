@@ -95,6 +95,53 @@ static void later_sends_of_a_turn_do_not_overtake(void)
     world_close(&a, &b);
 }
 
+/* Also where the first was short of memory, and the second, which has its own, would fit. */
+static void a_send_without_memory_is_not_overtaken_either(void)
+{
+    static uint64_t held[1024];
+    struct iip_engine_cfg one = side_cfg("pair:send2b", 1), two = side_cfg("pair:send2b", 2);
+    struct side a, b;
+    struct iip_span span;
+    struct iip_op *copy, *own;
+    uint32_t n = 0;
+    one.frames = 512;
+    one.ring = 64;
+    if (!side_open(&a, &one) || !side_open(&b, &two))
+        exit(1);
+    world_connect(&a, &b);
+    while (iip_buf_alloc(a.loop, &span) == IIP_OK)
+        held[n++] = span.buf;
+    copy = next_op(&a, IIP_OP_SEND_COPY, a.conn);
+    copy->arg = (uintptr_t)held;
+    copy->len = sizeof held;
+    own = next_op(&a, IIP_OP_SEND_BUF, a.conn);
+    own->buf = held[0];
+    own->len = 100;
+    turn(&a, 0);
+    CHECK_EQ(copy->status, IIP_E_NOBUFS);
+    CHECK_EQ(copy->out, 0);
+    CHECK_EQ(own->status, IIP_E_AGAIN);
+    own = next_op(&a, IIP_OP_SEND_BUF, a.conn);
+    own->buf = held[0];
+    own->len = 100;
+    turn(&a, IIP_TURN_FLUSH);
+    CHECK_EQ(own->status, IIP_OK); /* the next turn may */
+    while (--n)
+        CHECK_EQ(iip_buf_release(held[n]), IIP_OK);
+    until(&a, SAW_WRITABLE, &b, SAW_DATA);
+    CHECK_EQ(b.got, 100);
+    iip_conn_abort(a.conn);
+    until(&a, SAW_CLOSED, &b, SAW_CLOSED);
+    world_close(&a, &b);
+}
+
+static uint32_t uncredited(const struct side *s)
+{
+    struct iip_conn_info info = {.size = sizeof info};
+    CHECK_EQ(iip_conn_info_get(s->conn, &info), IIP_OK);
+    return info.uncredited;
+}
+
 /* A buffer that is taken in part stays the caller's, who offers the rest of it. */
 static void the_rest_of_a_buffer_is_offered_again(void)
 {
@@ -170,10 +217,16 @@ static void explicit_credit_opens_the_window(void)
     CHECK_EQ(op->status, IIP_E_RANGE); /* nothing was handed up then */
     CHECK(b.got > 0 && b.got < first);
     got = b.got;
+    CHECK(uncredited(&b) >= got); /* the window counts memory */
     op = next_op(&b, IIP_OP_CREDIT, b.conn);
-    op->len = (uint32_t)got;
+    op->len = (uint32_t)got / 3;
+    op = next_op(&b, IIP_OP_CREDIT, b.conn);
+    op->len = (uint32_t)(got - got / 3);
+    turn(&b, 0);
+    CHECK_EQ(b.area.ops[0].status, IIP_OK);
+    CHECK_EQ(b.area.ops[1].status, IIP_OK);
+    CHECK_EQ(uncredited(&b), 0);
     turn(&b, IIP_TURN_FLUSH);
-    CHECK_EQ(op->status, IIP_OK);
     fill(&a, &b, &b);
     CHECK(b.got > got);
     iip_conn_abort(a.conn);
@@ -359,6 +412,7 @@ int main(void)
 {
     RUN(partial_sends_keep_the_stream);
     RUN(later_sends_of_a_turn_do_not_overtake);
+    RUN(a_send_without_memory_is_not_overtaken_either);
     RUN(the_rest_of_a_buffer_is_offered_again);
     RUN(explicit_credit_opens_the_window);
     RUN(released_buffers_open_the_window);
