@@ -29,9 +29,11 @@ int memcmp(const void *a, const void *b, iip_size n);
 #if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define IIP_BE16(v) __builtin_bswap16((iip_u16)(v))
 #define IIP_BE32(v) __builtin_bswap32(v)
+#define IIP_LE64(v) (v)
 #elif defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define IIP_BE16(v) ((iip_u16)(v))
 #define IIP_BE32(v) (v)
+#define IIP_LE64(v) __builtin_bswap64(v)
 #endif
 
 IIP_INLINE iip_u32 iip_get16(const iip_u8 *p)

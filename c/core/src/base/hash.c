@@ -23,21 +23,29 @@ IIP_INLINE void iip_sip_round(struct iip_sip *s)
     s->v2 = iip_rotl64(s->v2, 32);
 }
 
+/* Up to 8 bytes, the first one lowest. */
 static iip_u64 iip_get64le(const iip_u8 *p, iip_u32 len)
 {
     iip_u64 v = 0;
-    if (len == 8)
-        return (iip_u64)p[7] << 56 | (iip_u64)p[6] << 48 | (iip_u64)p[5] << 40 | (iip_u64)p[4] << 32 | (iip_u64)p[3] << 24 | (iip_u64)p[2] << 16 |
-               (iip_u64)p[1] << 8 | p[0];
     while (len--)
         v = v << 8 | p[len];
     return v;
 }
 
+IIP_INLINE iip_u64 iip_word64le(const iip_u8 *p)
+{
+#ifdef IIP_LE64
+    iip_u64 v = iip_raw64(p);
+    return IIP_LE64(v);
+#else
+    return iip_get64le(p, 8);
+#endif
+}
+
 IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len)
 {
-    iip_u64 k0 = iip_get64le(key, 8);
-    iip_u64 k1 = iip_get64le(key + 8, 8);
+    iip_u64 k0 = iip_word64le(key);
+    iip_u64 k1 = iip_word64le(key + 8);
     iip_u64 word;
     iip_u32 left = len;
     struct iip_sip s;
@@ -47,7 +55,7 @@ IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len
     s.v2 = k0 ^ IIP_U64(0x6c796765U, 0x6e657261U);
     s.v3 = k1 ^ IIP_U64(0x74656462U, 0x79746573U);
     for (;; left -= 8, p += 8) {
-        word = left >= 8 ? iip_get64le(p, 8) : (iip_get64le(p, left) | (iip_u64)(len & 0xff) << 56);
+        word = left >= 8 ? iip_word64le(p) : (iip_get64le(p, left) | (iip_u64)(len & 0xff) << 56);
         s.v3 ^= word;
         iip_sip_round(&s);
         iip_sip_round(&s);

@@ -9,7 +9,7 @@ struct iip_slab {
     struct iip_pkt pkt[IIP_SLAB_PKTS];
 };
 
-static int iip_pkt_grow(struct iip_stack *stk)
+IIP_COLD static int iip_pkt_grow(struct iip_stack *stk)
 {
     struct iip_slab *slab = (struct iip_slab *)iip_mem_alloc(stk, sizeof(*slab));
     iip_u32 i;
@@ -58,6 +58,10 @@ IIP_API struct iip_pkt *iip_pkt_new(struct iip_stack *stk, struct iip_frame *fra
 IIP_API void iip_pkt_free(struct iip_stack *stk, struct iip_pkt *pkt)
 {
     struct iip_pkt *next;
+    if (IIP_LIKELY(pkt && !pkt->next)) {
+        iip_pkt_drop(stk, pkt);
+        return;
+    }
     for (; pkt; pkt = next) {
         next = pkt->next;
         iip_pkt_drop(stk, pkt);

@@ -1,43 +1,7 @@
 /* ack.c - the fifth step of 3.10.7.4: is the ACK acceptable, and what an acceptable one does. */
+#include "tcp/acked.h"
 #include "tcp/tcp.h"
 #include "tcp/window.h"
-
-IIP_INLINE void iip_tcp_acked_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
-{
-    struct iip_pkt *pkt;
-    while ((pkt = conn->snd_head) != 0 && iip_seq_leq(pkt->seq + pkt->len, conn->snd.una)) {
-        conn->snd_head = pkt->link;
-        if (IIP_UNLIKELY(conn->repair && conn->repair->rtx_cur == pkt))
-            conn->repair->rtx_cur = 0;
-        iip_pkt_drop(stk, pkt);
-    }
-    if (!conn->snd_head)
-        conn->snd_tail = 0;
-}
-
-IIP_INLINE void iip_tcp_rtt_acked(struct iip_stack *stk, struct iip_tcp_conn *conn)
-{
-    if ((conn->flags & IIP_F_RTT_PENDING) && iip_seq_lt(conn->rtt_seq, conn->snd.una)) {
-        conn->flags &= ~(iip_u32)IIP_F_RTT_PENDING;
-        iip_tcp_rtt_sample(stk, conn, (iip_u32)stk->now - conn->rtt_sent);
-        iip_path_confirm(stk, &conn->path);
-    }
-}
-
-/* [RFC 9293 3.8.6.2.1] the application was refused: it is told when half of the buffer is free. */
-static void iip_tcp_writable(struct iip_stack *stk, struct iip_tcp_conn *conn)
-{
-    if ((conn->flags & IIP_F_WANT_WRITE) && conn->snd.end - conn->snd.una <= conn->sndbuf / 2) {
-        conn->flags &= ~(iip_u32)IIP_F_WANT_WRITE;
-        iip_tcp_notify(stk, conn, IIP_F_NOTE_WRITABLE);
-    }
-}
-
-/* [RFC 7661, in spirit] the window grows only while it is what holds us back. */
-static int iip_tcp_cwnd_limited(const struct iip_tcp_conn *conn, iip_u32 flight)
-{
-    return conn->cwnd < conn->ssthresh ? flight * 2 >= conn->cwnd : flight + 2U * conn->mss >= conn->cwnd;
-}
 
 /* SND.UNA < SEG.ACK =< SND.NXT: the queue shrinks, the clock restarts, the window grows. */
 IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ack)
@@ -46,11 +10,7 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
     iip_u32 flight = conn->snd.nxt - conn->snd.una;
     iip_u32 recovering = conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS);
 
-    conn->out_wraps += (iip_u16)((conn->snd.una ^ ack) >> 31);
-    conn->snd.una = ack;
-    conn->retries = 0;
-    conn->probes = 0;
-    conn->flags &= ~(iip_u32)(IIP_F_TOLD_R1 | IIP_F_PERSIST);
+    iip_tcp_acked_to(conn, ack);
     iip_tcp_acked_free(stk, conn);
     iip_tcp_rtt_acked(stk, conn);
     if (IIP_UNLIKELY(recovering)) {
@@ -62,10 +22,7 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
     if (!(recovering & IIP_F_RECOVERY) && iip_tcp_cwnd_limited(conn, flight))
         iip_tcp_cc_of(conn)->on_ack(conn, acked, stk->now);
     iip_tcp_writable(stk, conn);
-    if (conn->snd.una == conn->snd.nxt)
-        conn->rto_at = IIP_NEVER;
-    else
-        iip_tcp_rto_start(stk, conn);
+    iip_tcp_acked_clock(stk, conn);
 }
 
 IIP_LOCAL void iip_tcp_window_set(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 wnd)

@@ -10,20 +10,19 @@ static iip_u64 iip_tcp_half_delay(const struct iip_stack *stk, iip_u32 retries)
 }
 
 /* <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> with what we agree to; the window of a SYN is never scaled [RFC 7323 2.2]. */
-static void iip_tcp_synack_send(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn, iip_u32 options, iip_u32 iss)
+static void iip_tcp_synack_send(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn, iip_u32 options,
+                                 const struct iip_tcp_secret *secret)
 {
     struct iip_tcp_seg seg;
-    struct iip_tcp_secret secret;
     iip_u32 rcvbuf = (iip_u32)stk->tune.tcp_rcvbuf;
-    seg.seq = iss;
+    seg.seq = secret->iss;
     seg.ack = syn->seq + 1;
     seg.flags = IIP_TCP_SYN | IIP_TCP_ACK;
     seg.wnd = iip_min32(rcvbuf, 65535);
     seg.has = (iip_u8)(options | IIP_HAS_MSS);
     seg.mss = (iip_u16)iip_tcp_mss_offer(stk, t);
     seg.wscale = (iip_u8)iip_tcp_wscale_offer(stk, rcvbuf);
-    iip_tcp_secret_of(stk, t, &secret);
-    seg.ts_val = iip_tcp_ts_now(stk, secret.ts_off);
+    seg.ts_val = iip_tcp_ts_now(stk, secret->ts_off);
     seg.ts_ecr = syn->ts_val;
     iip_tcp_bare(stk, t, &seg, (iip_u32)stk->tune.tcp_dscp << 2);
 }
@@ -50,7 +49,8 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
         half = iip_tcp_mini_new(stk, IIP_ID_HALF, t);
     if (!half) {
         iip_count(stk, IIP_CTR_TCP_COOKIES_SENT);
-        iip_tcp_synack_send(stk, t, syn, 0, iip_tcp_cookie_make(stk, t, syn));
+        secret.iss = iip_tcp_cookie_make(stk, t, syn);
+        iip_tcp_synack_send(stk, t, syn, 0, &secret);
         return;
     }
     half->id.options = (iip_u8)iip_tcp_agree(stk, syn);
@@ -63,7 +63,7 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
         half->id.options |= IIP_HAS_MSS;
     stk->tcp->half_count++;
     iip_tcp_fifo_put(stk, &stk->tcp->half[0], half, iip_tcp_half_delay(stk, 0));
-    iip_tcp_synack_send(stk, t, syn, half->id.options, secret.iss);
+    iip_tcp_synack_send(stk, t, syn, half->id.options, &secret);
 }
 
 IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp_listener *lis, struct iip_tcp_arrival *arr)
@@ -112,11 +112,22 @@ static void iip_tcp_half_syn(const struct iip_tcp_mini *half, struct iip_tcp_seg
     syn->mss = half->mss;
 }
 
+/* The SYN-ACK once more. */
+static void iip_tcp_half_again(struct iip_stack *stk, const struct iip_tcp_mini *half)
+{
+    struct iip_tcp_secret secret;
+    struct iip_tcp_tuple t;
+    struct iip_tcp_seg syn;
+    iip_tcp_tuple_of(&half->id, &t);
+    iip_tcp_half_syn(half, &syn);
+    iip_tcp_secret_of(stk, &t, &secret);
+    secret.iss = half->snd_nxt - 1;
+    iip_tcp_synack_send(stk, &t, &syn, half->id.options, &secret);
+}
+
 /* The SYN-ACK was not answered in time. */
 IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half)
 {
-    struct iip_tcp_tuple t;
-    struct iip_tcp_seg syn;
     if (half->retries >= stk->tune.tcp_synack_retries) {
         iip_tcp_half_drop(stk, half);
         return;
@@ -124,10 +135,8 @@ IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half
     iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     half->retries++;
     iip_tcp_fifo_put(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half, iip_tcp_half_delay(stk, half->retries));
-    iip_tcp_tuple_of(&half->id, &t);
-    iip_tcp_half_syn(half, &syn);
     iip_count(stk, IIP_CTR_TCP_RETRANS);
-    iip_tcp_synack_send(stk, &t, &syn, half->id.options, half->snd_nxt - 1);
+    iip_tcp_half_again(stk, half);
 }
 
 /* The handshake is complete: a connection takes the place of the record, and the listener learns of it. */
@@ -138,6 +147,7 @@ IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_
     struct iip_ip local = t->local;
     if (!conn)
         return 0;
+    conn->rtt_sent = (iip_u32)stk->now - ((conn->iss - iss) << 2); /* the ISS is a clock of 4 us plus a constant */
     conn->iss = iss;
     conn->snd.una = conn->snd.nxt = conn->snd.end = iss + 1;
     if (iip_path_find(stk, &local, &t->remote, &conn->path)) {
@@ -166,7 +176,6 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     struct iip_tcp_seg syn;
     iip_u32 iss = half->snd_nxt - 1;
     iip_u32 lost = half->retries;
-    struct iip_tcp_secret secret;
 
     iip_tcp_tuple_of(&half->id, &t);
     lis = iip_tcp_listener_for(stk, &t);
@@ -181,21 +190,11 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     if (!conn)
         return IIP_CTR_DROP_TCP_MEMORY; /* the record stays, for the peer's next segment */
     iip_tcp_half_drop(stk, half);
-    iip_tcp_secret_of(stk, &t, &secret);
     if (lost)
         conn->cwnd = conn->mss; /* [RFC 5681 3.1] */
     else
-        iip_tcp_rtt_sample(stk, conn, (secret.iss - iss) << 2); /* the ISS was a clock of 4 us plus a constant */
+        iip_tcp_rtt_sample(stk, conn, (iip_u32)stk->now - conn->rtt_sent); /* since the SYN-ACK */
     return iip_tcp_segment_arrives(stk, conn, arr);
-}
-
-static void iip_tcp_half_ack(struct iip_stack *stk, const struct iip_tcp_mini *half)
-{
-    struct iip_tcp_tuple t;
-    struct iip_tcp_seg syn;
-    iip_tcp_tuple_of(&half->id, &t);
-    iip_tcp_half_syn(half, &syn);
-    iip_tcp_synack_send(stk, &t, &syn, half->id.options, half->snd_nxt - 1);
 }
 
 /* [RFC 5961 3.2] */
@@ -216,12 +215,12 @@ IIP_LOCAL iip_verdict iip_tcp_half_input(struct iip_stack *stk, struct iip_tcp_m
     if ((half->id.options & seg->has & IIP_HAS_TS) && !(seg->flags & IIP_TCP_RST) && iip_seq_lt(seg->ts_val, half->ts_recent))
         return IIP_CTR_DROP_TCP_PAWS;
     if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_ACK)) == IIP_TCP_SYN && seg->seq + 1 == half->rcv_nxt) {
-        iip_tcp_half_ack(stk, half); /* the SYN again: our SYN-ACK was lost */
+        iip_tcp_half_again(stk, half); /* the SYN again: our SYN-ACK was lost */
         return IIP_DONE;
     }
     if (start >= iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535)) {
         if (!(seg->flags & IIP_TCP_RST))
-            iip_tcp_half_ack(stk, half);
+            iip_tcp_half_again(stk, half);
         return IIP_CTR_DROP_TCP_SEQ;
     }
     if (seg->flags & IIP_TCP_RST) {

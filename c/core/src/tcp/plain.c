@@ -33,7 +33,7 @@ IIP_INLINE int iip_tcp_plain_path(const struct iip_stack *stk, const struct iip_
 }
 
 /* The sums, or their marks where the port makes them. */
-IIP_INLINE void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 l4_bytes, iip_u32 marks)
+IIP_MERGED void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 l4_bytes, iip_u32 marks)
 {
     iip_u8 *ip = pkt->data;
     iip_u8 *field = ip + IIP_PLAIN_IP + 16;
@@ -53,7 +53,7 @@ IIP_INLINE void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *c
 }
 
 /* All headers in front of `len` bytes of payload. */
-IIP_INLINE void iip_tcp_plain_emit(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, const struct iip_plain_way *way,
+IIP_MERGED void iip_tcp_plain_emit(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, const struct iip_plain_way *way,
                                    iip_u32 seq, iip_u32 len, iip_u32 flags)
 {
     iip_u32 l4_bytes = way->tcp_len + len;

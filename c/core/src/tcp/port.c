@@ -3,17 +3,22 @@
 
 enum { IIP_PORT_FIRST = 1024, IIP_PORT_COUNT = 65536 - IIP_PORT_FIRST };
 
+/* An IPv4 address is in its last four bytes. */
 static iip_u64 iip_tcp_tuple_siphash(const struct iip_stack *stk, const struct iip_tcp_tuple *t, iip_u32 purpose)
 {
-    iip_u32 skip = t->family == 4 ? 12 : 0; /* an IPv4 address is in its last four bytes */
-    iip_u32 len = 16 - skip;
-    iip_u8 b[38];
-    IIP_COPY(b, t->local.b + skip, len);
-    IIP_COPY(b + len, t->remote.b + skip, len);
-    iip_put16(b + 2 * len, t->local_port);
-    iip_put16(b + 2 * len + 2, t->remote_port);
-    iip_put16(b + 2 * len + 4, purpose);
-    return iip_siphash(stk->key, b, 2 * len + 6);
+    iip_u8 b[40];
+    iip_u32 len = t->family == 4 ? 8 : 32;
+    if (len == 8) {
+        IIP_COPY(b, t->local.b + 12, 4);
+        IIP_COPY(b + 4, t->remote.b + 12, 4);
+    } else {
+        IIP_COPY(b, t->local.b, 16);
+        IIP_COPY(b + 16, t->remote.b, 16);
+    }
+    iip_put16(b + len, t->local_port);
+    iip_put16(b + len + 2, t->remote_port);
+    iip_put16(b + len + 4, purpose);
+    return iip_siphash(stk->key, b, len + 6);
 }
 
 /* [RFC 6528 3] ISN = clock of 4 us + PRF(tuple, secret); the timestamp offset likewise without clock [RFC 7323 7]. */

@@ -7,6 +7,7 @@
  */
 #include "net/state.h"
 #include "stack/up.h"
+#include "tcp/acked.h"
 #include "tcp/tcp.h"
 #include "tcp/window.h"
 #include "wire/plain.h"
@@ -30,8 +31,22 @@ IIP_INLINE int iip_tcp_expected(const struct iip_stack *stk, const struct iip_tc
     return seg->has && !iip_seq_lt(seg->ts_val, conn->ts_recent);
 }
 
+/* iip_tcp_ack_advance, where nothing was lost and no duplicates were counted. */
+IIP_MERGED void iip_tcp_ack_expected(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ack)
+{
+    iip_u32 acked = ack - conn->snd.una;
+    iip_u32 flight = conn->snd.nxt - conn->snd.una;
+    iip_tcp_acked_to(conn, ack);
+    iip_tcp_acked_free(stk, conn);
+    iip_tcp_rtt_acked(stk, conn);
+    if (iip_tcp_cwnd_limited(conn, flight))
+        iip_tcp_cc_of(conn)->on_ack(conn, acked, stk->now);
+    iip_tcp_writable(stk, conn);
+    iip_tcp_acked_clock(stk, conn);
+}
+
 /* The work: `pkt` begins `skip` bytes before the text. */
-IIP_INLINE iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg, struct iip_pkt *pkt, iip_u32 skip)
+IIP_MERGED iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg, struct iip_pkt *pkt, iip_u32 skip)
 {
     iip_count(stk, IIP_CTR_TCP_FAST_PATH);
     if ((conn->id.options & IIP_HAS_TS) && conn->rcv.nxt == conn->rcv.acked) {
@@ -39,7 +54,7 @@ IIP_INLINE iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_t
         conn->ts_recent_age = (iip_u32)(stk->now >> 20);
     }
     if (seg->ack != conn->snd.una) {
-        iip_tcp_ack_advance(stk, conn, seg->ack);
+        iip_tcp_ack_expected(stk, conn, seg->ack);
         iip_tcp_window_take(stk, conn, seg);
     } else {
         iip_tcp_window_update(stk, conn, seg);

@@ -29,7 +29,8 @@ IIP_LOCAL void iip_tcp_ack_for_text(struct iip_stack *stk, struct iip_tcp_conn *
         return;
     conn->flags |= IIP_F_ACK_DELAYED;
     conn->ack_at = stk->now + stk->tune.tcp_delack_us;
-    iip_tcp_arm(stk, conn);
+    if (IIP_UNLIKELY(!iip_timer_armed(&conn->timer) || conn->ack_at < conn->timer.at))
+        iip_tcp_arm(stk, conn);
 }
 
 /* [RFC 2018 4] the range that holds the latest segment is reported first. */

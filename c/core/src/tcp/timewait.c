@@ -106,23 +106,26 @@ IIP_LOCAL void iip_tcp_wait_drop(struct iip_stack *stk, struct iip_tcp_mini *wai
 }
 
 /* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>: where the connection stands. */
-IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *wait, iip_u32 wnd)
+static void iip_tcp_mini_ack_from(struct iip_stack *stk, const struct iip_tcp_mini *mini, const struct iip_tcp_tuple *t, iip_u32 wnd, iip_u32 ts_off)
 {
-    struct iip_tcp_tuple t;
     struct iip_tcp_seg seg;
-    struct iip_tcp_secret secret;
-    iip_tcp_tuple_of(&wait->id, &t);
-    seg.seq = wait->snd_nxt;
-    seg.ack = wait->rcv_nxt;
+    seg.seq = mini->snd_nxt;
+    seg.ack = mini->rcv_nxt;
     seg.flags = IIP_TCP_ACK;
     seg.wnd = wnd;
-    seg.has = wait->id.options & IIP_HAS_TS;
-    if (seg.has) {
-        iip_tcp_secret_of(stk, &t, &secret);
-        seg.ts_val = iip_tcp_ts_now(stk, secret.ts_off);
-        seg.ts_ecr = wait->ts_recent;
-    }
-    iip_tcp_bare(stk, &t, &seg, 0);
+    seg.has = mini->id.options & IIP_HAS_TS;
+    seg.ts_val = iip_tcp_ts_now(stk, ts_off);
+    seg.ts_ecr = mini->ts_recent;
+    iip_tcp_bare(stk, t, &seg, 0);
+}
+
+IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *mini, iip_u32 wnd)
+{
+    struct iip_tcp_tuple t;
+    struct iip_tcp_secret secret;
+    iip_tcp_tuple_of(&mini->id, &t);
+    iip_tcp_secret_of(stk, &t, &secret);
+    iip_tcp_mini_ack_from(stk, mini, &t, wnd, secret.ts_off);
 }
 
 /* The connection becomes a record that remembers the tuple for 2 MSL [MUST-13]; without memory for one it is forgotten. */
@@ -148,7 +151,7 @@ IIP_LOCAL void iip_tcp_time_wait(struct iip_stack *stk, struct iip_tcp_conn *con
     wait->ts_recent = conn->ts_recent;
     iip_tcp_fifo_put(stk, &tcp->wait, wait, twice);
     if (ack_owed)
-        iip_tcp_mini_ack(stk, wait, 0);
+        iip_tcp_mini_ack_from(stk, wait, &t, 0, conn->ts_off);
 }
 
 /* [RFC 6191, RFC 9293 MAY-2] a SYN that is newer than all that was, by timestamp or number, opens the tuple again. */

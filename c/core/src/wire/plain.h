@@ -43,6 +43,7 @@ IIP_INLINE int iip_plain_parse(struct iip_plain *in, const iip_u8 *p, iip_u32 le
     if ((word & 0x00f70000U) != (iip_u32)IIP_TCP_ACK << 16 || total < IIP_PLAIN_IP + seg->hdr_len)
         return 0;
     seg->has = 0;
+    seg->ts_val = 0;
     if (IIP_LIKELY(seg->hdr_len == IIP_TCP_HEADER + IIP_TCP_TS_LEN)) {
         if (iip_get32(p + 20) != 0x0101080aU)
             return 0;
