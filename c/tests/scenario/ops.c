@@ -409,7 +409,7 @@ static void op_info(struct run *r, char **w, int n)
         struct { const char *name; uint64_t value; } fields[] = {
             FIELD(options), FIELD(snd_wscale), FIELD(rcv_wscale), FIELD(mss), FIELD(srtt_us), FIELD(rttvar_us), FIELD(rto_us),
             FIELD(min_rtt_us), FIELD(cwnd), FIELD(ssthresh), FIELD(snd_wnd), FIELD(rcv_wnd), FIELD(unacked), FIELD(unsent),
-            FIELD(unread), FIELD(uncredited), FIELD(out_of_order), FIELD(retransmits), FIELD(bytes_in), FIELD(bytes_out),
+            FIELD(unread), FIELD(uncredited), FIELD(out_of_order), FIELD(retransmits), FIELD(rto_count), FIELD(dup_acks), FIELD(bytes_in), FIELD(bytes_out),
         };
         size_t count = sizeof(fields) / sizeof(fields[0]);
         for (i = 0; i < count && n > 2 && strcmp(fields[i].name, w[1]); i++)

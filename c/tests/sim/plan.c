@@ -35,6 +35,7 @@ void plan_make(struct sim *sim)
     p->view = (swarm & 0x30000) == 0x30000 ? PICK(sim, 7, 60, 333, 1000) : 0;
     p->harsh = p->loss >= 200000 || p->mem_fail || p->rate == 20; /* a connection may have to be given up, cleanly */
     p->twice = (swarm & 0x40000) != 0;
+    p->l2 = (swarm & 0x180000) == 0x180000 ? 14 : 0;
 }
 
 static void set(struct sim *sim, struct node *node, const char *name, uint64_t value)

@@ -52,7 +52,9 @@ static void make_node(struct sim *sim, int i)
     }
     memset(&cfg, 0, sizeof(cfg));
     cfg.size = sizeof(cfg);
-    cfg.flags = IIP_STACK_L3;
+    cfg.flags = sim->plan.l2 ? 0 : IIP_STACK_L3;
+    node->th.l2_len = sim->plan.l2;
+    node_mac(cfg.mac, i);
     cfg.mtu = sim->plan.mtu;
     cfg.caps = (uint32_t)rnd(sim) & (IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM | IIP_CAP_TX_SG);
     if (cfg.caps == (IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM | IIP_CAP_TX_SG) && rnd(sim) & 1)
@@ -133,17 +135,20 @@ static void receive(struct sim *sim, struct node *node, struct iip_pkt **pkts, u
 
 static void tell_police(struct sim *sim, struct node *node, struct event *e)
 {
+    uint8_t *ip = e->bytes + sim->plan.l2;
+    uint32_t len = e->len - sim->plan.l2;
     struct segment s;
-    uint8_t hops = e->bytes[0] >> 4 == 6 && e->len > 40 ? e->bytes[7] : 0;
-    if (hops != 64 && e->bytes[0] >> 4 == 6 && e->len > 40)
-        e->bytes[7] = 64; /* a damaged hop limit hurts nobody */
-    if (!segment_decode(&s, e->bytes, e->len)) {
+    int v6 = len > 40 && ip[0] >> 4 == 6;
+    uint8_t hops = v6 ? ip[7] : 0;
+    if (v6)
+        ip[7] = 64; /* a damaged hop limit hurts nobody */
+    if (!segment_decode(&s, ip, len)) {
         police_in(sim, node, &s);
         if (sim->verbose)
             police_print(sim, node, &s, "<");
     }
-    if (e->bytes[0] >> 4 == 6 && e->len > 40)
-        e->bytes[7] = hops;
+    if (v6)
+        ip[7] = hops;
 }
 
 static void deliver(struct sim *sim)
@@ -218,8 +223,8 @@ static void check_node(struct sim *sim, struct node *node)
     if (testhost_counter(node->stk, "tx_packets") != th->taken)
         sim_fail(sim, "node %d: tx_packets is %llu, transmit took %llu", node->index,
                  (unsigned long long)testhost_counter(node->stk, "tx_packets"), (unsigned long long)th->taken);
-    if ((testhost_counter(node->stk, "tcp_segs_out") != node->segments && !(node->caps & IIP_CAP_TX_TSO)) ||
-        testhost_counter(node->stk, "tcp_rst_sent") != node->resets)
+    if ((testhost_counter(node->stk, "tcp_segs_out") != node->segments && !(node->caps & IIP_CAP_TX_TSO) && !sim->plan.l2) ||
+        (testhost_counter(node->stk, "tcp_rst_sent") != node->resets && !sim->plan.l2))
         sim_fail(sim, "node %d: tcp_segs_out is %llu, tcp_rst_sent %llu; it sent %llu segments, %llu of them RST", node->index,
                  (unsigned long long)testhost_counter(node->stk, "tcp_segs_out"),
                  (unsigned long long)testhost_counter(node->stk, "tcp_rst_sent"), (unsigned long long)node->segments,

@@ -29,6 +29,7 @@ struct plan {
     uint32_t view;                          /* received packets are cut into views of this size; 0: whole */
     int harsh;                              /* so much loss that giving up is right */
     int twice;                              /* output is called more often than needed */
+    uint32_t l2;                            /* bytes of link header: 14 with Ethernet, ARP and NDP, or 0 */
 };
 
 /* One end of a connection: the application. */
@@ -117,6 +118,7 @@ void plan_make(struct sim *sim);
 void plan_tune(struct sim *sim, struct node *node);
 void plan_conn(struct sim *sim, struct attempt *at);
 /* wire.c */
+void node_mac(uint8_t mac[6], int index);
 void wire_send(struct sim *sim, struct node *from, const uint8_t *bytes, uint32_t len);
 uint64_t wire_next(const struct sim *sim);
 int wire_take(struct sim *sim, struct event *out);

@@ -1,6 +1,13 @@
 /* wire.c - loses, doubles, delays, reorders and damages packets, and says when one is too large. */
 #include "sim.h"
 
+void node_mac(uint8_t mac[6], int index)
+{
+    static const uint8_t base[6] = { 2, 0, 0, 0, 0, 0 };
+    memcpy(mac, base, 6);
+    mac[5] = (uint8_t)(1 + index);
+}
+
 static int before(const struct event *a, const struct event *b)
 {
     return a->at != b->at ? a->at < b->at : a->order < b->order;
@@ -56,7 +63,15 @@ void wire_free(struct sim *sim)
     sim->heap_cap = 0;
 }
 
-/* One run of flipped bits, at most 15 long: what the Internet checksum is sure to notice. */
+static int is_ip(const struct sim *sim, const uint8_t *bytes, uint32_t len)
+{
+    return !sim->plan.l2 || (len > 14 && (get16(bytes + 12) == 0x0800 || get16(bytes + 12) == 0x86dd));
+}
+
+/*
+ * One run of flipped bits, at most 15 long: what the Internet checksum is sure to notice. Link headers and ARP have a
+ * checksum of their own in real life, so they are left alone.
+ */
 static void damage(struct sim *sim, uint8_t *bytes, uint32_t len)
 {
     uint32_t bit = (uint32_t)below(sim, 8 * (uint64_t)len), run = 1 + (uint32_t)below(sim, 15);
@@ -70,15 +85,16 @@ static void deliver(struct sim *sim, int to, const uint8_t *bytes, uint32_t len,
 {
     struct event e = { .at = at, .order = sim->order++, .to = to, .len = len, .bytes = malloc(len) };
     memcpy(e.bytes, bytes, len);
-    if (chance(sim, sim->plan.corrupt))
-        damage(sim, e.bytes, len);
+    if (chance(sim, sim->plan.corrupt) && is_ip(sim, bytes, len))
+        damage(sim, e.bytes + sim->plan.l2, len - sim->plan.l2);
     heap_put(sim, e);
 }
 
 /* The packet is too large for the link ahead: a router in the middle says so (RFC 1191, RFC 8201). */
 static void too_big(struct sim *sim, struct node *from, const uint8_t *bytes, uint32_t len)
 {
-    uint8_t body[8 + 1232], packet[1300];
+    uint8_t body[8 + 1232], packet[1314];
+    uint32_t l2 = sim->plan.l2;
     struct segment s;
     uint32_t quote = from->ip.b[0] ? 1232 : 548;
     segment_init(&s, from->ip.b[0] ? 6 : 4);
@@ -94,14 +110,20 @@ static void too_big(struct sim *sim, struct node *from, const uint8_t *bytes, ui
     memcpy(body + 8, bytes, quote);
     s.data = body;
     s.len = 8 + quote;
-    deliver(sim, from->index, packet, segment_encode(&s, packet, sizeof(packet)), sim->now + sim->plan.delay_us);
+    if (l2) {
+        node_mac(packet, from->index);
+        node_mac(packet + 6, 99);
+        put16(packet + 12, s.family == 4 ? 0x0800 : 0x86dd);
+    }
+    deliver(sim, from->index, packet, l2 + segment_encode(&s, packet + l2, sizeof(packet) - l2), sim->now + sim->plan.delay_us);
 }
 
-static int node_of(const struct sim *sim, const uint8_t *ip)
+/* Whose address it is: 16 bytes of IPv6, or the last byte of an IPv4 address. */
+static int node_of(const struct sim *sim, const uint8_t *v6, const uint8_t *v4)
 {
     int i;
     for (i = 0; i < sim->plan.nodes; i++)
-        if (!memcmp(sim->node[i].ip.b, ip, 16))
+        if (v6 ? !memcmp(sim->node[i].ip.b, v6, 16) : !memcmp(sim->node[i].ip.b + 12, v4, 4))
             return i;
     return -1;
 }
@@ -122,34 +144,20 @@ static uint64_t arrival(struct sim *sim, struct node *from, int to, uint32_t len
     return at;
 }
 
-void wire_send(struct sim *sim, struct node *from, const uint8_t *bytes, uint32_t len)
+static void trace_hash(struct sim *sim, const struct node *from, const uint8_t *bytes, uint32_t len)
 {
-    struct segment s;
-    const char *error = segment_decode(&s, bytes, len);
-    int to;
-    uint64_t at;
+    uint32_t i;
     sim->packets++;
     sim->hash = (sim->hash ^ sim->now ^ (uint64_t)from->index << 60) * 0x9e3779b97f4a7c15u;
-    for (at = 0; at + 8 <= len; at += 8)
-        sim->hash = (sim->hash ^ ((uint64_t)get32(bytes + at) << 32 | get32(bytes + at + 4))) * 0x9e3779b97f4a7c15u;
+    for (i = 0; i + 8 <= len; i += 8)
+        sim->hash = (sim->hash ^ ((uint64_t)get32(bytes + i) << 32 | get32(bytes + i + 4))) * 0x9e3779b97f4a7c15u;
     sim->hash ^= sim->hash >> 29;
-    if (sim->verbose)
-        police_print(sim, from, &s, ">");
-    if (error)
-        sim_fail(sim, "node %d sent a packet that is wrong: %s", from->index, error);
-    if (memcmp(s.src, from->ip.b, 16))
-        sim_fail(sim, "node %d sent from an address that is not its own", from->index);
-    from->segments += s.proto == PROTO_TCP;
-    from->resets += s.proto == PROTO_TCP && s.flags & FL_RST;
-    police_out(sim, from, &s, len);
-    to = node_of(sim, s.dst);
-    if (to < 0)
-        return;
-    if (len > sim->wire_mtu) {
-        too_big(sim, from, bytes, len);
-        return;
-    }
-    at = arrival(sim, from, to, len);
+}
+
+/* Loses, doubles and delays one packet on its way to one node. */
+static void carry(struct sim *sim, struct node *from, int to, const uint8_t *bytes, uint32_t len)
+{
+    uint64_t at = arrival(sim, from, to, len);
     if (sim->plan.rate && at > sim->now + 1000000 + sim->plan.delay_us)
         return; /* the queue in front of the link is full */
     if (chance(sim, sim->plan.loss))
@@ -157,4 +165,52 @@ void wire_send(struct sim *sim, struct node *from, const uint8_t *bytes, uint32_
     deliver(sim, to, bytes, len, at);
     if (chance(sim, sim->plan.dup))
         deliver(sim, to, bytes, len, at + below(sim, sim->plan.delay_us + 100));
+}
+
+/* To the station that has the address, or to all. */
+static void carry_frame(struct sim *sim, struct node *from, const uint8_t *frame, uint32_t len)
+{
+    uint8_t mac[6];
+    int i;
+    for (i = 0; i < sim->plan.nodes; i++) {
+        node_mac(mac, i);
+        if (i != from->index && (frame[0] & 1 || !memcmp(frame, mac, 6)))
+            carry(sim, from, i, frame, len);
+    }
+}
+
+static void judge(struct sim *sim, struct node *from, const uint8_t *ip, uint32_t len)
+{
+    static const uint8_t any[16];
+    struct segment s;
+    const char *error = segment_decode(&s, ip, len);
+    if (sim->verbose)
+        police_print(sim, from, &s, ">");
+    if (error)
+        sim_fail(sim, "node %d sent a packet that is wrong: %s", from->index, error);
+    if (memcmp(s.src, from->ip.b, 16) && (!sim->plan.l2 || (memcmp(s.src, any, 16) && s.src[0] != 0xfe)))
+        sim_fail(sim, "node %d sent from an address that is not its own", from->index);
+    from->segments += s.proto == PROTO_TCP;
+    from->resets += s.proto == PROTO_TCP && s.flags & FL_RST;
+    police_out(sim, from, &s, len);
+}
+
+void wire_send(struct sim *sim, struct node *from, const uint8_t *bytes, uint32_t len)
+{
+    uint32_t l2 = sim->plan.l2;
+    int to;
+    trace_hash(sim, from, bytes, len);
+    if (is_ip(sim, bytes, len))
+        judge(sim, from, bytes + l2, len - l2);
+    if (len - l2 > sim->wire_mtu) {
+        too_big(sim, from, bytes + l2, len - l2);
+        return;
+    }
+    if (l2) {
+        carry_frame(sim, from, bytes, len);
+        return;
+    }
+    to = node_of(sim, bytes[0] >> 4 == 6 ? bytes + 24 : NULL, bytes + 16);
+    if (to >= 0)
+        carry(sim, from, to, bytes, len);
 }
