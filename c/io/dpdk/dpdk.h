@@ -72,6 +72,7 @@ struct iip_port_queue {
     int timer_fd, link_fd;  /* and the driver's */
     uint8_t armed;          /* the loop waits, or is about to */
     uint8_t refused;        /* the last packet offered was refused */
+    uint8_t backoff;        /* waits since one was taken */
     uint16_t stash_len;     /* received by arming, see intr.c */
     uint8_t ip_csum;        /* the device fills in the IPv4 header checksum */
     struct rte_mbuf *stash[DPDK_STASH];

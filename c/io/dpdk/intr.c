@@ -22,7 +22,8 @@
 
 #include "dpdk.h"
 
-#define ROOM_AGAIN_NS 50000 /* how soon to try again after a refusal */
+#define ROOM_AGAIN_NS 50000L /* how soon to try again after a refusal: doubled while nothing is taken, ... */
+#define ROOM_DOUBLINGS 8U    /* ... to 13 ms: a guest may be away for good */
 
 /* ---- link events, on a thread of DPDK ---------------------------------------------------------------------------- */
 
@@ -106,7 +107,9 @@ static void arm(struct iip_port_queue *q)
     if (q->stash_len)
         ring_in(q, 1);
     else if (q->refused)
-        ring_in(q, ROOM_AGAIN_NS);
+        ring_in(q, ROOM_AGAIN_NS << q->backoff);
+    if (q->refused && q->backoff < ROOM_DOUBLINGS)
+        q->backoff++;
 }
 
 void dpdk_intr_disarm(struct iip_port_queue *q)

@@ -135,5 +135,7 @@ uint32_t dpdk_tx(void *ctx, struct iip_pkt **pkts, uint32_t n)
         done += tx_burst(q, pkts + done, RTE_MIN(n - done, DPDK_BURST), &full);
     q->stats.tx_refused += n - done;
     q->refused = done < n;
+    if (done)
+        q->backoff = 0;
     return done;
 }
