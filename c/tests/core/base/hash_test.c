@@ -1,3 +1,4 @@
+/* covers: A44 */
 #include "base/hash.h"
 #include "check.h"
 

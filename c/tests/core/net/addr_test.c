@@ -1,4 +1,5 @@
 /* addr_test.c - our addresses, and which of them we send from [RFC 6724 5, RFC 1122 3.3.4.3]. */
+/* covers: V6-14, MUST-44 */
 #include "net_test.h"
 
 static int add(const char *text, uint32_t len)

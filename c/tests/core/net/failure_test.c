@@ -1,4 +1,5 @@
 /* failure_test.c - the host refuses a frame, or memory, at the k-th call, for every k: nothing leaks, nothing crashes. */
+/* covers: A45 */
 #include "net_test.h"
 
 static uint8_t data[4000];

@@ -1,4 +1,5 @@
 /* icmp_error_test.c - errors that we send, and those about what we sent [RFC 1122 3.2.2, RFC 4443 2.4, RFC 5927]. */
+/* covers: IC-02, IC-03, IC-04, IC-06, UD-02, UD-03, V6-10, PM-04 */
 #include "net_test.h"
 
 static int open_with_neighbours(void)

@@ -1,4 +1,5 @@
 /* icmp_test.c - echo, and what of ICMP is ignored [RFC 792, RFC 1122 3.2.2, RFC 4443 4]. */
+/* covers: IC-01, IC-05 */
 #include "net_test.h"
 
 static int family;

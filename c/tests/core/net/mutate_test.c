@@ -3,6 +3,7 @@
  * with random bytes and with two mutations at once; nothing crashes, reads beyond a frame, or goes uncounted. Built
  * with sanitizers it is worth most. Argument: rounds of random packets (default 20,000).
  */
+/* covers: A01, A33 */
 #include "net_test.h"
 
 static struct fake_buf seeds[64];

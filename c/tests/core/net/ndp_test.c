@@ -1,4 +1,5 @@
 /* ndp_test.c - neighbour solicitation and advertisement in and out [RFC 4861 7]. */
+/* covers: V6-06, V6-13, A33 */
 #include "net_test.h"
 
 static struct iip_udp_sock *sock;

@@ -1,4 +1,5 @@
 /* output_test.c - the IP header of what leaves, identification, fragments [RFC 791, RFC 6864, RFC 8200 4.5]. */
+/* covers: IP-08, IP-11 */
 #include "net_test.h"
 
 #include "net/net.h"

@@ -1,4 +1,5 @@
 /* pmtu_test.c - path MTUs: learnt, limited, forgotten [RFC 1191, RFC 8201]; A24, PM-03. */
+/* covers: PM-03, V6-04, V6-11, A24 */
 #include "net_test.h"
 
 static struct iip_udp_sock *sock;

@@ -1,4 +1,5 @@
 /* reass_test.c - putting fragments together [RFC 791, RFC 8200 4.5, RFC 5722, RFC 7112]. */
+/* covers: IP-06, IP-07, V6-03, A13, A14, A15, A16 */
 #include "net_test.h"
 
 enum { PAYLOAD = 3000 };

@@ -1,4 +1,4 @@
-/* covers: A25, A28, A32 */
+/* covers: A25, A26, A28, A32, SF-01 */
 #include "peer.h"
 
 static int one_life(struct peer *p)
