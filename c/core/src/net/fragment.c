@@ -70,7 +70,8 @@ static void iip_fragment_put_v6(struct iip_pkt *pkt, const struct iip_tx_ip *ip,
 }
 
 /* One fragment: a header of its own and views of the payload. */
-static struct iip_pkt *iip_fragment_make(struct iip_stack *stk, const struct iip_tx_ip *ip, struct iip_cut *cut, iip_u32 id, iip_u32 offset, iip_u32 len, int more)
+static struct iip_pkt *iip_fragment_make(struct iip_stack *stk, const struct iip_tx_ip *ip, struct iip_cut *cut, iip_u32 id,
+                                         iip_u32 offset, iip_u32 len, int more)
 {
     iip_u32 header = ip->family == 4 ? IIP_IPV4_LEN : IIP_IPV6_LEN + IIP_IPV6_FRAGMENT_LEN;
     struct iip_pkt *pkt = iip_pkt_alloc(stk, header);
