@@ -27,17 +27,15 @@ IIP_LOCAL int iip_ip_is_multicast(const struct iip_ip *ip)
     return iip_ip_is_v4(ip) ? ip->b[12] >> 4 == 14 : iip_ip_is_multicast6(ip);
 }
 
+/* By words, then within the word that differs. */
 IIP_LOCAL iip_u32 iip_ip_common_bits(const struct iip_ip *a, const struct iip_ip *b)
 {
     iip_u32 bits = 0;
-    iip_u32 i;
-    iip_u32 diff;
-    for (i = 0; i < 16 && a->b[i] == b->b[i]; i++)
-        bits += 8;
-    if (i == 16)
-        return bits;
-    for (diff = (iip_u32)(a->b[i] ^ b->b[i]); !(diff & 0x80); diff <<= 1)
-        bits++;
+    iip_u32 diff = 0;
+    for (; bits < 128 && !diff; bits += 32)
+        diff = iip_get32(a->b + bits / 8) ^ iip_get32(b->b + bits / 8);
+    for (; diff; diff >>= 1)
+        bits--;
     return bits;
 }
 

@@ -51,6 +51,7 @@ IIP_LOCAL void iip_net_free(struct iip_stack *stk)
         iip_pmtu_free_all(stk);
     if (net->reassembly.table.seg)
         iip_reass_free_all(stk);
+    iip_path_drop(stk, &net->recent.path);
     if (net->neighs.table.seg)
         iip_neigh_free_all(stk);
     iip_addr_free_all(stk);

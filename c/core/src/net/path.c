@@ -26,17 +26,18 @@ static int iip_path_to_ourselves(const struct iip_stack *stk, struct iip_ip *src
 }
 
 /* A multicast group is on the link, whatever the routes say. */
-static int iip_path_hop(const struct iip_stack *stk, const struct iip_ip *dst, struct iip_ip *hop)
+static int iip_path_hop(const struct iip_stack *stk, const struct iip_ip *dst, int group, struct iip_ip *hop)
 {
-    if (!iip_addr_is_group(stk, dst))
+    if (!group)
         return iip_route_find(stk, dst, hop);
     *hop = *dst;
     return IIP_OK;
 }
 
-IIP_LOCAL int iip_path_find(struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path)
+static int iip_path_search(struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path)
 {
     struct iip_ip hop;
+    int group;
     int status;
     path->neigh = 0;
     path->gen = stk->net->gen;
@@ -45,20 +46,56 @@ IIP_LOCAL int iip_path_find(struct iip_stack *stk, struct iip_ip *src, const str
     path->valid = 0;
     if (iip_addr_is_ours(stk, dst))
         return iip_path_to_ourselves(stk, src, dst, path);
-    if (iip_ip_unset(dst) || iip_ip_is_loopback(dst) || iip_path_hop(stk, dst, &hop)) {
+    group = iip_addr_is_group(stk, dst);
+    if (iip_ip_unset(dst) || iip_ip_is_loopback(dst) || iip_path_hop(stk, dst, group, &hop)) {
         iip_count(stk, IIP_CTR_NO_ROUTE);
         return IIP_E_UNREACHABLE;
     }
     status = iip_path_source(stk, src, dst, &hop);
     if (status)
         return status;
-    if (stk->l2_len && !iip_addr_is_group(stk, dst)) {
+    if (stk->l2_len && !group) {
         path->neigh = iip_neigh_pin(stk, &hop);
         if (!path->neigh)
             return IIP_E_NOMEM;
     }
     path->valid = 1;
     return IIP_OK;
+}
+
+/* ---- the path that was asked for last ---- */
+
+static int iip_path_recall(const struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path)
+{
+    const struct iip_net *net = stk->net;
+    if (net->recent.path.gen != net->gen || !net->recent.path.valid || !iip_ip_same(&net->recent.dst, dst) || !iip_ip_same(&net->recent.src, src))
+        return 0;
+    *path = net->recent.path;
+    if (path->neigh)
+        path->neigh->pins++;
+    return 1;
+}
+
+static void iip_path_remember(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, const struct iip_path *path)
+{
+    struct iip_net *net = stk->net;
+    if (path->neigh)
+        path->neigh->pins++;
+    iip_path_drop(stk, &net->recent.path);
+    net->recent.path = *path;
+    net->recent.src = *src;
+    net->recent.dst = *dst;
+}
+
+IIP_LOCAL int iip_path_find(struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path)
+{
+    int status;
+    if (iip_path_recall(stk, src, dst, path))
+        return IIP_OK;
+    status = iip_path_search(stk, src, dst, path);
+    if (!status)
+        iip_path_remember(stk, src, dst, path);
+    return status;
 }
 
 IIP_LOCAL int iip_path_renew(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path)

@@ -3,7 +3,13 @@
 
 static int iip_route_matches(const struct iip_route *route, const struct iip_ip *dst)
 {
-    return iip_ip_common_bits(&route->dst, dst) >= route->bits;
+    iip_u32 words = route->bits / 32u;
+    iip_u32 i;
+    for (i = 0; i < words; i++) {
+        if (iip_raw32(route->dst.b + 4 * i) != iip_raw32(dst->b + 4 * i))
+            return 0;
+    }
+    return words == 4 || !((iip_get32(route->dst.b + 4 * words) ^ iip_get32(dst->b + 4 * words)) & ~(0xffffffffU >> (route->bits & 31)));
 }
 
 /* IPv4 destinations count from bit 96, so ::/0 would match them too: families are kept apart. */

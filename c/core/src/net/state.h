@@ -137,6 +137,10 @@ struct iip_net {
     iip_u8 v6_many;
     iip_u64 v6_special[IIP_V6_SPECIALS]; /* the second halves of our IPv6 addresses */
     struct iip_ip v6_ours;
+    struct {
+        struct iip_ip src, dst;
+        struct iip_path path; /* valid: it is there, and pins its neighbour */
+    } recent;                /* the path that was asked for last: a handshake asks for the same one several times */
     struct iip_addr *addr_first;
     struct iip_table addrs;
     struct iip_routes routes;

@@ -31,7 +31,7 @@ static iip_verdict iip_tcp_decode(struct iip_tcp_arrival *arr, struct iip_pkt *p
 static void iip_tcp_decode_rest(struct iip_tcp_arrival *arr)
 {
     struct iip_tcp_seg *seg = &arr->seg;
-    if (seg->hdr_len > IIP_TCP_HEADER && !seg->has)
+    if (seg->hdr_len > IIP_TCP_HEADER && !seg->has && !iip_tcp_parse_ts_only(seg, arr->pkt->data))
         iip_tcp_parse_options(seg, arr->pkt->data);
     arr->pkt->data += seg->hdr_len;
     arr->pkt->len -= seg->hdr_len;
