@@ -52,13 +52,15 @@ typedef char iip_assert_uptr[sizeof(iip_uptr) == sizeof(void *) ? 1 : -1];
 #if defined(__GNUC__)
 #define IIP_INLINE static __inline__
 #define IIP_MERGED static __inline__ __attribute__((always_inline)) /* in each caller, whatever its size: the hot paths */
-#define IIP_COLD __attribute__((cold, noinline))                    /* rarely called: the caller shall not pay for it */
+#define IIP_APART __attribute__((noinline))                         /* a longer way: who goes the short one shall not pay for it */
+#define IIP_COLD __attribute__((cold, noinline))                    /* the same, and rarely gone */
 #define IIP_LIKELY(x) __builtin_expect(!!(x), 1)
 #define IIP_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define IIP_PREFETCH(p) __builtin_prefetch(p)
 #else
 #define IIP_INLINE static
 #define IIP_MERGED static
+#define IIP_APART
 #define IIP_COLD
 #define IIP_LIKELY(x) (x)
 #define IIP_UNLIKELY(x) (x)

@@ -32,10 +32,9 @@ IIP_INLINE int iip_tcp_plain_path(const struct iip_stack *stk, const struct iip_
     return stk->now < neigh->fresh_until;
 }
 
-/* The sums, or their marks where the port makes them. */
-IIP_MERGED void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 l4_bytes, iip_u32 marks)
+/* The sums, or their marks where the port makes them; `ip`: where the IP header is. */
+IIP_MERGED void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u8 *ip, iip_u32 l4_bytes, iip_u32 marks)
 {
-    iip_u8 *ip = pkt->data;
     iip_u8 *field = ip + IIP_PLAIN_IP + 16;
     iip_u64 sum = iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes);
     if (IIP_LIKELY((stk->caps & IIP_CAP_TX_IP_CSUM) || (marks & IIP_PKT_TSO)))
@@ -48,47 +47,48 @@ IIP_MERGED void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *c
         return;
     }
     pkt->flags = (iip_u16)marks;
-    sum = iip_csum_add(sum, pkt->next ? iip_pkt_csum(pkt, IIP_PLAIN_IP, l4_bytes) : iip_csum_bytes(ip + IIP_PLAIN_IP, l4_bytes));
+    sum = iip_csum_add(sum, pkt->next ? iip_pkt_csum(pkt, pkt->l2_len + (iip_u32)IIP_PLAIN_IP, l4_bytes) : iip_csum_bytes(ip + IIP_PLAIN_IP, l4_bytes));
     iip_csum_store(field, ~iip_csum_fold(sum));
 }
 
-/* All headers in front of `len` bytes of payload. */
+/* All headers in front of `len` bytes of payload; `marks`: IIP_PKT_TSO or 0. */
 IIP_MERGED void iip_tcp_plain_emit(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, const struct iip_plain_way *way,
-                                   iip_u32 seq, iip_u32 len, iip_u32 flags)
+                                   iip_u32 seq, iip_u32 len, iip_u32 flags, iip_u32 marks)
 {
     iip_u32 l4_bytes = way->tcp_len + len;
-    iip_u32 headers = IIP_PLAIN_IP + way->tcp_len;
+    iip_u32 headers = way->l2_len + IIP_PLAIN_IP + way->tcp_len;
     iip_u8 *p = pkt->data - headers;
     pkt->data = p;
     pkt->len += headers;
+    pkt->total = headers + len;
     pkt->l2_len = (iip_u8)way->l2_len;
     pkt->l3_len = IIP_PLAIN_IP;
     pkt->l4_len = (iip_u8)way->tcp_len;
+    if (IIP_LIKELY(way->head != 0))
+        IIP_COPY(p, way->head, IIP_ETH_LEN);
+    p += way->l2_len;
     iip_plain_emit_ip(p, conn->id.local4, conn->id.remote4, IIP_PLAIN_IP + l4_bytes, conn->tos, conn->ttl);
     iip_plain_emit_tcp(p + IIP_PLAIN_IP, conn->id.node.word, seq, conn->rcv.nxt, way->tcp_len << 26 | flags << 16 | way->wnd);
     if (IIP_LIKELY(way->tcp_len != IIP_TCP_HEADER))
         iip_tcp_emit_ts(p + IIP_PLAIN_IP + IIP_TCP_HEADER, iip_tcp_ts_now(stk, conn->ts_off), conn->ts_recent);
-    iip_tcp_plain_sums(stk, conn, pkt, l4_bytes, IIP_PKT_TCP | IIP_PKT_IPV4 | (IIP_UNLIKELY(len > conn->mss) ? (iip_u32)IIP_PKT_TSO : 0));
-    if (IIP_LIKELY(way->head != 0)) {
-        pkt->data -= IIP_ETH_LEN;
-        pkt->len += IIP_ETH_LEN;
-        IIP_COPY(pkt->data, way->head, IIP_ETH_LEN);
-    }
-    pkt->total = way->l2_len + IIP_PLAIN_IP + l4_bytes;
+    iip_tcp_plain_sums(stk, conn, pkt, p, l4_bytes, marks | IIP_PKT_TCP | IIP_PKT_IPV4);
     iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
 }
 
 IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq, iip_u32 len, iip_u32 flags)
 {
     struct iip_plain_way way;
+    iip_u32 marks = 0;
     if (!iip_tcp_plain_path(stk, conn, &way))
         return 0;
     if (IIP_UNLIKELY(IIP_PLAIN_IP + way.tcp_len + len > conn->path.mtu && len <= conn->mss))
         return 0;
     way.wnd = iip_tcp_window_field(conn);
-    if (IIP_UNLIKELY(len > conn->mss))
+    if (IIP_UNLIKELY(len > conn->mss)) {
         pkt->seg_size = conn->mss;
-    iip_tcp_plain_emit(stk, conn, pkt, &way, seq, len, flags);
+        marks = IIP_PKT_TSO;
+    }
+    iip_tcp_plain_emit(stk, conn, pkt, &way, seq, len, flags, marks);
     iip_tx(stk, pkt);
     return 1;
 }
@@ -153,7 +153,7 @@ IIP_LOCAL int iip_tcp_plain_output(struct iip_stack *stk, struct iip_tcp_conn *c
         if (IIP_UNLIKELY(!pkt))
             break;
         iip_tcp_plain_emit(stk, conn, pkt, &way, conn->snd.nxt, len,
-                           conn->snd.nxt + len == conn->snd.end ? IIP_TCP_ACK | IIP_TCP_PSH : IIP_TCP_ACK);
+                           conn->snd.nxt + len == conn->snd.end ? IIP_TCP_ACK | IIP_TCP_PSH : IIP_TCP_ACK, 0);
         iip_tx_one(stk, pkt);
         conn->snd.nxt += len;
         conn->snd_cur = from = from->link;

@@ -241,20 +241,30 @@ static iip_u32 iip_tcp_send_part(struct iip_stack *stk, struct iip_tcp_conn *con
     return taken;
 }
 
-IIP_API iip_s32 iip_tcp_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt)
+/* A chain, or more than there is room for. */
+IIP_APART static iip_s32 iip_tcp_send_chain(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 room)
 {
-    iip_u32 bytes = pkt->next ? iip_pkt_bytes(pkt) : pkt->len;
+    iip_u32 bytes = iip_pkt_bytes(pkt);
     iip_u32 taken = bytes;
-    iip_u32 room;
-    int status = iip_tcp_send_check(conn, &room);
-    if (status)
-        return status;
-    if (IIP_LIKELY(bytes <= room))
+    if (bytes <= room)
         iip_tcp_send_all(stk, conn, pkt);
     else
         taken = iip_tcp_send_part(stk, conn, pkt, room);
     iip_tcp_queued(stk, conn);
     return taken || !bytes ? (iip_s32)taken : IIP_E_NOBUFS;
+}
+
+IIP_API iip_s32 iip_tcp_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt)
+{
+    iip_u32 room;
+    int status = iip_tcp_send_check(conn, &room);
+    if (status)
+        return status;
+    if (IIP_UNLIKELY(pkt->next || !pkt->len || pkt->len > room))
+        return iip_tcp_send_chain(stk, conn, pkt, room);
+    iip_tcp_enqueue(conn, pkt);
+    iip_tcp_queued(stk, conn);
+    return (iip_s32)pkt->len;
 }
 
 /* Room behind the last packet, while none of it was sent: so segments begin where packets begin. */
@@ -284,19 +294,13 @@ static int iip_tcp_write_one(struct iip_stack *stk, struct iip_tcp_conn *conn, c
     return (int)len;
 }
 
-IIP_API iip_s32 iip_tcp_write(struct iip_stack *stk, struct iip_tcp_conn *conn, const void *bytes, iip_u32 len)
+/* Fills the last packet, then as many as it takes. */
+IIP_APART static iip_s32 iip_tcp_write_many(struct iip_stack *stk, struct iip_tcp_conn *conn, const iip_u8 *from, iip_u32 len, iip_u32 room)
 {
-    const iip_u8 *from = (const iip_u8 *)bytes;
     iip_u32 full = conn->mss;
-    iip_u32 room;
     iip_u32 part;
     iip_u32 done = 0;
     struct iip_pkt *pkt;
-    int status = iip_tcp_send_check(conn, &room);
-    if (status)
-        return status;
-    if (IIP_LIKELY(!conn->snd_cur && len && len <= room && len <= full))
-        return iip_tcp_write_one(stk, conn, bytes, len);
     if (len > room)
         conn->flags |= IIP_F_WANT_WRITE;
     len = iip_min32(iip_min32(len, room), 0x7fffffff);
@@ -320,6 +324,17 @@ IIP_API iip_s32 iip_tcp_write(struct iip_stack *stk, struct iip_tcp_conn *conn, 
     }
     iip_tcp_queued(stk, conn);
     return done || !len ? (iip_s32)done : IIP_E_NOBUFS;
+}
+
+IIP_API iip_s32 iip_tcp_write(struct iip_stack *stk, struct iip_tcp_conn *conn, const void *bytes, iip_u32 len)
+{
+    iip_u32 room;
+    int status = iip_tcp_send_check(conn, &room);
+    if (status)
+        return status;
+    if (IIP_LIKELY(!conn->snd_cur && len && len <= room && len <= conn->mss))
+        return iip_tcp_write_one(stk, conn, bytes, len);
+    return iip_tcp_write_many(stk, conn, (const iip_u8 *)bytes, len, room);
 }
 
 IIP_API int iip_tcp_urgent(struct iip_stack *stk, struct iip_tcp_conn *conn)
