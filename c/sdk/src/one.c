@@ -10,7 +10,6 @@ int32_t iip_loop_op(struct iip_loop *loop, struct iip_op *op)
         return st;
     if (!op)
         return IIP_E_INVAL;
-    loop->sent_ops = 1;
     st = iip_op_apply(loop, op);
     iip_op_end(loop);
     return st;

@@ -159,7 +159,6 @@ struct iip_loop {
     uint32_t pool_low;
     uint32_t polls, poll_us;
     uint32_t still;               /* the clock is virtual: waiting would last for ever */
-    uint32_t sent_ops;            /* operations were done outside of a turn */
     uint64_t link;                /* link_up << 32 | mtu, as last told */
     struct iip_pkt *burst[IIP_RX_BURST];
 

@@ -61,12 +61,6 @@ static int iip_turn_may_wait(const struct iip_loop *loop, const struct iip_turn 
         !loop->still;
 }
 
-static void iip_turn_send(struct iip_loop *loop)
-{
-    iip_stack_output(loop->stk, loop->now);
-    loop->sent_ops = 0;
-}
-
 /* An application that is behind with its events gets the rest of them before new packets. */
 static void iip_turn_receive(struct iip_loop *loop, struct iip_turn *turn)
 {
@@ -158,7 +152,7 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
     iip_turn_release(loop, turn);
     iip_turn_ops(loop, turn);
     wait = iip_turn_may_wait(loop, turn);
-    iip_turn_send(loop);
+    iip_stack_output(loop->stk, loop->now);
     if (wait)
         iip_wake_wait(loop, turn->wait_us);
     iip_wake_seen(loop);

@@ -246,6 +246,11 @@ static void a_closed_endpoint_is_silent(void)
     CHECK_EQ(event(&b, 0)->type, IIP_EVENT_UDP);
     CHECK(b.turn.state & IIP_STATE_MORE);
     iip_buf_release(event(&b, 0)->buf);
+    CHECK_EQ(iip_udp_send_to(from, &to, "query", 5), 5);
+    turn(&a, IIP_TURN_FLUSH);
+    CHECK_EQ(turn(&b, 0), 1);
+    CHECK_EQ(b.turn.rx_packets, 0); /* nothing new before the old is handed up */
+    iip_buf_release(event(&b, 0)->buf);
     CHECK_EQ(iip_handle_close(at), IIP_OK);
     b.turn.event_max = 0;
     CHECK_EQ(turn(&b, 0), 1);

@@ -62,15 +62,20 @@ static void the_loop_lives_on(struct side *a, struct side *b)
     a->seen = b->seen = 0;
 }
 
+static uint32_t uncredited(const struct side *s)
+{
+    struct iip_conn_info info = {.size = sizeof info};
+    CHECK_EQ(iip_conn_info_get(s->conn, &info), IIP_OK);
+    return info.uncredited;
+}
+
 /* All buffers are back: the window counts nothing any more, and buffers are not few. */
 static void settles(struct side *s)
 {
-    struct iip_conn_info info = {.size = sizeof info};
     turn(s, 0);
     turn(s, 0);
     CHECK(!(s->turn.state & IIP_STATE_POOL_LOW));
-    CHECK_EQ(iip_conn_info_get(s->conn, &info), IIP_OK);
-    CHECK_EQ(info.uncredited, 0);
+    CHECK_EQ(uncredited(s), 0);
 }
 
 /* Large packets become several copies, each with a buffer of its own. */
@@ -81,8 +86,10 @@ static void a_large_packet_is_copied_in_pieces(void)
     few(&a, &b, "pair:pool0,mtu=9000", 1 << 20, "tcp.rcvbuf=3800000");
     starve(&a, &b, 1);
     CHECK(copied > 0);
-    for (i = 0; i < held_n; i++)
-        CHECK_EQ(iip_buf_release(held[held_n - 1 - i]), IIP_OK); /* the other way round than they came */
+    for (i = held_n - 1; i; i--) /* the other way round than they came */
+        CHECK_EQ(iip_buf_release(held[i]), IIP_OK);
+    CHECK(uncredited(&b) > 8000); /* that is the window of the one that is left, and no more was given back than held */
+    CHECK_EQ(iip_buf_release(held[0]), IIP_OK);
     settles(&b);
     iip_conn_abort(a.conn);
     until(&a, SAW_CLOSED, &b, SAW_CLOSED);
@@ -134,7 +141,7 @@ static void buffers_to_write_run_out_with_an_error(void)
 {
     struct side a, b;
     struct iip_span span;
-    uint32_t n = 0;
+    uint32_t n = 0, before, i, k;
     int32_t st;
     few(&a, &b, "pair:pool3", 1 << 20, NULL);
     while ((st = iip_buf_alloc(b.loop, &span)) == IIP_OK)
@@ -143,6 +150,21 @@ static void buffers_to_write_run_out_with_an_error(void)
     CHECK(n > FRAMES / 2);
     turn(&b, IIP_TURN_FLUSH);
     CHECK(b.turn.state & IIP_STATE_POOL_LOW);
+    /* What was taken from the front and cannot be replaced: the rest of the entries closes up. */
+    before = b.turn.tx_free_n;
+    for (i = 0; i < 6; i++)
+        held[n++] = b.area.tx_free[i].buf;
+    b.turn.tx_taken = 6;
+    turn(&b, IIP_TURN_FLUSH);
+    CHECK_EQ(b.turn.tx_free_n, before - 6);
+    for (i = 0; i < b.turn.tx_free_n; i++) {
+        CHECK_EQ(iip_buf_spans(b.area.tx_free[i].buf, &span, 1), 1);
+        CHECK_EQ(span.addr, b.area.tx_free[i].addr);
+        for (k = 0; k < 6; k++)
+            CHECK(b.area.tx_free[i].buf != held[n - 1 - k]);
+        for (k = 0; k < i; k++)
+            CHECK(b.area.tx_free[i].buf != b.area.tx_free[k].buf);
+    }
     while (n)
         CHECK_EQ(iip_buf_release(held[--n]), IIP_OK);
     the_loop_lives_on(&a, &b);
