@@ -60,22 +60,21 @@ static void echo(const struct iip_note *note) /* a connection's cookie: packets 
     }
     if (!closed)
         iip_tcp_user_set(note->conn, pkt);
-    if (!closed && !pkt && iip_tcp_info(stk, note->conn, &info) > 0 && info.state == IIP_TCP_CLOSE_WAIT)
-        iip_tcp_shutdown(stk, note->conn);
+    if (!closed && !pkt && iip_tcp_info(stk, note->conn, &info) > 0 && info.state == IIP_TCP_CLOSE_WAIT && !info.unread)
+        iip_tcp_shutdown(stk, note->conn); /* the peer said all, and has it all back */
 }
 static void turn(iip_u8 *bytes, size_t size)
 {
     struct iip_pkt *pkts[32];
-    struct iip_note notes[32];
-    iip_u32 n = 0, i;
+    struct iip_note note;
+    iip_u32 n = 0;
     for (ssize_t len; n < 32 && (len = read(tap, bytes, size)) > 0;) {
         struct iip_frame *frame = frame_get(NULL, (iip_u32)len);
         pkts[n] = frame ? iip_pkt_new(stk, frame, memcpy(frame->base, bytes, (size_t)len), (iip_u32)len) : NULL;
         pkts[n] ? (void)n++ : free(frame); /* without memory a packet is lost, as on any wire */
     }
-    for (iip_stack_input(stk, pkts, n, now_us()); (n = iip_stack_notes(stk, notes, 32)) > 0;)
-        for (i = 0; i < n; i++)
-            echo(&notes[i]);
+    for (iip_stack_input(stk, pkts, n, now_us()); iip_stack_notes(stk, &note, 1);)
+        echo(&note); /* one at a time, for it changes the cookie that the next one carries */
     iip_stack_output(stk, now_us());
 }
 int main(int argc, char **argv)
@@ -94,7 +93,8 @@ int main(int argc, char **argv)
         iip_stack_addr_add(stk, &me.ip, 24) < 0 || iip_tcp_listen(stk, &me, 128, NULL, &listener) < 0)
         return fprintf(stderr, "embed: no memory, or %s is no address for a host\n", argv[2]), 1;
     for (printf("ready %s:7\n", argv[2]), fflush(stdout);; turn(bytes, sizeof bytes)) {
-        iip_u64 now = now_us(), due = iip_stack_deadline(stk), us = due < now ? 0 : due - now > 999999 ? 999999 : due - now;
+        iip_u64 now = now_us(), due = iip_stack_deadline(stk), far = now + 999999;
+        iip_u64 us = due < now ? 0 : (due < far ? due : far) - now;
         poll(&(struct pollfd){tap, POLLIN | POLLOUT * !!iip_stack_tx_pending(stk), 0}, 1, (int)(us + 999) / 1000);
     }
 }

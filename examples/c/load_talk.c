@@ -209,6 +209,8 @@ void load_in(struct load *ld, struct load_conn *c, const uint8_t *p, uint32_t n)
 void load_fin(struct load *ld, struct load_conn *c)
 {
     char want[64];
+    if (c->bad)
+        return;
     if (ld->plan->mode == LOAD_SEND) {
         snprintf(want, sizeof want, "%llu bytes right\n", (unsigned long long)c->sent);
         c->head[c->head_n] = 0;

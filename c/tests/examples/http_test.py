@@ -1,79 +1,24 @@
 #!/usr/bin/env python3
 """iip_http against the kernel: well-behaved clients, hasty ones, slow ones and rude ones, over a TAP device.
 
-    http_test.py IIP_HTTP [--big BYTES]
+    http_test.py IIP_HTTP [--big BYTES] [--loops N]
 
 Makes a network namespace of its own (and, without root, a user namespace); exit code 77 where it cannot have one.
 """
 
+import argparse
 import hashlib
-import json
 import os
 import pathlib
 import random
-import re
 import select
-import signal
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 
-OURS, V6 = "10.77.0.2", "fd77::2"
-LIMIT_S = 30  # nothing here takes that long; it only keeps a broken server from hanging the test
-
-
-def enter_namespace():
-    if os.environ.get("IIP_HTTP_TEST_INSIDE"):
-        return
-    os.environ["IIP_HTTP_TEST_INSIDE"] = "1"
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        print("skipped: /dev/net/tun cannot be opened")
-        sys.exit(77)
-    for flags in (["-n"], ["-Urn"]):
-        if subprocess.run(["unshare", *flags, "true"], capture_output=True).returncode == 0:
-            os.execvp("unshare", ["unshare", *flags, sys.executable, *sys.argv])
-    print("skipped: no network namespace can be had here")
-    sys.exit(77)
-
-
-def pattern(n):
-    out = bytearray()
-    for w in range((n + 7) // 8):
-        x = (w + 1) * 0x9E3779B97F4A7C15 % 2**64
-        out += (x ^ x >> 32).to_bytes(8, "little")
-    return bytes(out[:n])
-
-
-class Server:
-    def __init__(self, program, root, *flags):
-        self.stats = pathlib.Path(root).parent / "stats.json"
-        self.process = subprocess.Popen(
-            [program, "--port", "tap:iiptest", "--addr", f"{OURS}/24", "--addr", f"{V6}/64", "--root", root,
-             "--head-timeout", "1", "--body-timeout", "1", "--idle-timeout", "3", "--stats-json", str(self.stats),
-             *flags], stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        assert line == f"ready {OURS}:80\n", f"not ready: {line!r}"
-        for command in (f"ip addr add 10.77.0.1/24 dev iiptest", "ip addr add fd77::1/64 dev iiptest nodad",
-                        "ip link set iiptest up"):
-            subprocess.run(command.split(), check=True)
-
-    def peak_kb(self):
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmHWM:\s+(\d+)", status)[1])
-
-    def end(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(LIMIT_S)
-        assert code == 0, f"exit code {code}"
-        stats = json.loads(self.stats.read_text())
-        counters = stats["counters"]
-        drops = sum(n for name, n in counters.items() if name.startswith("drop_"))
-        assert counters["rx_packets"] == counters["rx_delivered"] + counters["rx_held"] + drops, counters
-        return stats
+from world import LIMIT_S, OURS, V6, Program, enter_namespace, pattern, run_tests
 
 
 def connect(host=OURS):
@@ -316,7 +261,8 @@ def a_file_that_shrinks(server, root):
     assert ask(get("/hello.txt"))[0] == 200
 
 
-def big_file_at_flat_memory(server, root, size):
+def big_file_at_flat_memory(server, root):
+    size = server.big_bytes
     path = pathlib.Path(root) / "big"
     digest = hashlib.sha256()
     block = os.urandom(1 << 20)
@@ -361,30 +307,24 @@ def make_root(top):
 
 
 def main():
-    program = os.path.abspath(sys.argv[1])
-    big = int(sys.argv[3]) if len(sys.argv) > 3 else 64 << 20
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program", type=os.path.abspath)
+    parser.add_argument("--big", type=int, default=64 << 20)
+    parser.add_argument("--loops", default="1")
+    args = parser.parse_args()
     enter_namespace()
     tests = [pages, nothing_outside_the_root, statuses, versions, split_at_every_byte, pipelined,
              pipelined_into_a_closed_window, uploads, slow_clients, rude_clients, a_thousand_connections,
-             a_file_that_shrinks, lambda s, r: big_file_at_flat_memory(s, r, big)]
-    failed = 0
+             a_file_that_shrinks, big_file_at_flat_memory]
     with tempfile.TemporaryDirectory() as top:
         root = make_root(pathlib.Path(top))
-        server = Server(program, root)
-        for test in tests:
-            name = "big_file_at_flat_memory" if test.__name__ == "<lambda>" else test.__name__
-            try:
-                test(server, root)
-                print("ok  ", name, flush=True)
-            except (AssertionError, OSError) as e:
-                failed += 1
-                print("FAIL", name, f"{type(e).__name__}: {e}"[:400], flush=True)
+        server = Program(args.program, 80, "--root", root, "--head-timeout", "1", "--body-timeout", "1",
+                         "--idle-timeout", "3", "--loops", args.loops)
+        server.big_bytes = args.big
+        failed = run_tests(tests, server, root)
         stats = server.end()
-        print(f"{stats['requests']} requests, {stats['timeouts']} timeouts, {stats['counters']['tcp_retrans']} retransmits")
-        if stats["accepted"] != stats["closed"] and stats["conns"]:
-            failed += 1
-            print("FAIL", stats["accepted"], "accepted,", stats["closed"], "closed")
-    print(f"{len(tests) - failed} passed, {failed} failed")
+    print(f"{stats['requests']} requests, {stats['timeouts']} timeouts, {stats['counters']['tcp_retrans']} retransmits")
+    assert stats["accepted"] == stats["closed"] and not stats["conns"], stats
     return 1 if failed else 0
 
 
