@@ -158,7 +158,8 @@ IIP_LOCAL void iip_tcp_idle_restart(struct iip_stack *stk, struct iip_tcp_conn *
         if (conn->snd.una == conn->snd.nxt && !(conn->flags & IIP_F_PERSIST))
             conn->probes = 0;
     }
-    iip_tcp_arm(stk, conn);
+    if (conn->idle_at != IIP_NEVER)
+        iip_tcp_arm(stk, conn);
 }
 
 static void iip_tcp_idle_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)

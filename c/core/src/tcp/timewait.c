@@ -65,10 +65,11 @@ IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk)
 {
     struct iip_tcp *tcp = stk->tcp;
     iip_u64 due = IIP_NEVER;
+    iip_u32 left = tcp->half_count;
     iip_u32 i;
     if (tcp->wait.head)
         due = iip_tcp_tick_time(stk, tcp->wait.head->id.due);
-    for (i = 0; tcp->half_count && i < IIP_HALF_QUEUES; i++) {
+    for (i = 0; left && i < IIP_HALF_QUEUES; left -= tcp->half[i].count, i++) {
         if (tcp->half[i].head)
             due = iip_min64(due, iip_tcp_tick_time(stk, tcp->half[i].head->id.due));
     }
