@@ -7,6 +7,9 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static inline int netns_write(const char *path, const char *text)
@@ -36,6 +39,16 @@ static inline int netns_enter(void)
     snprintf(map, sizeof(map), "0 %u 1", gid);
     netns_write("/proc/self/gid_map", map);
     return 0;
+}
+
+/* As root: a /dev/net/tun that everybody may open, as Debian's udev makes it, in a mount namespace of our own. */
+static inline void netns_tun_for_all(void)
+{
+    if (geteuid() || unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("tmpfs", "/dev/net", "tmpfs", 0, NULL))
+        return;
+    if (mknod("/dev/net/tun", S_IFCHR | 0666, makedev(10, 200)) == 0)
+        (void)chmod("/dev/net/tun", 0666);
 }
 
 #endif

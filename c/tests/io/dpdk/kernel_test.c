@@ -380,6 +380,7 @@ static void tap_sums_and_wakes(void)
 
 int main(void)
 {
+    netns_tun_for_all();
     become_ordinary();
     if (netns_enter() < 0)
         return CHECK_SKIPPED;
@@ -398,6 +399,9 @@ int main(void)
     RUN(sending_into_a_dead_interface_breaks_nothing);
     RUN(flows_are_spread_over_queues);
     dpdk_test_run("ip link del v0");
-    RUN(tap_sums_and_wakes);
+    if (access("/dev/net/tun", R_OK | W_OK) == 0)
+        RUN(tap_sums_and_wakes);
+    else
+        printf("skipped: tap_sums_and_wakes: /dev/net/tun: %s: chmod 0666 /dev/net/tun, as udev does\n", strerror(errno));
     return check_done();
 }
