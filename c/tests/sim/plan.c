@@ -69,6 +69,7 @@ void plan_tune(struct sim *sim, struct node *node)
         set(sim, node, "tcp.keepintvl_us", 1000000);
         set(sim, node, "tcp.keepcnt", 5);
     }
+    set(sim, node, "neigh.retries", 20);
     set(sim, node, "tcp.fast_path", (uint64_t)sim->fast_path);
     set(sim, node, "tcp.rto_max_us", PICK(sim, 1000000, 10000000, 120000000));
 }

