@@ -9,29 +9,36 @@ static uint64_t word(uint64_t w)
     return x ^ (x >> 32);
 }
 
-static void store(uint8_t to[8], uint64_t x)
+static void store(uint8_t *to, uint64_t x) /* compilers make one store of it */
 {
-    uint32_t i;
-    for (i = 0; i < 8; i++) /* compilers make one store of it */
-        to[i] = (uint8_t)(x >> (8 * i));
+    to[0] = (uint8_t)x;
+    to[1] = (uint8_t)(x >> 8);
+    to[2] = (uint8_t)(x >> 16);
+    to[3] = (uint8_t)(x >> 24);
+    to[4] = (uint8_t)(x >> 32);
+    to[5] = (uint8_t)(x >> 40);
+    to[6] = (uint8_t)(x >> 48);
+    to[7] = (uint8_t)(x >> 56);
+}
+
+/* Up to n bytes from `at` to the end of its word; returns how many. */
+static uint32_t fill_part(uint8_t *to, uint64_t at, uint32_t n)
+{
+    uint8_t bytes[8];
+    uint32_t from = (uint32_t)(at & 7);
+    uint32_t part = 8 - from < n ? 8 - from : n;
+    store(bytes, word(at >> 3));
+    memcpy(to, bytes + from, part);
+    return part;
 }
 
 void pattern_fill(uint8_t *to, uint64_t at, uint32_t n)
 {
-    uint8_t bytes[8];
-    while (n) {
-        uint32_t from = (uint32_t)(at & 7);
-        uint32_t part = 8 - from < n ? 8 - from : n;
-        if (part == 8) {
-            store(to, word(at >> 3));
-        } else {
-            store(bytes, word(at >> 3));
-            memcpy(to, bytes + from, part);
-        }
-        to += part;
-        at += part;
-        n -= part;
-    }
+    uint32_t done = at & 7 ? fill_part(to, at, n) : 0;
+    for (; n - done >= 8; done += 8)
+        store(to + done, word((at + done) >> 3));
+    if (done < n)
+        fill_part(to + done, at + done, n - done);
 }
 
 uint32_t pattern_check(const uint8_t *bytes, uint64_t at, uint32_t n)
