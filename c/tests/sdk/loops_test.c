@@ -132,7 +132,7 @@ static void talk(const char *port, uint32_t client_loops)
 {
     struct engine server, client;
     struct iip_addr local;
-    uint64_t lis, lost, conn;
+    uint64_t lis, again, lost, conn;
     uint32_t i, round;
     engine_open(&server, port, 2, LOOPS);
     engine_open(&client, port, 1, client_loops);
@@ -161,6 +161,12 @@ static void talk(const char *port, uint32_t client_loops)
     CHECK_EQ(iip_engine_unlisten(server.engine, lis), IIP_OK);
     CHECK_EQ(iip_engine_unlisten(server.engine, lis), IIP_E_STALE);
     listener_told(&server, lis, 0);
+    CHECK_EQ(iip_engine_listen(server.engine, &local, 0, 99, &again), IIP_OK); /* in the same place, by another name */
+    CHECK(again != lis);
+    CHECK_EQ(iip_engine_unlisten(server.engine, lis), IIP_E_STALE);
+    CHECK_EQ(iip_engine_unlisten(server.engine, again), IIP_OK);
+    for (i = 0; i < LOOPS; i++)
+        CHECK_EQ(turn(&server.s[i], 0), 2);
     leaves_nothing(&client);
     leaves_nothing(&server);
 }
@@ -170,9 +176,79 @@ static void a_listener_stands_on_all_loops(void)
     talk("pair:loops1", LOOPS);
 }
 
-static void packets_of_another_loop_are_handed_over(void)
+static void a_client_of_one_loop_reaches_all(void)
 {
     talk("pair:loops2", 1);
+}
+
+static uint8_t large[4000];
+
+/* Datagrams of one loop, piece by piece; how many were whole and right. */
+static uint32_t datagrams(struct side *s)
+{
+    uint32_t n, at = 0, right = 0;
+    turn(s, IIP_TURN_FLUSH);
+    for (n = 0; n < s->turn.event_n; n++) {
+        const struct iip_event *ev = event(s, n);
+        if (ev->type != IIP_EVENT_UDP)
+            continue;
+        CHECK_MEM((const void *)(uintptr_t)ev->addr, large + at, ev->len);
+        at += ev->len;
+        release(s, ev->buf);
+        if (ev->flags & IIP_EVENT_MORE)
+            continue;
+        right += at == sizeof large;
+        at = 0;
+    }
+    return right;
+}
+
+/* Only loop `where` listens: how many of the datagrams from CONNS ports get there. */
+static uint32_t send_large(struct engine *server, struct engine *client, uint32_t where)
+{
+    struct iip_addr to;
+    uint64_t at, from;
+    uint32_t i, k, round, got = 0;
+    CHECK_EQ(iip_loop_udp(server->s[where].loop, ":53", 0, &at), IIP_OK);
+    iip_addr_parse("10.0.0.2:53", &to);
+    for (i = 0; i < CONNS; i++) {
+        CHECK_EQ(iip_loop_udp(client->s[0].loop, ":0", 0, &from), IIP_OK);
+        CHECK_EQ(iip_udp_send_to(from, &to, large, sizeof large), sizeof large);
+        for (round = 0; round < 4; round++) {
+            turn(&client->s[0], IIP_TURN_FLUSH);
+            for (k = 0; k < LOOPS; k++)
+                got += datagrams(&server->s[k]);
+        }
+        iip_handle_close(from);
+    }
+    iip_handle_close(at);
+    turn(&server->s[where], 0);
+    return got;
+}
+
+/* Fragments name no ports, so all of them arrive at one loop, whatever tuple they are of. That loop puts them together,
+   and hands them over where it has no use for them itself. */
+static void reassembled_datagrams_are_handed_over(void)
+{
+    struct engine server, client;
+    uint32_t i, got[LOOPS];
+    uint64_t before, over, lost;
+    engine_open(&server, "pair:loops4", 2, LOOPS);
+    engine_open(&client, "pair:loops4", 1, 1);
+    for (i = 0; i < sizeof large; i++)
+        large[i] = (uint8_t)(i * 13);
+    before = handed(&server, LOOPS, &lost);
+    for (i = 0; i < LOOPS; i++)
+        got[i] = send_large(&server, &client, i);
+    over = handed(&server, LOOPS, &lost) - before;
+    printf("    %u and %u datagrams, %u packets handed over\n", got[0], got[1], (unsigned)over);
+    CHECK(got[0] == CONNS || got[1] == CONNS); /* the loop at which they arrive gets all */
+    CHECK(got[0] != CONNS || got[1] != CONNS); /* the other one what is its own */
+    CHECK(got[0] > 0 && got[1] > 0);
+    CHECK(over >= got[0] + got[1] - CONNS);
+    CHECK_EQ(lost, 0);
+    leaves_nothing(&client);
+    leaves_nothing(&server);
 }
 
 static void an_address_in_use_is_told_by_each_loop(void)
@@ -205,7 +281,8 @@ static void an_address_in_use_is_told_by_each_loop(void)
 int main(void)
 {
     RUN(a_listener_stands_on_all_loops);
-    RUN(packets_of_another_loop_are_handed_over);
+    RUN(a_client_of_one_loop_reaches_all);
+    RUN(reassembled_datagrams_are_handed_over);
     RUN(an_address_in_use_is_told_by_each_loop);
     return check_done();
 }

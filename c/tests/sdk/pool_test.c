@@ -130,6 +130,10 @@ static void at_the_cap_it_still_stands(void)
     CHECK_EQ(copied, 16384 / 2048);
     for (i = 0; i < held_n; i++)
         CHECK_EQ(iip_buf_release(held[i]), IIP_OK);
+    starve(&a, &b, 0); /* and again: all of it came back */
+    CHECK_EQ(copied, 16384 / 2048);
+    for (i = 0; i < held_n; i++)
+        CHECK_EQ(iip_buf_release(held[i]), IIP_OK);
     a.seen = b.seen = 0;
     the_loop_lives_on(&a, &b);
     iip_conn_abort(a.conn);

@@ -389,13 +389,19 @@ static void wrong_arguments_are_answered(void)
     op = next_op(&a, IIP_OP_SEND_COPY, a.conn);
     op->len = 1;
     op = next_op(&a, 999, a.conn);
+    next_op(&a, IIP_OP_CONNECT, 0)->aux = a.area.op_aux_bytes;
+    next_op(&a, IIP_OP_CONNECT, 0)->aux = 63;
+    next_op(&a, IIP_OP_CONNECT, 0); /* to nowhere */
     turn(&a, 0);
+    CHECK_EQ(a.area.ops[7].status, IIP_E_RANGE);
+    CHECK_EQ(a.area.ops[8].status, IIP_E_RANGE);
+    CHECK_EQ(a.area.ops[9].status, IIP_E_INVAL);
     for (i = 0; i < 4; i++)
         CHECK_EQ(bad[i]->status, IIP_E_RANGE);
     CHECK_EQ(bad[4]->status, IIP_E_STALE);
     CHECK_EQ(a.area.ops[5].status, IIP_E_INVAL);
     CHECK_EQ(a.area.ops[6].status, IIP_E_NOT_SUPPORTED);
-    CHECK_EQ(a.turn.op_short, 7);
+    CHECK_EQ(a.turn.op_short, 10);
     CHECK_EQ(iip_buf_release(span.buf), IIP_OK);
     a.turn.op_n = a.area.op_cap + 1;
     CHECK_EQ(iip_loop_turn(a.loop, &a.turn), IIP_E_RANGE);
