@@ -98,7 +98,7 @@ struct iip_pkt *iip_spill_copy(struct iip_loop *loop, struct iip_pkt *pkt)
     struct iip_pkt *copy = NULL;
     struct iip_pkt **end = &copy;
     uint32_t at = 0;
-    while (from) {
+    do {
         *end = iip_spill_view(loop, &from, &at);
         if (!*end) {
             iip_pkt_free(loop->stk, copy);
@@ -106,7 +106,7 @@ struct iip_pkt *iip_spill_copy(struct iip_loop *loop, struct iip_pkt *pkt)
         }
         loop->stats.spill_bytes += (*end)->len;
         end = &(*end)->next;
-    }
+    } while (from);
     loop->stats.spill_copies++;
     copy->link = pkt->link;
     iip_pkt_free(loop->stk, pkt);
