@@ -86,6 +86,18 @@ static void reads_what_says_how_long_the_body_is(void)
     CHECK_EQ(read_text("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\nExpect: 100-continue\r\n\r\n", &req), 0);
     CHECK_EQ(req.chunked, 1);
     CHECK_EQ(req.expect_continue, 1);
+    CHECK_EQ(read_text("PUT / HTTP/1.0\r\nCONTENT-LENGTH:\t 9\t \r\nExpect: 100-continue\r\n\r\n", &req), 0);
+    CHECK_EQ(req.length, 9);
+    CHECK_EQ(req.expect_continue, 0); /* [RFC 9110 10.1.1] */
+}
+
+static void compares_texts(void)
+{
+    CHECK(http_text_is_nocase((struct http_text){"aZ", 2}, "Az"));
+    CHECK(!http_text_is_nocase((struct http_text){"a[", 2}, "a{"));
+    CHECK(!http_text_is_nocase((struct http_text){"ab", 2}, "abc"));
+    CHECK(!http_text_is_nocase((struct http_text){"abc", 3}, "ab"));
+    CHECK(!http_text_is((struct http_text){"aZ", 2}, "az"));
 }
 
 static void refuses_what_is_unclear(void)
@@ -101,6 +113,20 @@ static void refuses_what_is_unclear(void)
         {400, "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"},
         {400, "G\x01T / HTTP/1.1\r\nHost: a\r\n\r\n"},
         {400, "GET / HTTP/1.1x\r\nHost: a\r\n\r\n"},
+        {400, "GET / HTTP/1.:\r\nHost: a\r\n\r\n"},
+        {400, "GET / HTTP/:.1\r\nHost: a\r\n\r\n"},
+        {400, "GET / HTTP/1./\r\nHost: a\r\n\r\n"},
+        {400, "GET / HTTP//.1\r\nHost: a\r\n\r\n"},
+        {400, "@ET / HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {400, "@ / HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {400, " / HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {400, "GE@ / HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {400, "GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n"},                /* no name */
+        {400, "GET / HTTP/1.1\r\nHost: a\r\n@: b\r\n\r\n"},
+        {400, "GET / HTTP/1.1\r\nHost: a\r\n@b: b\r\n\r\n"},
+        {400, "GET / HTTP/1.1\r\nHost: a\r\nb@c: b\r\n\r\n"},
+        {400, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1:\r\n\r\n"},
+        {400, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: /1\r\n\r\n"},
         {400, "GET / http/1.1\r\nHost: a\r\n\r\n"},
         {505, "GET / HTTP/2.0\r\nHost: a\r\n\r\n"},
         {505, "PRI * HTTP/2.0\r\n\r\n"},
@@ -144,6 +170,12 @@ static void paths(void)
     CHECK_EQ(path_of("/a..b/..c/d../...", out), 17);
     CHECK_EQ(path_of("/%41%2f%3F", out), 4);
     CHECK_STR(out, "/A/?");
+    CHECK_EQ(path_of("/%4F%4f%4a%49", out), 5);
+    CHECK_STR(out, "/OOJI");
+    CHECK_EQ(path_of("/%4", out), -1);
+    CHECK_EQ(path_of("/%4g", out), -1);
+    CHECK_EQ(path_of("/%:0", out), -1);
+    CHECK_EQ(http_path((struct http_text){"/%41", 3}, out, sizeof out), -1); /* the last digit is not part of it */
 }
 
 static void paths_do_not_go_up(void)
@@ -199,6 +231,17 @@ static void chunked_bodies_at_every_split(void)
         CHECK_STR(out, "Wikipedia in\r\n\r\nchunks.");
         CHECK_EQ(used, sizeof body - 1 - 4);
     }
+}
+
+static void many_chunks(void)
+{
+    char body[2000], out[400];
+    uint32_t n = 0, used, i;
+    for (i = 0; i < 100; i++)
+        n += (uint32_t)snprintf(body + n, sizeof body - n, "0001\r\nx\r\n");
+    n += (uint32_t)snprintf(body + n, sizeof body - n, "0\r\n\r\n");
+    CHECK_EQ(chunks(body, n, 7, out, &used), HTTP_CHUNKS_DONE);
+    CHECK_EQ(strlen(out), 100);
 }
 
 static void chunked_bodies_that_are_broken(void)
@@ -280,6 +323,12 @@ static void responses(void)
     CHECK_EQ(res.status, 200);
     CHECK_EQ(res.length, 5);
     CHECK_EQ(res.keep_alive, 0);
+    CHECK_EQ(http_response_read("HTTP/1.1 204 \r\n\r\n", 17, &res), 0);
+    CHECK_EQ(res.keep_alive, 1);
+    CHECK_EQ(http_response_read("HTTP/1.0 204 \r\nX: close\r\n\r\n", 27, &res), 0);
+    CHECK_EQ(res.keep_alive, 0);
+    CHECK_EQ(http_response_read("HTTP/1.1 200 OK\r\nX: close\r\n\r\n", 29, &res), 0);
+    CHECK_EQ(res.keep_alive, 1);
     CHECK_EQ(http_response_read("HTTP/1.1 2000 OK\r\n\r\n", 20, &res), -1);
     CHECK_EQ(http_response_read("FTP/1.1 200 OK\r\n\r\n", 18, &res), -1);
 }
@@ -291,10 +340,12 @@ int main(void)
     RUN(stops_at_the_first_end);
     RUN(keeps_alive_by_version_and_word);
     RUN(reads_what_says_how_long_the_body_is);
+    RUN(compares_texts);
     RUN(refuses_what_is_unclear);
     RUN(paths);
     RUN(paths_do_not_go_up);
     RUN(chunked_bodies_at_every_split);
+    RUN(many_chunks);
     RUN(chunked_bodies_that_are_broken);
     RUN(trailers_are_not_endless);
     RUN(changed_heads_stay_in_bounds);

@@ -419,6 +419,8 @@ static void half_close(void)
     open_both(0);
     pair_up(&c, &s);
     CHECK_EQ(shim_send(c, "ask", 3), 3);
+    CHECK_EQ(shim_poll(c), POLLOUT); /* all was taken */
+    CHECK_EQ(shim_shutdown(c, 9), -EINVAL);
     CHECK_EQ(shim_shutdown(c, SHUT_WR), 0);
     CHECK_EQ(shim_send(c, "x", 1), -EPIPE);
     run(1000);
@@ -433,6 +435,30 @@ static void half_close(void)
     CHECK_EQ(shim_poll(c) & POLLHUP, POLLHUP);
     CHECK_EQ(shim_error(c), 0);
     CHECK_EQ(shim_error(s), 0);
+    shim_close(c);
+    shim_close(s);
+    close_both();
+}
+
+static void each_way_is_shut_for_itself(void)
+{
+    struct shim_sock *c, *s;
+    char in[16];
+    open_both(0);
+    pair_up(&c, &s);
+    CHECK_EQ(shim_shutdown(c, SHUT_RD), 0);
+    CHECK_EQ(shim_poll(c), POLLIN | POLLOUT | POLLRDHUP);
+    CHECK_EQ(shim_recv(c, in, 16, 0), 0);
+    CHECK_EQ(shim_send(c, "on", 2), 2);
+    run(1000);
+    CHECK_EQ(shim_poll(s), POLLIN | POLLOUT); /* the peer knows nothing of it */
+    CHECK_EQ(shim_recv(s, in, 16, 0), 2);
+    CHECK_EQ(shim_shutdown(c, SHUT_WR), 0);
+    CHECK_EQ(shim_shutdown(c, SHUT_RD), 0);
+    CHECK_EQ(shim_send(c, "x", 1), -EPIPE);
+    CHECK_EQ(shim_recv(c, in, 16, 0), 0);
+    run(1000);
+    CHECK_EQ(shim_recv(s, in, 16, 0), 0);
     shim_close(c);
     shim_close(s);
     close_both();
@@ -545,6 +571,7 @@ int main(void)
     RUN(sends_what_fits_and_says_when_more_does);
     RUN(bulk_with_loss_is_exact);
     RUN(half_close);
+    RUN(each_way_is_shut_for_itself);
     RUN(close_sends_the_rest_first);
     RUN(close_with_unread_bytes_resets);
     RUN(close_with_zero_linger_resets);
