@@ -22,9 +22,16 @@ struct iip_buf *iip_buf_make(struct iip_loop *loop, struct iip_pkt *pkt)
     if (!buf)
         return NULL;
     buf->pkt = pkt;
-    buf->conn = 0;
-    buf->charge = 0;
+    buf->conn = NULL;
     return buf;
+}
+
+/* The window opens, unless its connection ended meanwhile. */
+static void iip_buf_credit(struct iip_loop *loop, const struct iip_buf *buf)
+{
+    const struct iip_obj *conn = buf->conn;
+    if (iip_slot_generation(&conn->slot) == buf->generation && conn->core)
+        iip_tcp_credit(loop->stk, conn->core, buf->charge);
 }
 
 void iip_buf_free(struct iip_loop *loop, struct iip_buf *buf)
@@ -32,7 +39,7 @@ void iip_buf_free(struct iip_loop *loop, struct iip_buf *buf)
     struct iip_pkt *pkt = buf->pkt;
     buf->pkt = NULL;
     if (buf->conn)
-        iip_conn_credit(loop, buf->conn, buf->charge);
+        iip_buf_credit(loop, buf);
     if (pkt)
         iip_pkt_free(loop->stk, pkt);
     iip_slots_put(&loop->bufs, &buf->slot);

@@ -35,8 +35,7 @@ static struct iip_credit *iip_conn_account(struct iip_loop *loop, const struct i
     return obj->slot.next ? &loop->credits[obj->slot.next] : NULL;
 }
 
-void iip_conn_held(struct iip_loop *loop, const struct iip_obj *obj, struct iip_buf *buf, uint64_t conn,
-                   uint32_t charge)
+void iip_conn_held(struct iip_loop *loop, struct iip_obj *obj, struct iip_buf *buf, uint32_t charge)
 {
     struct iip_credit *account = iip_conn_account(loop, obj);
     if (account) {
@@ -44,16 +43,9 @@ void iip_conn_held(struct iip_loop *loop, const struct iip_obj *obj, struct iip_
         account->charge += charge;
         return;
     }
-    buf->conn = conn;
+    buf->conn = obj;
+    buf->generation = iip_slot_generation(&obj->slot);
     buf->charge = charge;
-}
-
-/* A buffer came back: its connection, if it still lives, may be sent as much again. */
-void iip_conn_credit(struct iip_loop *loop, uint64_t conn, uint32_t charge)
-{
-    struct iip_obj *obj = (struct iip_obj *)iip_slot_find(&loop->conns, conn);
-    if (obj && obj->core)
-        iip_tcp_credit(loop->stk, obj->core, charge);
 }
 
 /* The application counts bytes, the window counts memory: a share of the one is the same share of the other. */

@@ -78,7 +78,7 @@ static int iip_event_bytes(struct iip_loop *loop, const struct iip_note *note, u
         pkt = iip_event_spill(loop, pkt);
     buf->pkt = pkt;
     if (type == IIP_EVENT_DATA)
-        iip_conn_held(loop, obj, buf, src, charge);
+        iip_conn_held(loop, obj, buf, charge);
     *ev = (struct iip_event){.src = src,
                              .user = obj->user,
                              .type = (uint16_t)type,
@@ -89,6 +89,35 @@ static int iip_event_bytes(struct iip_loop *loop, const struct iip_note *note, u
     iip_buf_place(loop, pkt, &ev->offset, &ev->region);
     if (pkt->frame->region == IIP_FRAME_REGION_SPILL)
         ev->flags |= IIP_EVENT_COPIED;
+    return 1;
+}
+
+/*
+ * Nearly every note of data is one packet in one view, of a connection that credits by release, while buffers are not
+ * few: the same as iip_event_run does, in a straight line. 0: it is none of these.
+ */
+static int iip_event_quick(struct iip_loop *loop, const struct iip_note *note)
+{
+    struct iip_obj *obj = note->user;
+    struct iip_pkt *pkt = note->pkt;
+    struct iip_event *ev = &loop->events[loop->event_n];
+    struct iip_buf *buf;
+    if (note->type != IIP_NOTE_DATA || !obj || !pkt || pkt->link || pkt->next || loop->pool_low || obj->slot.next)
+        return 0;
+    buf = iip_buf_make(loop, pkt);
+    if (!buf)
+        return 0;
+    buf->conn = obj;
+    buf->generation = iip_slot_generation(&obj->slot);
+    buf->charge = iip_pkt_charge(pkt);
+    *ev = (struct iip_event){.src = iip_slot_handle(&loop->conns, &obj->slot),
+                             .user = obj->user,
+                             .type = IIP_EVENT_DATA,
+                             .buf = iip_slot_handle(&loop->bufs, &buf->slot),
+                             .addr = (uintptr_t)pkt->data,
+                             .len = pkt->len};
+    iip_buf_place(loop, pkt, &ev->offset, &ev->region);
+    loop->event_n++;
     return 1;
 }
 
@@ -207,8 +236,6 @@ static int iip_event_note(struct iip_loop *loop, struct iip_note *note)
         [IIP_NOTE_ERROR] = IIP_EVENT_ERROR,         [IIP_NOTE_CLOSED] = IIP_EVENT_CLOSED,
     };
     const struct iip_obj *obj = note->user;
-    if (note->type == IIP_NOTE_DATA && obj)
-        return iip_event_run(loop, note, iip_slot_handle(&loop->conns, &obj->slot), IIP_EVENT_DATA);
     if (note->type == IIP_NOTE_FOREIGN) {
         iip_inbox_hand(loop, note);
         return 1;
@@ -219,6 +246,8 @@ static int iip_event_note(struct iip_loop *loop, struct iip_note *note)
         return 1;
     }
     switch (note->type) {
+    case IIP_NOTE_DATA:
+        return iip_event_run(loop, note, iip_slot_handle(&loop->conns, &obj->slot), IIP_EVENT_DATA);
     case IIP_NOTE_UDP:
         return iip_event_run(loop, note, iip_slot_handle(&loop->udps, &obj->slot), IIP_EVENT_UDP);
     case IIP_NOTE_ACCEPT:
@@ -237,9 +266,11 @@ static int iip_event_note(struct iip_loop *loop, struct iip_note *note)
 static int iip_event_notes(struct iip_loop *loop)
 {
     do {
-        for (; loop->note_i < loop->note_n; loop->note_i++)
-            if (iip_event_full(loop) || !iip_event_note(loop, &loop->notes[loop->note_i]))
+        for (; loop->note_i < loop->note_n; loop->note_i++) {
+            struct iip_note *note = &loop->notes[loop->note_i];
+            if (iip_event_full(loop) || (!iip_event_quick(loop, note) && !iip_event_note(loop, note)))
                 return 0;
+        }
         iip_event_fetch(loop);
     } while (loop->note_n);
     return 1;

@@ -11,7 +11,8 @@ int32_t iip_slots_init(struct iip_slots *t, uint32_t kind, uint32_t loop, uint32
     t->item_bytes = item_bytes;
     atomic_store_explicit(&t->count, 0, memory_order_relaxed);
     atomic_store_explicit(&t->live, 0, memory_order_relaxed);
-    t->head = t->tail = IIP_SLOT_NONE;
+    t->head = IIP_SLOT_NONE;
+    t->tail = NULL;
     t->limit = IIP_SLOT_MAX;
     t->base = (uint64_t)kind << IIP_HANDLE_KIND_SHIFT | (uint64_t)loop << IIP_HANDLE_LOOP_SHIFT;
     return IIP_OK;

@@ -44,7 +44,8 @@ struct iip_slots {
     uint32_t item_bytes;
     _Atomic uint32_t count;  /* slots that exist */
     _Atomic uint32_t live;   /* written by the owner */
-    uint32_t head, tail;     /* free list, oldest first */
+    uint32_t head;           /* free list, oldest first ... */
+    struct iip_slot *tail;   /* ... and its end, if it has one */
     uint32_t limit;          /* slots at most */
     uint64_t base;           /* kind and loop of the handles */
 };
@@ -65,6 +66,11 @@ static inline struct iip_slot *iip_slot_at(const struct iip_slots *t, uint32_t i
 static inline uint32_t iip_slot_index(const struct iip_slot *slot)
 {
     return slot->index & IIP_SLOT_MASK;
+}
+
+static inline uint32_t iip_slot_generation(const struct iip_slot *slot)
+{
+    return (uint32_t)(atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32);
 }
 
 static inline uint64_t iip_slot_handle(const struct iip_slots *t, const struct iip_slot *slot)
@@ -112,8 +118,8 @@ static inline void iip_slots_append(struct iip_slots *t, struct iip_slot *slot)
     if (t->head == IIP_SLOT_NONE)
         t->head = i;
     else
-        iip_slot_at(t, t->tail)->next = i;
-    t->tail = i;
+        t->tail->next = i;
+    t->tail = slot;
 }
 
 /* A slot with one reference and a fresh handle; null at the limit or without memory. */

@@ -11,6 +11,8 @@ int32_t iip_loop_op(struct iip_loop *loop, struct iip_op *op)
     if (!op)
         return IIP_E_INVAL;
     st = iip_op_apply(loop, op);
+    loop->stats.ops++;
+    loop->stats.ops_failed += st < 0;
     iip_op_end(loop);
     return st;
 }

@@ -269,15 +269,13 @@ static int iip_op_makes(uint32_t code)
 
 int32_t iip_op_apply(struct iip_loop *loop, struct iip_op *op)
 {
+    uint32_t code = op->code;
     op->out = 0;
-    loop->stats.ops++;
-    if (op->code >= sizeof iip_op_table_of / sizeof iip_op_table_of[0])
+    if (code >= sizeof iip_op_table_of / sizeof iip_op_table_of[0])
         op->status = IIP_E_NOT_SUPPORTED;
-    else if (loop->closing && iip_op_makes(op->code))
+    else if (loop->closing && iip_op_makes(code))
         op->status = IIP_E_CLOSED;
     else
-        op->status = iip_op_table_of[op->code](loop, op);
-    if (op->status < 0)
-        loop->stats.ops_failed++;
+        op->status = iip_op_table_of[code](loop, op);
     return op->status;
 }

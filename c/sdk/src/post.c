@@ -83,6 +83,8 @@ static void iip_post_one(struct iip_loop *loop, struct iip_op *op)
         iip_listen_apply(loop, op);
     else
         iip_op_apply(loop, op);
+    loop->stats.ops++;
+    loop->stats.ops_failed += op->status < 0;
     iip_post_answer(loop, op);
 }
 

@@ -56,9 +56,9 @@ enum {
 struct iip_buf {
     struct iip_slot slot;
     struct iip_pkt *pkt;          /* null: the slot is free, or closed while on its way home */
-    uint64_t conn;                /* whose window it holds; 0: nobody's */
+    struct iip_obj *conn;         /* whose window it holds, while that is still of `generation`; null: nobody's */
+    uint32_t generation;
     uint32_t charge;              /* window bytes */
-    uint32_t reserved;
 };
 
 enum {
@@ -180,6 +180,7 @@ struct iip_loop {
     uint32_t credit_n, credit_cap, credit_free;
     struct iip_obj **shorted;     /* connections marked IIP_CONN_SHORT in this turn */
     uint32_t shorted_n, shorted_cap;
+    uint32_t taken_in_part;       /* sends of this turn */
     struct iip_listen_all all[IIP_LISTEN_ALL_MAX];
 
     /* what waits to be handed up */
@@ -287,9 +288,7 @@ void iip_op_end_obj(struct iip_loop *loop, struct iip_slots *t, struct iip_obj *
 struct iip_obj *iip_conn_take(struct iip_loop *loop, struct iip_tcp_conn *core, uint64_t user);
 void iip_conn_put(struct iip_loop *loop, struct iip_obj *obj);
 /* Bytes of a stream are handed up in a buffer: its window opens when it comes back, or by explicit credit. */
-void iip_conn_held(struct iip_loop *loop, const struct iip_obj *obj, struct iip_buf *buf, uint64_t conn,
-                   uint32_t charge);
-void iip_conn_credit(struct iip_loop *loop, uint64_t conn, uint32_t charge);
+void iip_conn_held(struct iip_loop *loop, struct iip_obj *obj, struct iip_buf *buf, uint32_t charge);
 int32_t iip_conn_credit_explicit(struct iip_loop *loop, struct iip_obj *obj, uint32_t bytes);
 int32_t iip_conn_option(struct iip_loop *loop, struct iip_obj *obj, uint32_t option, uint64_t value);
 

@@ -20,6 +20,7 @@ static int32_t iip_op_sent(struct iip_loop *loop, struct iip_obj *obj, struct ii
         obj->slot.index |= IIP_CONN_SHORT;
         loop->shorted[loop->shorted_n++] = obj;
     }
+    loop->taken_in_part += taken > 0;
     return taken > 0 ? IIP_OK : taken == 0 ? IIP_E_AGAIN : taken;
 }
 

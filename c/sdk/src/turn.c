@@ -43,14 +43,14 @@ static void iip_turn_release(struct iip_loop *loop, struct iip_turn *turn)
 
 static void iip_turn_ops(struct iip_loop *loop, struct iip_turn *turn)
 {
+    uint32_t failed = 0;
     uint32_t i;
-    uint32_t fell_short = 0;
-    for (i = 0; i < turn->op_n; i++) {
-        struct iip_op *op = &loop->op_area[i];
-        if (iip_op_apply(loop, op) < 0 || (op->out < op->len && iip_op_sends(op->code)))
-            fell_short++;
-    }
-    turn->op_short = fell_short;
+    loop->taken_in_part = 0;
+    for (i = 0; i < turn->op_n; i++)
+        failed += iip_op_apply(loop, &loop->op_area[i]) < 0;
+    turn->op_short = failed + loop->taken_in_part;
+    loop->stats.ops += i;
+    loop->stats.ops_failed += failed;
     iip_post_apply(loop);
     iip_op_end(loop);
 }
