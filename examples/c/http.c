@@ -10,8 +10,8 @@
 
 enum { HTTP_TICK_US = 250000, HTTP_LINGER_S = 5, HTTP_PROGRESS_MIN = 16384 };
 
-const char *const http_counts[] = {"accepted", "closed", "requests", "answers_ok", "answers_refused",
-                                   "timeouts", "bytes", NULL};
+const char *const http_counts[] = {"accepted",        "closed",   "requests", "answers_ok",
+                                   "answers_refused", "timeouts", "bytes",    NULL};
 
 /* ---- time limits ----------------------------------------------------------------------------------------------- */
 

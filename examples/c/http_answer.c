@@ -9,10 +9,19 @@ static const char *reason(int status)
     static const struct {
         int status;
         const char *text;
-    } all[] = {{200, "OK"}, {301, "Moved Permanently"}, {400, "Bad Request"}, {404, "Not Found"},
-               {405, "Method Not Allowed"}, {408, "Request Timeout"}, {413, "Content Too Large"},
-               {414, "URI Too Long"}, {417, "Expectation Failed"}, {431, "Request Header Fields Too Large"},
-               {501, "Not Implemented"}, {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"}};
+    } all[] = {{200, "OK"},
+               {301, "Moved Permanently"},
+               {400, "Bad Request"},
+               {404, "Not Found"},
+               {405, "Method Not Allowed"},
+               {408, "Request Timeout"},
+               {413, "Content Too Large"},
+               {414, "URI Too Long"},
+               {417, "Expectation Failed"},
+               {431, "Request Header Fields Too Large"},
+               {501, "Not Implemented"},
+               {503, "Service Unavailable"},
+               {505, "HTTP Version Not Supported"}};
     size_t i;
     for (i = 0; i < sizeof all / sizeof *all; i++) {
         if (all[i].status == status)

@@ -82,6 +82,7 @@ void load_report(struct load_plan *plan, struct ex_run *run, int json_only);
 /* Gives a client and a server on the two ends of one in-memory port what differs between them. */
 void load_two_ends(struct ex_config *server, struct ex_config *client, struct iip_addr *peer);
 /* Runs both until the client is done; exit code. `report`: called while both engines live. */
-int load_both(struct ex_run *server, struct ex_run *client, void (*report)(struct ex_run *server, struct ex_run *client));
+int load_both(struct ex_run *server, struct ex_run *client,
+              void (*report)(struct ex_run *server, struct ex_run *client));
 
 #endif

@@ -61,7 +61,8 @@ void load_two_ends(struct ex_config *server, struct ex_config *client, struct ii
     peer->port = (uint16_t)server->listen;
 }
 
-int load_both(struct ex_run *server, struct ex_run *client, void (*report)(struct ex_run *server, struct ex_run *client))
+int load_both(struct ex_run *server, struct ex_run *client,
+              void (*report)(struct ex_run *server, struct ex_run *client))
 {
     const struct load_plan *plan = client->user;
     int failed;

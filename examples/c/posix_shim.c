@@ -28,8 +28,9 @@ struct shim_sock {
 /* The errno of a status, negative; 0 and more stay as they are. */
 static int as_errno(int status)
 {
-    static const int errnos[] = {0, EAGAIN, EINVAL, ENOMEM, ENOBUFS, EADDRINUSE, EADDRNOTAVAIL, EHOSTUNREACH,
-                                 ENETUNREACH, ECONNREFUSED, ECONNRESET, ETIMEDOUT, ECONNABORTED, ENOTCONN, EPIPE};
+    static const int errnos[] = {0,          EAGAIN,        EINVAL,       ENOMEM,      ENOBUFS,
+                                 EADDRINUSE, EADDRNOTAVAIL, EHOSTUNREACH, ENETUNREACH, ECONNREFUSED,
+                                 ECONNRESET, ETIMEDOUT,     ECONNABORTED, ENOTCONN,    EPIPE};
     if (status >= 0)
         return status;
     return -status < (int)(sizeof errnos / sizeof *errnos) ? -errnos[-status] : -EINVAL;

@@ -299,8 +299,8 @@ int ex_run_end(struct ex_run *run)
         return complain(run, "close", status);
     free(run->loops);
     if (run->leaks.bufs || run->leaks.conns || run->leaks.timers || run->leaks.udps)
-        fprintf(stderr, "%s: not given back: %u buffers, %u connections, %u timers, %u endpoints\n",
-                run->cfg->program, run->leaks.bufs, run->leaks.conns, run->leaks.timers, run->leaks.udps);
+        fprintf(stderr, "%s: not given back: %u buffers, %u connections, %u timers, %u endpoints\n", run->cfg->program,
+                run->leaks.bufs, run->leaks.conns, run->leaks.timers, run->leaks.udps);
     return atomic_load(&run->failed) || run->leaks.bufs || run->leaks.conns;
 }
 

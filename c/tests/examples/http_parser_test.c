@@ -83,7 +83,8 @@ static void reads_what_says_how_long_the_body_is(void)
     struct http_request req;
     CHECK_EQ(read_text("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\ncontent-length:12\r\n\r\n", &req), 0);
     CHECK_EQ(req.length, 12);
-    CHECK_EQ(read_text("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\nExpect: 100-continue\r\n\r\n", &req), 0);
+    CHECK_EQ(read_text("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\nExpect: 100-continue\r\n\r\n", &req),
+             0);
     CHECK_EQ(req.chunked, 1);
     CHECK_EQ(req.expect_continue, 1);
     CHECK_EQ(read_text("PUT / HTTP/1.0\r\nCONTENT-LENGTH:\t 9\t \r\nExpect: 100-continue\r\n\r\n", &req), 0);
