@@ -157,6 +157,7 @@ struct iip_loop {
     uint32_t burst_n;             /* packets that the wait already received */
     uint32_t frames_low;          /* fewer free ones than this are few */
     uint32_t pool_low;
+    uint32_t low_said;            /* it is logged once */
     uint32_t polls, poll_us;
     uint32_t still;               /* the clock is virtual: waiting would last for ever */
     uint64_t link;                /* link_up << 32 | mtu, as last told */

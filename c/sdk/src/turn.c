@@ -131,10 +131,13 @@ static void iip_turn_end(struct iip_loop *loop, struct iip_turn *turn)
 static void iip_turn_pool(struct iip_loop *loop)
 {
     uint32_t low = loop->ops->frames_free(loop->queue) < loop->frames_low;
-    if (low != loop->pool_low) {
-        loop->pool_low = low;
-        atomic_store_explicit(&loop->low, low, memory_order_relaxed);
-    }
+    if (low == loop->pool_low)
+        return;
+    loop->pool_low = low;
+    atomic_store_explicit(&loop->low, low, memory_order_relaxed);
+    if (low && !loop->low_said++)
+        iip_log_write(atomic_load_explicit(&loop->engine, memory_order_relaxed), IIP_LOG_WARN, loop->index, 0,
+                      IIP_E_NOBUFS, "fewer than %u packet buffers are free: arrivals are copied", loop->frames_low);
 }
 
 int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)

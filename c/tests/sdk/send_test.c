@@ -367,6 +367,56 @@ static void pieces_of_large_packets_go_back_as_they_came(void)
     world_close(&a, &b);
 }
 
+/* The end of the stream in the same operation as its last bytes. */
+static void bytes_and_their_end_in_one_operation(void)
+{
+    struct side a, b;
+    struct iip_op *op;
+    world_open(&a, &b, "pair:send9");
+    world_connect(&a, &b);
+    op = next_op(&a, IIP_OP_SEND_COPY, a.conn);
+    op->flags = IIP_OP_SHUT;
+    op->arg = (uintptr_t) "the end";
+    op->len = 7;
+    turn_seen(&a, IIP_TURN_FLUSH);
+    CHECK_EQ(op->status, IIP_OK);
+    until(&a, 0, &b, SAW_DATA | SAW_FIN);
+    CHECK_EQ(b.got, 7);
+    CHECK_EQ(iip_conn_send(a.conn, "more", 4), IIP_E_SHUTDOWN);
+    iip_conn_abort(a.conn);
+    until(&a, SAW_CLOSED, &b, SAW_CLOSED);
+    world_close(&a, &b);
+}
+
+static void options_and_cookies(void)
+{
+    struct side a, b;
+    struct iip_conn_info info = {.size = sizeof info};
+    struct iip_op *op;
+    uint64_t value = 0;
+    world_open(&a, &b, "pair:send10");
+    world_connect(&a, &b);
+    CHECK_EQ(iip_conn_set(a.conn, IIP_OPT_NODELAY, 1), IIP_OK);
+    CHECK_EQ(iip_conn_get(a.conn, IIP_OPT_NODELAY, &value), IIP_OK);
+    CHECK_EQ(value, 1);
+    CHECK_EQ(iip_conn_set(a.conn, IIP_OPT_TTL, 0), IIP_E_RANGE);
+    CHECK(iip_conn_set(a.conn, 63, 1) < 0);
+    CHECK(iip_conn_get(a.conn, 63, &value) < 0);
+    CHECK_EQ(iip_conn_get(a.conn, IIP_OPT_EXPLICIT_CREDIT, &value), IIP_OK);
+    CHECK_EQ(value, 0);
+    op = next_op(&b, IIP_OP_USER, b.conn);
+    op->user = 0xfeedface12345678;
+    turn(&b, 0);
+    CHECK_EQ(iip_conn_info_get(b.conn, &info), IIP_OK);
+    CHECK_EQ(info.user, 0xfeedface12345678);
+    CHECK_EQ(iip_conn_info_get(a.conn, &info), IIP_OK);
+    CHECK_EQ(info.user, 78);
+    CHECK_EQ(info.mss, 1448);
+    iip_conn_abort(a.conn);
+    until(&a, SAW_CLOSED, &b, SAW_CLOSED);
+    world_close(&a, &b);
+}
+
 static void wrong_arguments_are_answered(void)
 {
     struct side a, b;
@@ -426,6 +476,8 @@ int main(void)
     RUN(released_buffers_open_the_window);
     RUN(a_shared_buffer_is_sent_and_stays);
     RUN(pieces_of_large_packets_go_back_as_they_came);
+    RUN(bytes_and_their_end_in_one_operation);
+    RUN(options_and_cookies);
     RUN(wrong_arguments_are_answered);
     return check_done();
 }
