@@ -27,9 +27,11 @@ int memcmp(const void *a, const void *b, iip_size n);
 
 /* One swap and one store: gcc's vectoriser makes ten instructions of four stores of bytes. */
 #if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define IIP_LE64(v) (v)
+#if !defined(__riscv) /* it has no such instruction, and the compiler calls a helper */
 #define IIP_BE16(v) __builtin_bswap16((iip_u16)(v))
 #define IIP_BE32(v) __builtin_bswap32(v)
-#define IIP_LE64(v) (v)
+#endif
 #elif defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define IIP_BE16(v) ((iip_u16)(v))
 #define IIP_BE32(v) (v)
