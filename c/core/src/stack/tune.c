@@ -78,6 +78,7 @@ IIP_API const char *iip_stack_counter_name(iip_u32 i)
 
 IIP_API iip_u32 iip_stack_counters(const struct iip_stack *stk, iip_u64 *out, iip_u32 cap)
 {
-    IIP_COPY(out, stk->ctr, iip_min32(cap, IIP_CTR_COUNT) * sizeof(*out));
+    if (cap)
+        IIP_COPY(out, stk->ctr, iip_min32(cap, IIP_CTR_COUNT) * sizeof(*out));
     return IIP_CTR_COUNT;
 }
