@@ -48,6 +48,7 @@ void load_two_ends(struct ex_config *server, struct ex_config *client, struct ii
 {
     static char server_addresses[] = "10.9.0.1/24 fd09::1/64";
     static char client_addresses[] = "10.9.0.2/24 fd09::2/64";
+    static char client_stats[512];
     if (!client->port)
         client->port = "pair:self-test";
     *server = *client;
@@ -55,8 +56,11 @@ void load_two_ends(struct ex_config *server, struct ex_config *client, struct ii
     client->addresses = client_addresses;
     client->listen = 0;
     server->duration_s = client->duration_s = 0;
-    server->stats_json = client->stats_json; /* what the server counted is what is asked for */
-    client->stats_json = client->pcap = NULL;
+    client->pcap = NULL; /* the server's record has all packets too */
+    if (client->stats_json) {
+        snprintf(client_stats, sizeof client_stats, "%s.client", client->stats_json);
+        client->stats_json = client_stats;
+    }
     iip_addr_parse("10.9.0.1", peer);
     peer->port = (uint16_t)server->listen;
 }
