@@ -105,6 +105,8 @@ static int32_t iip_loop_arrays(struct iip_loop *loop, const struct iip_engine_cf
 static void iip_loop_low_mark(struct iip_loop *loop)
 {
     loop->frames_low = loop->ops->frames_free(loop->queue) / 4;
+    if (loop->tx_free_cap > loop->frames_low) /* a small pool is not all for sending */
+        loop->tx_free_cap = loop->frames_low ? loop->frames_low : 1;
 }
 
 int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const struct iip_engine_cfg *cfg)
