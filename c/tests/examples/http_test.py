@@ -220,6 +220,18 @@ def slow_clients(server, root):
     assert n < 100000000
 
 
+def slow_crowd(server, root):
+    """Heads that never end, by the hundred: others are served meanwhile, and all are told 408."""
+    crowd = [connect() for _ in range(500)]
+    for s in crowd:
+        s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-A: ")
+    for _ in range(20):
+        assert ask(get("/bytes/5000"))[2] == pattern(5000)
+    for s in crowd:
+        assert Reader(s).answer()[0] == 408
+        s.close()
+
+
 def rude_clients(server, root):
     for i in range(300):
         s = connect()
@@ -314,7 +326,7 @@ def main():
     args = parser.parse_args()
     enter_namespace()
     tests = [pages, nothing_outside_the_root, statuses, versions, split_at_every_byte, pipelined,
-             pipelined_into_a_closed_window, uploads, slow_clients, rude_clients, a_thousand_connections,
+             pipelined_into_a_closed_window, uploads, slow_clients, slow_crowd, rude_clients, a_thousand_connections,
              a_file_that_shrinks, big_file_at_flat_memory]
     with tempfile.TemporaryDirectory() as top:
         root = make_root(pathlib.Path(top))
