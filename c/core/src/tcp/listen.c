@@ -10,8 +10,8 @@ static iip_u64 iip_tcp_half_delay(const struct iip_stack *stk, iip_u32 retries)
 }
 
 /* <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> with what we agree to; the window of a SYN is never scaled [RFC 7323 2.2]. */
-static void iip_tcp_synack_send(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn, iip_u32 options,
-                                 const struct iip_tcp_secret *secret)
+static void iip_tcp_synack_send(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn,
+                                iip_u32 options, const struct iip_tcp_secret *secret)
 {
     struct iip_tcp_seg seg;
     iip_u32 rcvbuf = (iip_u32)stk->tune.tcp_rcvbuf;
@@ -66,7 +66,8 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
     iip_tcp_synack_send(stk, t, syn, half->id.options, &secret);
 }
 
-IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp_listener *lis, struct iip_tcp_arrival *arr)
+IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp_listener *lis,
+                                           struct iip_tcp_arrival *arr)
 {
     struct iip_tcp_seg *seg = &arr->seg;
     struct iip_tcp_tuple t;
@@ -134,14 +135,15 @@ IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half
     }
     iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     half->retries++;
-    iip_tcp_fifo_put(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half, iip_tcp_half_delay(stk, half->retries));
+    iip_tcp_fifo_put(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half,
+                     iip_tcp_half_delay(stk, half->retries));
     iip_count(stk, IIP_CTR_TCP_RETRANS);
     iip_tcp_half_again(stk, half);
 }
 
 /* The handshake is complete: a connection takes the place of the record, and the listener learns of it. */
-IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_tcp_listener *lis, const struct iip_tcp_tuple *t,
-                                              const struct iip_tcp_seg *syn, iip_u32 iss)
+IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_tcp_listener *lis,
+                                              const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn, iip_u32 iss)
 {
     struct iip_tcp_conn *conn = iip_tcp_conn_new(stk, t, lis);
     struct iip_ip local = t->local;
@@ -197,43 +199,64 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     return iip_tcp_segment_arrives(stk, conn, arr);
 }
 
-/* [RFC 5961 3.2] */
-static void iip_tcp_half_challenge(struct iip_stack *stk, const struct iip_tcp_mini *half)
+static iip_u32 iip_tcp_half_window(const struct iip_stack *stk)
 {
+    return iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535);
+}
+
+/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, at a limited rate [RFC 9293 3.10.7.4 first, RFC 5961 3.2] */
+static void iip_tcp_half_ack(struct iip_stack *stk, const struct iip_tcp_mini *half)
+{
+    iip_u32 shift = half->id.options & IIP_HAS_WSCALE ? iip_tcp_wscale_offer(stk, (iip_u32)stk->tune.tcp_rcvbuf) : 0;
     if (iip_bucket_take(&stk->tcp->rst_bucket, stk->now, stk->tune.tcp_rst_rate))
-        iip_tcp_mini_ack(stk, half, iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535) >>
-                                        (half->id.options & IIP_HAS_WSCALE ? iip_tcp_wscale_offer(stk, (iip_u32)stk->tune.tcp_rcvbuf) : 0));
+        iip_tcp_mini_ack(stk, half, iip_tcp_half_window(stk) >> shift);
     else
         iip_count(stk, IIP_CTR_TCP_LIMITED);
+}
+
+/* First: PAWS and the sequence number. A RST is not answered. */
+static iip_verdict iip_tcp_half_seq(struct iip_stack *stk, const struct iip_tcp_mini *half,
+                                    const struct iip_tcp_seg *seg)
+{
+    iip_u32 wnd = iip_tcp_half_window(stk);
+    iip_u32 start = seg->seq - half->rcv_nxt;
+    int rst = (seg->flags & IIP_TCP_RST) != 0;
+    iip_verdict verdict = IIP_CTR_DROP_TCP_SEQ;
+    if ((half->id.options & seg->has & IIP_HAS_TS) && !rst && iip_seq_lt(seg->ts_val, half->ts_recent))
+        verdict = IIP_CTR_DROP_TCP_PAWS;
+    else if (start < wnd || (!rst && seg->len && start + seg->len - 1 < wnd))
+        return IIP_NEXT_STEP;
+    if (!rst)
+        iip_tcp_half_ack(stk, half);
+    return verdict;
+}
+
+/* Second and fourth: RST and SYN, back to LISTEN in silence [MUST-11]. */
+static iip_verdict iip_tcp_half_end(struct iip_stack *stk, struct iip_tcp_mini *half, const struct iip_tcp_seg *seg)
+{
+    if ((seg->flags & IIP_TCP_RST) && seg->seq != half->rcv_nxt) {
+        iip_tcp_half_ack(stk, half);
+        return IIP_CTR_DROP_TCP_RST;
+    }
+    iip_tcp_half_drop(stk, half);
+    return seg->flags & IIP_TCP_RST ? IIP_DONE : IIP_CTR_DROP_TCP_SYN;
 }
 
 /* SYN-RECEIVED from LISTEN: the steps of 3.10.7.4, as far as a record without a connection knows them. */
 IIP_LOCAL iip_verdict iip_tcp_half_input(struct iip_stack *stk, struct iip_tcp_mini *half, struct iip_tcp_arrival *arr)
 {
     const struct iip_tcp_seg *seg = &arr->seg;
-    iip_u32 start = seg->seq - half->rcv_nxt;
-    if ((half->id.options & seg->has & IIP_HAS_TS) && !(seg->flags & IIP_TCP_RST) && iip_seq_lt(seg->ts_val, half->ts_recent))
-        return IIP_CTR_DROP_TCP_PAWS;
-    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_ACK)) == IIP_TCP_SYN && seg->seq + 1 == half->rcv_nxt) {
+    iip_verdict verdict;
+    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_ACK | IIP_TCP_RST)) == IIP_TCP_SYN && seg->seq + 1 == half->rcv_nxt) {
         iip_tcp_half_again(stk, half); /* the SYN again: our SYN-ACK was lost */
         return IIP_DONE;
     }
-    if (start >= iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535)) {
-        if (!(seg->flags & IIP_TCP_RST))
-            iip_tcp_half_again(stk, half);
-        return IIP_CTR_DROP_TCP_SEQ;
-    }
-    if (seg->flags & IIP_TCP_RST) {
-        if (start) {
-            iip_tcp_half_challenge(stk, half);
-            return IIP_CTR_DROP_TCP_RST;
-        }
-        iip_tcp_half_drop(stk, half); /* [MUST-11] back to LISTEN, in silence */
-        return IIP_DONE;
-    }
-    if (seg->flags & IIP_TCP_SYN)
-        return IIP_CTR_DROP_TCP_SYN;
-    if (!(seg->flags & IIP_TCP_ACK))
+    verdict = iip_tcp_half_seq(stk, half, seg);
+    if (verdict != IIP_NEXT_STEP)
+        return verdict;
+    if (seg->flags & (IIP_TCP_RST | IIP_TCP_SYN))
+        return iip_tcp_half_end(stk, half, seg);
+    if (!(seg->flags & IIP_TCP_ACK)) /* fifth */
         return IIP_CTR_DROP_TCP_ACK;
     if (seg->ack != half->snd_nxt) {
         iip_tcp_reset_reply(stk, arr);

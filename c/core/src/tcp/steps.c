@@ -30,14 +30,17 @@ static iip_verdict iip_tcp_step_paws(struct iip_stack *stk, struct iip_tcp_conn 
 
 /*
  * [RFC 9293 3.10.7.4 first, table 6] One step further than the table: a pure ACK may stand at the right edge, for there
- * SND.NXT is of a peer that has filled the window and lost the beginning of it; its ACKs must count.
+ * SND.NXT is of a peer that has filled the window and lost the beginning of it; its ACKs must count. One step less: of
+ * a RST only where it begins counts, or its text would lengthen the reach of a blind one [RFC 5961 3.2].
  */
 static int iip_tcp_acceptable(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
     iip_u32 wnd = conn->rcv.edge - conn->rcv.nxt;
     iip_u32 start = seg->seq - conn->rcv.nxt;
+    if (seg->flags & IIP_TCP_RST)
+        return start < wnd || !start;
     if (!seg->len)
-        return seg->flags & IIP_TCP_RST && wnd ? start < wnd : start <= wnd;
+        return start <= wnd;
     return wnd && (start < wnd || start + seg->len - 1 < wnd);
 }
 
@@ -89,8 +92,10 @@ static iip_verdict iip_tcp_unacceptable(struct iip_stack *stk, struct iip_tcp_co
 static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
     struct iip_tcp_seg *seg = &arr->seg;
-    if (conn->id.state == IIP_TCP_SYN_RECEIVED && (seg->flags & IIP_TCP_SYN) && seg->seq == conn->irs && (seg->flags & IIP_TCP_ACK)) {
-        seg->flags &= (iip_u8)~IIP_TCP_SYN; /* [RFC 9293 3.5 figure 8] simultaneous open: the SYN again, with the ACK that counts */
+    if (conn->id.state == IIP_TCP_SYN_RECEIVED && (seg->flags & IIP_TCP_SYN) && seg->seq == conn->irs &&
+        (seg->flags & IIP_TCP_ACK)) {
+        seg->flags &=
+            (iip_u8)~IIP_TCP_SYN; /* [RFC 9293 3.5 figure 8] simultaneous open: the SYN again, with the ACK that counts */
         seg->seq++;
         seg->len--;
     }
@@ -112,7 +117,8 @@ static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *
 /* [RFC 7323 4.3] what the next ACK will echo: the timestamp of the segment at the left edge of the last ACK. */
 static void iip_tcp_ts_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    if ((conn->id.options & seg->has & IIP_HAS_TS) && iip_seq_leq(seg->seq, conn->rcv.acked) && !iip_seq_lt(seg->ts_val, conn->ts_recent)) {
+    if ((conn->id.options & seg->has & IIP_HAS_TS) && iip_seq_leq(seg->seq, conn->rcv.acked) &&
+        !iip_seq_lt(seg->ts_val, conn->ts_recent)) {
         conn->ts_recent = seg->ts_val;
         conn->ts_recent_age = (iip_u32)(stk->now >> 20);
     }
@@ -129,7 +135,8 @@ static iip_verdict iip_tcp_step_rst(struct iip_stack *stk, struct iip_tcp_conn *
         return IIP_CTR_DROP_TCP_RST;
     }
     if (conn->id.state == IIP_TCP_SYN_RECEIVED)
-        reason = IIP_E_REFUSED; /* [MUST-11] it came from an active open: a passive one is still half-open, see listen.c */
+        reason =
+            IIP_E_REFUSED; /* [MUST-11] it came from an active open: a passive one is still half-open, see listen.c */
     iip_tcp_end(stk, conn, reason);
     return IIP_DONE;
 }
@@ -149,7 +156,8 @@ static iip_verdict iip_tcp_step_syn(struct iip_stack *stk, struct iip_tcp_conn *
 static iip_verdict iip_tcp_step_urg(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
     iip_u32 up = arr->seg.seq + arr->seg.up;
-    if (!(arr->seg.flags & IIP_TCP_URG) || !arr->seg.up || !iip_tcp_receives(conn) || conn->id.state == IIP_TCP_CLOSE_WAIT)
+    if (!(arr->seg.flags & IIP_TCP_URG) || !arr->seg.up || !iip_tcp_receives(conn) ||
+        conn->id.state == IIP_TCP_CLOSE_WAIT)
         return IIP_NEXT_STEP;
     if (!iip_seq_lt(conn->rcv.nxt, up) || ((conn->flags & IIP_F_URG_RECV) && !iip_seq_lt(conn->extra->rcv_up, up)))
         return IIP_NEXT_STEP;
@@ -199,7 +207,8 @@ static iip_verdict iip_tcp_step_fin(struct iip_stack *stk, struct iip_tcp_conn *
     int fin = (arr->seg.flags & IIP_TCP_FIN) != 0;
     if (!iip_tcp_receives(conn) || conn->id.state == IIP_TCP_CLOSE_WAIT)
         return arr->pkt ? IIP_DONE : IIP_KEPT;
-    if ((conn->flags & IIP_F_FIN_SEEN) && !(fin && conn->rcv.nxt == fin_seq)) { /* the first one that is in order counts */
+    if ((conn->flags & IIP_F_FIN_SEEN) &&
+        !(fin && conn->rcv.nxt == fin_seq)) { /* the first one that is in order counts */
         fin = 1;
         fin_seq = conn->repair->fin_seq;
     }
@@ -236,7 +245,8 @@ static iip_verdict iip_tcp_steps(struct iip_stack *stk, struct iip_tcp_conn *con
     return verdict;
 }
 
-IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_tcp_conn *conn,
+                                              struct iip_tcp_arrival *arr)
 {
     iip_verdict verdict = iip_tcp_steps(stk, conn, arr);
     const struct iip_tcp_repair *repair = conn->repair;
