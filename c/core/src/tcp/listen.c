@@ -40,11 +40,21 @@ static iip_u32 iip_tcp_agree(const struct iip_stack *stk, const struct iip_tcp_s
     return options;
 }
 
-static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn)
+/*
+ * An ISS above all numbers that we used before on the tuple [RFC 9293 3.6.1 MAY-2]: the clock's, unless the last
+ * connection was faster than it. Then so far above that the clock is behind for as long as an RTT is measured by it.
+ */
+static iip_u32 iip_tcp_iss_above(iip_u32 iss, const iip_u32 *used)
+{
+    return used && !iip_seq_lt(*used, iss) ? *used + ((iip_u32)1 << 19) : iss;
+}
+
+static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn, const iip_u32 *used)
 {
     struct iip_tcp_secret secret;
     struct iip_tcp_mini *half = 0;
     iip_tcp_secret_of(stk, t, &secret);
+    secret.iss = iip_tcp_iss_above(secret.iss, used);
     if (stk->tcp->half_count < stk->tune.tcp_half_open_max)
         half = iip_tcp_mini_new(stk, IIP_ID_HALF, t);
     if (!half) {
@@ -64,6 +74,17 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
     stk->tcp->half_count++;
     iip_tcp_fifo_put(stk, &stk->tcp->half[0], half, iip_tcp_half_delay(stk, 0));
     iip_tcp_synack_send(stk, t, syn, half->id.options, &secret);
+}
+
+/* Third: a SYN. `used`: the number behind the last that we sent on the tuple, or null. */
+IIP_LOCAL iip_verdict iip_tcp_listen_syn(struct iip_stack *stk, struct iip_tcp_listener *lis, struct iip_tcp_arrival *arr, const iip_u32 *used)
+{
+    struct iip_tcp_tuple t;
+    if (lis->waiting >= lis->backlog)
+        return IIP_CTR_DROP_TCP_BACKLOG;
+    iip_tcp_tuple_rx(&t, arr->rx, &arr->seg);
+    iip_tcp_half_open(stk, &t, &arr->seg, used);
+    return IIP_DONE;
 }
 
 IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp_listener *lis,
@@ -89,10 +110,7 @@ IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp
     }
     if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_FIN)) != IIP_TCP_SYN) /* fourth: anything but a SYN is dropped */
         return IIP_CTR_DROP_TCP_LISTEN;
-    if (lis->waiting >= lis->backlog)
-        return IIP_CTR_DROP_TCP_BACKLOG;
-    iip_tcp_half_open(stk, &t, seg); /* third: a SYN */
-    return IIP_DONE;
+    return iip_tcp_listen_syn(stk, lis, arr, 0);
 }
 
 IIP_LOCAL void iip_tcp_half_drop(struct iip_stack *stk, struct iip_tcp_mini *half)
@@ -194,7 +212,7 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     iip_tcp_half_drop(stk, half);
     if (lost)
         conn->cwnd = conn->mss; /* [RFC 5681 3.1] */
-    else
+    else if ((iip_s32)((iip_u32)stk->now - conn->rtt_sent) >= 0)
         iip_tcp_rtt_sample(stk, conn, (iip_u32)stk->now - conn->rtt_sent); /* since the SYN-ACK */
     return iip_tcp_segment_arrives(stk, conn, arr);
 }

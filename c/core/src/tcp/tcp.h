@@ -282,6 +282,7 @@ IIP_INLINE iip_u32 iip_tcp_ts_now(const struct iip_stack *stk, iip_u32 ts_off)
 }
 
 /* ---- listen.c, cookie.c, synsent.c, steps.c, timewait.c: 3.10.7 ---- */
+IIP_LOCAL iip_verdict iip_tcp_listen_syn(struct iip_stack *stk, struct iip_tcp_listener *lis, struct iip_tcp_arrival *arr, const iip_u32 *used);
 IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp_listener *lis, struct iip_tcp_arrival *arr);
 IIP_LOCAL iip_verdict iip_tcp_half_input(struct iip_stack *stk, struct iip_tcp_mini *half, struct iip_tcp_arrival *arr);
 IIP_LOCAL void iip_tcp_half_drop(struct iip_stack *stk, struct iip_tcp_mini *half);

@@ -158,7 +158,7 @@ IIP_LOCAL void iip_tcp_time_wait(struct iip_stack *stk, struct iip_tcp_conn *con
 /* [RFC 6191, RFC 9293 MAY-2] a SYN that is newer than all that was, by timestamp or number, opens the tuple again. */
 static int iip_tcp_wait_reopens(const struct iip_tcp_mini *wait, const struct iip_tcp_seg *seg)
 {
-    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_ACK | IIP_TCP_RST)) != IIP_TCP_SYN)
+    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_ACK | IIP_TCP_RST | IIP_TCP_FIN)) != IIP_TCP_SYN)
         return 0;
     if (wait->id.options & seg->has & IIP_HAS_TS) {
         if (seg->ts_val != wait->ts_recent)
@@ -173,6 +173,7 @@ IIP_LOCAL iip_verdict iip_tcp_wait_input(struct iip_stack *stk, struct iip_tcp_m
     const struct iip_tcp_seg *seg = &arr->seg;
     struct iip_tcp_listener *lis;
     struct iip_tcp_tuple t;
+    iip_u32 used = wait->snd_nxt;
     if (seg->flags & IIP_TCP_RST)
         return IIP_CTR_DROP_TCP_RST;
     if (iip_tcp_wait_reopens(wait, seg)) {
@@ -181,7 +182,7 @@ IIP_LOCAL iip_verdict iip_tcp_wait_input(struct iip_stack *stk, struct iip_tcp_m
         if (lis) {
             iip_count(stk, IIP_CTR_TCP_TIME_WAIT_REUSED);
             iip_tcp_wait_drop(stk, wait);
-            return iip_tcp_listen_input(stk, lis, arr);
+            return iip_tcp_listen_syn(stk, lis, arr, &used);
         }
     }
     if (!(seg->flags & (IIP_TCP_SYN | IIP_TCP_FIN)) && !seg->len && seg->seq == wait->rcv_nxt)

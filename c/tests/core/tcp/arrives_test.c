@@ -1,11 +1,11 @@
 /*
  * arrives_test.c - SEGMENT ARRIVES [RFC 9293 3.10.7, RFC 5961] in every state, beside a model written from the text.
  *
- * Each segment meets a stack of its own: 11 states, 64 sets of flags, nine places of the sequence number, seven of
+ * Each segment meets a stack of its own: 12 states, 64 sets of flags, nine places of the sequence number, seven of
  * the acknowledgement, with and without text. The one answer at the same instant, and the state afterwards, are the
  * model's. A RST is never answered with a RST.
  *
- * covers: A17, A18, A27, 59-01, 59-02, 59-03, MUST-11, MAY-12
+ * covers: A17, A18, A27, 59-01, 59-02, 59-03, MUST-11, MAY-2, MAY-12, TW-01, A32
  */
 #include "peer.h"
 
@@ -169,9 +169,24 @@ static void model_crossed(struct model *m, struct arrival *a)
     }
 }
 
+/* [RFC 1337, RFC 6191, MAY-2] A RST does nothing; a newer SYN begins anew; the rest is told where we were, but for an ACK in its place. */
+static void model_time(struct model *m, const struct arrival *a)
+{
+    if (a->flags & FL_RST)
+        return;
+    if ((a->flags & (FL_SYN | FL_ACK | FL_FIN)) == FL_SYN && (int32_t)(a->seq - m->rcv) > 0)
+        say(m, FL_SYN | FL_ACK, 0, a->seq + 1);
+    else if (a->flags & (FL_SYN | FL_FIN) || a->len || a->seq != m->rcv)
+        say_ack(m);
+}
+
 static void model_arrives(struct model *m, struct arrival *a)
 {
     model_crossed(m, a);
+    if (m->state == TIME) {
+        model_time(m, a);
+        return;
+    }
     if (m->state == CLOSED) {
         model_closed(m, a);
     } else if (m->state == LISTEN) {
@@ -262,7 +277,7 @@ static int judge(const struct peer *p, const struct model *m, uint32_t before, i
     if (!m->answer || p->sent == before)
         return ok;
     ok &= CHECK_EQ(p->last.flags, m->answer);
-    if (was != LISTEN || !(m->answer & FL_SYN))
+    if ((was != LISTEN && was != TIME) || !(m->answer & FL_SYN))
         ok &= CHECK_EQ(p->last.seq, m->seq);
     if (m->answer & FL_ACK)
         ok &= CHECK_EQ(p->last.ack, m->ack);
@@ -356,6 +371,52 @@ static void in_last_ack(void)
     every_segment_in(LAST);
 }
 
+static void in_time_wait(void)
+{
+    every_segment_in(TIME);
+}
+
+/* Sends a million bytes at once: faster than the clock of the ISS. */
+static int send_fast(struct peer *p)
+{
+    static uint8_t bytes[100000];
+    uint32_t sum;
+    for (sum = 0; sum < 1000000; sum += sizeof(bytes)) {
+        if (iip_tcp_write(p->stk, p->conn, bytes, sizeof(bytes)) != sizeof(bytes))
+            return 0;
+        peer_settle(p);
+        while ((int32_t)(p->last.seq + p->last.len - p->ack) > 0) {
+            p->ack = p->last.seq + p->last.len;
+            peer_send(p, FL_ACK, 0, 0);
+        }
+    }
+    return 1;
+}
+
+/* [RFC 9293 3.6.1 MAY-2] Whoever takes a SYN in TIME-WAIT begins above all numbers of before. */
+static void time_wait_is_left_upwards(void)
+{
+    static struct peer p;
+    peer_init(&p);
+    REQUIRE(peer_new(&p, "arrives") == 0 && peer_accepted(&p) && send_fast(&p));
+    iip_tcp_shutdown(p.stk, p.conn);
+    peer_settle(&p);
+    p.ack = p.last.seq + p.last.len + 1;
+    peer_send(&p, FL_FIN | FL_ACK, 0, 0);
+    REQUIRE(p.closed == 1);
+    p.seq += 100000;
+    peer_send(&p, FL_SYN, 0, 0);
+    REQUIRE(p.last.flags == (FL_SYN | FL_ACK));
+    CHECK((int32_t)(p.last.seq - p.ack) > 0);
+    peer_wait(&p, 50000);
+    p.seq++;
+    p.ack = p.last.seq + 1;
+    peer_send(&p, FL_ACK, 0, 0);
+    CHECK_EQ(p.accepted, 2);
+    CHECK_EQ(peer_state(&p), IIP_TCP_ESTABLISHED);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
 int main(void)
 {
     RUN(in_closed);
@@ -369,5 +430,7 @@ int main(void)
     RUN(in_close_wait);
     RUN(in_closing);
     RUN(in_last_ack);
+    RUN(in_time_wait);
+    RUN(time_wait_is_left_upwards);
     return check_done();
 }
