@@ -20,6 +20,7 @@ struct shim_sock {
     struct iip_pkt *in, **in_end;               /* received packets by their link; `used` bytes of the first are read */
     iip_u32 used, unread;
     int error;                                  /* positive errno, not told yet */
+    int soft;                                   /* why connecting may fail, as far as the network said */
     int eof;                                    /* no more will come */
     int full;                                   /* the send queue took less than it was offered */
     int shut_rd, shut_wr, zero_linger;
@@ -86,9 +87,9 @@ static void on_data(struct shim_sock *s, const struct iip_note *note)
 static void on_closed(struct shim_sock *s, int status)
 {
     s->conn = NULL; /* dead with this note */
+    s->error = status == IIP_E_TIMEOUT && s->state == CONNECTING && s->soft ? s->soft : -as_errno(status);
     s->state = OVER;
     s->eof = 1;
-    s->error = -as_errno(status);
 }
 
 static void on_note(struct iip_stack *stk, const struct iip_note *note)
@@ -107,6 +108,8 @@ static void on_note(struct iip_stack *stk, const struct iip_note *note)
         s->eof = 1;
     } else if (note->type == IIP_NOTE_WRITABLE) {
         s->full = 0;
+    } else if (note->type == IIP_NOTE_ERROR && note->value) {
+        s->soft = -as_errno(note->status);
     } else if (note->type == IIP_NOTE_CLOSED) {
         on_closed(s, note->status);
     }
@@ -153,9 +156,18 @@ struct shim_sock *shim_accept(struct shim_sock *s)
     return first;
 }
 
+static int take_error(struct shim_sock *s)
+{
+    int error = s->error;
+    s->error = 0;
+    return error;
+}
+
 int shim_connect(struct shim_sock *s, const struct iip_endpoint *peer)
 {
     int status;
+    if (s->error)
+        return -take_error(s);
     if (s->state != FRESH)
         return s->state == CONNECTING ? -EALREADY : s->state == CONNECTED ? -EISCONN : -EINVAL;
     status = iip_tcp_connect(s->stk, &s->local, peer, s, &s->conn);
@@ -167,13 +179,6 @@ int shim_connect(struct shim_sock *s, const struct iip_endpoint *peer)
 }
 
 /* ---- bytes ----------------------------------------------------------------------------------------------------- */
-
-static int take_error(struct shim_sock *s)
-{
-    int error = s->error;
-    s->error = 0;
-    return error;
-}
 
 static iip_u32 packet_bytes(const struct iip_pkt *pkt)
 {
@@ -252,7 +257,8 @@ int shim_send(struct shim_sock *s, const void *from, int len)
     if (s->state != CONNECTED)
         return s->state == CONNECTING ? -EAGAIN : -ENOTCONN;
     n = iip_tcp_write(s->stk, s->conn, from, len > 0 ? (iip_u32)len : 0);
-    s->full = n < len; /* a WRITABLE note follows */
+    /* A WRITABLE note follows when the queue drains; where nothing is queued and no frame could be had, try at any time. */
+    s->full = n < len && (n != IIP_E_NOBUFS || shim_unacked(s));
     return n == IIP_E_NOBUFS ? -EAGAIN : as_errno(n);
 }
 
@@ -260,7 +266,7 @@ int shim_send(struct shim_sock *s, const void *from, int len)
 
 int shim_shutdown(struct shim_sock *s, int how)
 {
-    if (s->state != CONNECTED && s->state != OVER)
+    if (s->state != CONNECTED)
         return -ENOTCONN;
     if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
         return -EINVAL;
@@ -307,11 +313,11 @@ int shim_poll(const struct shim_sock *s)
     int mask = 0;
     if (s->waiting || s->in || s->eof || s->shut_rd)
         mask |= POLLIN;
-    if (s->state == OVER || (s->state == CONNECTED && (!s->full || s->shut_wr)))
+    if (s->state == FRESH || s->state == OVER || (s->state == CONNECTED && (!s->full || s->shut_wr)))
         mask |= POLLOUT;
     if (s->error)
         mask |= POLLERR;
-    if (s->state == FRESH || s->state == OVER || (s->eof && s->shut_wr))
+    if (s->state == FRESH || s->state == OVER || ((s->eof || s->shut_rd) && s->shut_wr))
         mask |= POLLHUP;
     if (s->eof || s->shut_rd)
         mask |= POLLRDHUP;

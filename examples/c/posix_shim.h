@@ -25,7 +25,7 @@ int shim_bind(struct shim_sock *s, const struct iip_endpoint *local);
 int shim_listen(struct shim_sock *s, int backlog);
 /* The next connection, or null: none waits. */
 struct shim_sock *shim_accept(struct shim_sock *s);
-/* -EINPROGRESS: POLLOUT says when it is over, shim_error how it ended. Again: -EALREADY, then -EISCONN. */
+/* -EINPROGRESS: POLLOUT says when it is over, shim_error how it ended. Again: -EALREADY, then -EISCONN or why not. */
 int shim_connect(struct shim_sock *s, const struct iip_endpoint *peer);
 
 enum { SHIM_PEEK = 1 };

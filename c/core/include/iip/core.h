@@ -257,7 +257,8 @@ IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *lo
  * all, the packet is the stack's. AGAIN: nothing was taken, a WRITABLE note follows. NOT_CONNECTED, SHUTDOWN: nothing was taken.
  */
 IIP_API iip_s32 iip_tcp_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt);
-/* The same by copy: returns the bytes accepted (at most 2^31 - 1), or a status. */
+/* The same by copy: returns the bytes accepted (at most 2^31 - 1), or a status. NOBUFS: no frame could be had; a WRITABLE
+   note follows only where bytes are queued already, so try again. */
 IIP_API iip_s32 iip_tcp_write(struct iip_stack *stk, struct iip_tcp_conn *conn, const void *bytes, iip_u32 len);
 /* Marks all bytes queued so far as urgent (RFC 9293 3.8.5, RFC 6093). */
 IIP_API int iip_tcp_urgent(struct iip_stack *stk, struct iip_tcp_conn *conn);

@@ -1,0 +1,319 @@
+/* posix_shim_states_test.c - what poll, errors and counts say in every state of a socket. */
+#define _GNU_SOURCE
+#include "shim_world.h"
+
+enum { ALL = POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP };
+
+/* A raw packet of the test's own to an end: an ICMP error that quotes the TCP header of the last packet the end sent. */
+static void unreachable(struct end *to, const uint8_t *quote, uint8_t code)
+{
+    struct iip_frame *frame = frame_get(to, 56);
+    struct iip_pkt *pkt;
+    uint8_t *p = frame->base;
+    uint32_t sum = 0, i;
+    memset(p, 0, 56);
+    memcpy(p, "\x45\0\0\x38\0\0\0\0\x40\1\0\0\x0a\0\0\x09", 16);
+    memcpy(p + 16, quote + 12, 4);
+    for (i = 0; i < 20; i += 2)
+        sum += (uint32_t)p[i] << 8 | p[i + 1];
+    sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
+    p[10] = (uint8_t)(sum >> 8);
+    p[11] = (uint8_t)sum;
+    p[20] = 3;
+    p[21] = code;
+    memcpy(p + 28, quote, 28);
+    for (sum = 0, i = 20; i < 56; i += 2)
+        sum += (uint32_t)p[i] << 8 | p[i + 1];
+    sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
+    p[22] = (uint8_t)(sum >> 8);
+    p[23] = (uint8_t)sum;
+    pkt = iip_pkt_new(to->stk, frame, p, 56);
+    iip_stack_input(to->stk, &pkt, 1, now_us);
+    shim_notes(to->stk);
+}
+
+static void masks_from_fresh_to_closed(void)
+{
+    struct shim_sock *lis, *c, *s;
+    char in[8];
+    open_both(0);
+    c = shim_socket(a.stk);
+    CHECK_EQ(shim_poll(c), POLLOUT | POLLHUP); /* as Linux has it */
+    shim_close(c);
+    lis = serve(80);
+    CHECK_EQ(shim_poll(lis), 0);
+    c = dial(80);
+    CHECK_EQ(shim_poll(c), 0);
+    run(1000);
+    s = shim_accept(lis);
+    REQUIRE(s != NULL);
+    CHECK_EQ(shim_poll(c), POLLOUT);
+    CHECK_EQ(shim_poll(s), POLLOUT);
+    CHECK_EQ(shim_send(c, "x", 1), 1);
+    CHECK_EQ(shim_shutdown(c, SHUT_WR), 0);
+    CHECK_EQ(shim_poll(c), POLLOUT);
+    run(1000);
+    CHECK_EQ(shim_poll(s), POLLIN | POLLOUT | POLLRDHUP);
+    CHECK_EQ(shim_recv(s, in, 8, 0), 1);
+    CHECK_EQ(shim_poll(s), POLLIN | POLLOUT | POLLRDHUP); /* the end can be read */
+    CHECK_EQ(shim_shutdown(s, SHUT_WR), 0);
+    CHECK_EQ(shim_poll(s), POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
+    run(1000);
+    CHECK_EQ(shim_poll(c), POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
+    CHECK_EQ(shim_error(c), 0);
+    shim_close(c);
+    shim_close(s);
+    shim_close(lis);
+    close_both();
+}
+
+static void shut_both_ways_is_hung_up(void)
+{
+    struct shim_sock *c, *s;
+    open_both(0);
+    pair_up(&c, &s);
+    CHECK_EQ(shim_shutdown(c, SHUT_RDWR), 0);
+    CHECK_EQ(shim_poll(c), POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
+    shim_close(c);
+    shim_close(s);
+    close_both();
+}
+
+static void a_reset_in_every_call(void)
+{
+    struct shim_sock *c, *s;
+    char in[8];
+    open_both(0);
+    pair_up(&c, &s);
+    shim_linger(s, 1);
+    shim_close(s);
+    run(1000);
+    CHECK_EQ(shim_poll(c), ALL);
+    CHECK_EQ(shim_send(c, "x", 1), -ECONNRESET);
+    CHECK_EQ(shim_send(c, "x", 1), -EPIPE);
+    CHECK_EQ(shim_recv(c, in, 8, 0), 0);
+    CHECK_EQ(shim_error(c), 0);
+    CHECK_EQ(shim_poll(c), ALL & ~POLLERR);
+    CHECK_EQ(shim_shutdown(c, SHUT_RDWR), -ENOTCONN);
+    shim_close(c);
+    close_both();
+}
+
+static void connect_again_tells_how_it_ended(void)
+{
+    struct iip_endpoint to = address(2, 81);
+    struct shim_sock *c;
+    open_both(0);
+    c = dial(81);
+    run(1000);
+    CHECK_EQ(shim_connect(c, &to), -ECONNREFUSED);
+    CHECK_EQ(shim_error(c), 0);
+    shim_close(c);
+    close_both();
+}
+
+/* The port says that there is no way to the host; the connect goes on, and when it gives up it says why. */
+static void unreachable_is_the_reason_when_it_was_told(void)
+{
+    uint8_t quote[28];
+    struct shim_sock *c;
+    open_both(IIP_STACK_L3);
+    c = dial(80);
+    iip_stack_output(a.stk, now_us);
+    REQUIRE(b.wire_n == 1);
+    memcpy(quote, b.wire[0]->data, sizeof quote);
+    a.cut = 1;
+    unreachable(&a, quote, 1);
+    CHECK_EQ(shim_poll(c), 0);
+    iip_pkt_free(b.stk, b.wire[0]);
+    b.wire_n = 0;
+    run(1000000000);
+    CHECK_EQ(shim_error(c), EHOSTUNREACH);
+    shim_close(c);
+    close_both();
+}
+
+static void port_unreachable_refuses(void)
+{
+    uint8_t quote[28];
+    struct shim_sock *c;
+    open_both(IIP_STACK_L3);
+    a.cut = 0;
+    c = dial(80);
+    iip_stack_output(a.stk, now_us);
+    REQUIRE(b.wire_n == 1);
+    memcpy(quote, b.wire[0]->data, sizeof quote);
+    unreachable(&a, quote, 3);
+    CHECK_EQ(shim_poll(c), ALL);
+    CHECK_EQ(shim_error(c), ECONNREFUSED);
+    shim_close(c);
+    close_both();
+}
+
+/* The peer falls silent: what was sent is not acknowledged. */
+static void silence_ends_in_a_timeout(void)
+{
+    struct shim_sock *c, *s;
+    char in[8];
+    open_both(IIP_STACK_L3);
+    pair_up(&c, &s);
+    a.cut = b.cut = 1;
+    CHECK_EQ(shim_send(c, "x", 1), 1);
+    CHECK_EQ(shim_unacked(c), 1);
+    run(3000000000u);
+    CHECK_EQ(shim_poll(c), ALL);
+    CHECK_EQ(shim_recv(c, in, 8, 0), -ETIMEDOUT);
+    CHECK_EQ(shim_error(c), 0);
+    shim_close(c);
+    shim_close(s);
+    close_both();
+}
+
+static void counts_follow_the_bytes(void)
+{
+    struct shim_sock *c, *s;
+    char bytes[100] = { 0 };
+    open_both(0);
+    pair_up(&c, &s);
+    a.cut = 1;
+    CHECK_EQ(shim_send(c, bytes, 100), 100);
+    run(1000);
+    CHECK_EQ(shim_unacked(c), 100);
+    CHECK_EQ(shim_unread(s), 0);
+    a.cut = 0;
+    run(2000000);
+    CHECK_EQ(shim_unacked(c), 0);
+    CHECK_EQ(shim_unread(s), 100);
+    CHECK_EQ(shim_recv(s, bytes, 60, SHIM_PEEK), 60);
+    CHECK_EQ(shim_unread(s), 100);
+    CHECK_EQ(shim_recv(s, bytes, 60, 0), 60);
+    CHECK_EQ(shim_unread(s), 40);
+    shim_close(c);
+    shim_close(s);
+    close_both();
+}
+
+/* Bytes that come after SHUT_RD can be read, as Linux has it; closing with them unread resets. */
+static void bytes_after_shut_rd(void)
+{
+    struct shim_sock *c, *s;
+    char in[8];
+    open_both(0);
+    pair_up(&c, &s);
+    CHECK_EQ(shim_shutdown(c, SHUT_RD), 0);
+    CHECK_EQ(shim_send(s, "abc", 3), 3);
+    run(1000);
+    CHECK_EQ(shim_recv(c, in, 2, 0), 2);
+    CHECK_EQ(shim_unread(c), 1);
+    shim_close(c);
+    run(1000);
+    CHECK_EQ(shim_error(s), ECONNRESET);
+    shim_close(s);
+    close_both();
+}
+
+/* No frame for a while, with nothing under way: the socket comes back by itself. */
+static void without_frames_a_send_waits(void)
+{
+    struct shim_sock *c, *s;
+    open_both(0);
+    pair_up(&c, &s);
+    a.no_frames = 1;
+    CHECK_EQ(shim_send(c, "x", 1), -EAGAIN);
+    a.no_frames = 0;
+    run(1000000);
+    CHECK_EQ(shim_poll(c), POLLOUT);
+    CHECK_EQ(shim_send(c, "x", 1), 1);
+    run(1000000);
+    CHECK_EQ(shim_unread(s), 1);
+    shim_close(c);
+    shim_close(s);
+    close_both();
+}
+
+/* A connection that was reset while it waited comes out of accept, and says so. */
+static void reset_while_waiting(void)
+{
+    struct shim_sock *lis, *c, *s;
+    char in[8];
+    open_both(0);
+    lis = serve(80);
+    c = dial(80);
+    run(1000);
+    shim_linger(c, 1);
+    shim_close(c);
+    run(1000);
+    CHECK_EQ(shim_poll(lis), POLLIN);
+    s = shim_accept(lis);
+    REQUIRE(s != NULL);
+    CHECK_EQ(shim_recv(s, in, 8, 0), -ECONNRESET);
+    shim_close(s);
+    shim_close(lis);
+    close_both();
+}
+
+static void closing_while_connecting(void)
+{
+    struct shim_sock *c;
+    open_both(0);
+    a.cut = 1;
+    c = dial(80);
+    shim_close(c);
+    a.cut = 0;
+    run(300000000);
+    CHECK(iip_tcp_next(a.stk, NULL) == NULL);
+    close_both();
+}
+
+static void many_sockets(void)
+{
+    enum { N = 1500 };
+    static struct shim_sock *c[N], *s[N];
+    struct shim_sock *lis;
+    struct iip_endpoint local = address(2, 80);
+    char in[4];
+    int i, accepted = 0;
+    open_both(0);
+    lis = shim_socket(b.stk);
+    shim_bind(lis, &local);
+    CHECK_EQ(shim_listen(lis, N), 0);
+    for (i = 0; i < N; i++)
+        c[i] = dial(80);
+    run(5000000);
+    while (accepted < N && (s[accepted] = shim_accept(lis)) != NULL)
+        accepted++;
+    CHECK_EQ(accepted, N);
+    for (i = 0; i < accepted; i++)
+        CHECK_EQ(shim_send(s[i], "hi", 2), 2);
+    run(1000000);
+    for (i = 0; i < N; i++)
+        CHECK_EQ(shim_recv(c[i], in, 4, 0), 2);
+    for (i = 0; i < N; i++) {
+        shim_close(c[i]);
+        if (i < accepted)
+            shim_close(s[i]);
+    }
+    shim_close(lis);
+    run(200000000);
+    CHECK(iip_tcp_next(a.stk, NULL) == NULL);
+    CHECK(iip_tcp_next(b.stk, NULL) == NULL);
+    close_both();
+}
+
+int main(void)
+{
+    RUN(masks_from_fresh_to_closed);
+    RUN(shut_both_ways_is_hung_up);
+    RUN(a_reset_in_every_call);
+    RUN(connect_again_tells_how_it_ended);
+    RUN(unreachable_is_the_reason_when_it_was_told);
+    RUN(port_unreachable_refuses);
+    RUN(silence_ends_in_a_timeout);
+    RUN(counts_follow_the_bytes);
+    RUN(bytes_after_shut_rd);
+    RUN(without_frames_a_send_waits);
+    RUN(reset_while_waiting);
+    RUN(closing_while_connecting);
+    RUN(many_sockets);
+    return check_done();
+}
