@@ -8,6 +8,8 @@ enum { IIP_PKT_FILL = 1 }; /* pkt->aux: written by copy, more may be copied behi
 static int iip_tcp_endpoint(struct iip_endpoint *out, const struct iip_endpoint *in)
 {
     *out = *in;
+    if (in->family != 0 && in->family != 4 && in->family != 6)
+        return IIP_E_INVAL;
     if (iip_ip_is_v4(&in->ip)) {
         if (in->family == 6)
             return IIP_E_INVAL;
@@ -18,8 +20,6 @@ static int iip_tcp_endpoint(struct iip_endpoint *out, const struct iip_endpoint 
         if (in->family == 4)
             return IIP_E_INVAL;
         out->family = 6;
-    } else if (in->family != 0 && in->family != 4 && in->family != 6) {
-        return IIP_E_INVAL;
     }
     return IIP_OK;
 }

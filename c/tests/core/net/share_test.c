@@ -223,8 +223,58 @@ static void errors_go_to_the_owner(void)
     net_close();
 }
 
+/* The key and the hashes with ports of the RSS specification's verification suite. */
+static const uint8_t rss_key[40] = { 0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
+                                     0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
+                                     0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa };
+
+static const struct {
+    const char *dst, *src;
+    uint16_t dst_port, src_port;
+    uint32_t hash;
+} rss_vectors[] = {
+    { "161.142.100.80", "66.9.149.187", 1766, 2794, 0x51ccc178 },
+    { "65.69.140.83", "199.92.111.2", 4739, 14230, 0xc626b0ea },
+    { "12.22.207.184", "24.19.198.95", 38024, 12898, 0x5c2b394a },
+    { "3ffe:2501:200:3::1", "3ffe:2501:200:1fff::7", 1766, 2794, 0x40207d3d },
+};
+
+/* With a key, the owner is the queue to which the NIC's Toeplitz hash leads. */
+static void a_key_makes_us_agree_with_the_nic(void)
+{
+    struct iip_stack_cfg cfg;
+    uint32_t i;
+    uint32_t k;
+    for (i = 0; i < 4; i++) {
+        struct iip_ip ip;
+        struct fake_hdr hdr = i < 3 ? fake_v4() : fake_v6();
+        fake_cfg(&cfg);
+        memset(&share, 0, sizeof(share));
+        share.stacks = 512;
+        share.self = 511;
+        share.key_len = sizeof(rss_key);
+        share.table_len = 512;
+        memcpy(share.key, rss_key, sizeof(rss_key));
+        for (k = 0; k < 512; k++)
+            share.table[k] = (iip_u16)k;
+        cfg.share = &share;
+        REQUIRE(fake_open(&h, &cfg) == IIP_OK);
+        CHECK_EQ(iip_stack_addr_add(h.stk, fake_ip(&ip, rss_vectors[i].dst), i < 3 ? 24 : 64), IIP_OK);
+        fake_ip(&hdr.dst, rss_vectors[i].dst);
+        fake_ip(&hdr.src, rss_vectors[i].src);
+        fake_udp(&b, &hdr, rss_vectors[i].src_port, rss_vectors[i].dst_port, "hello", 5);
+        net_input();
+        REQUIRE(fake_notes(&h) == 1);
+        CHECK_EQ(h.notes[0].type, IIP_NOTE_FOREIGN);
+        CHECK_EQ(h.notes[0].value, rss_vectors[i].hash & 511);
+        iip_pkt_free(h.stk, h.notes[0].pkt);
+        net_close();
+    }
+}
+
 int main(void)
 {
+    RUN(a_key_makes_us_agree_with_the_nic);
     RUN(datagrams_find_their_owner);
     RUN(a_socket_here_takes_it);
     RUN(whole_datagrams_are_handed_over);

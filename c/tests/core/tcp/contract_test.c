@@ -7,7 +7,7 @@
  */
 #include "peer.h"
 
-enum { WIRE = 512, BYTES = 60000, LOSE = 17 };
+enum { WIRE = 512, BYTES = 25000, LOSE = 17 };
 
 struct host {
     struct testhost th;
@@ -300,7 +300,7 @@ static void more_calls_than_needed_change_nothing(void)
 {
     uint64_t first;
     uint64_t seed;
-    for (seed = 0; seed < 60; seed++) {
+    for (seed = 0; seed < 24; seed++) {
         usual();
         history(seed & 1 ? 6 : 4, seed >> 1 & 1, seed);
         first = w.script;
@@ -314,7 +314,7 @@ static void more_calls_than_needed_change_nothing(void)
 static void what_transmit_refuses_is_offered_again_in_order(void)
 {
     uint64_t seed;
-    for (seed = 0; seed < 60; seed++) {
+    for (seed = 0; seed < 24; seed++) {
         usual();
         w.refuse = 1;
         history(seed & 1 ? 6 : 4, seed >> 1 & 1, seed);
@@ -373,7 +373,7 @@ static void any_call_may_fail_at_l3(void)
 static void many_calls_fail_and_many_packets_are_refused(void)
 {
     uint64_t seed;
-    for (seed = 0; seed < 40; seed++) {
+    for (seed = 0; seed < 24; seed++) {
         usual();
         w.refuse = (int)(seed >> 2 & 1);
         w.fail_ppm = 50000;
