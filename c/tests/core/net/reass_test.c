@@ -279,6 +279,30 @@ static void one_source_gets_half(void)
     net_close();
 }
 
+/* All sources together: the bytes have a ceiling, and the oldest makes room for the newest. */
+static void all_sources_share_the_bytes(void)
+{
+    struct fake_hdr hdr;
+    uint32_t i;
+    REQUIRE(!open_family(family));
+    CHECK_EQ(net_set("ip.reass_datagrams", 1000), IIP_OK);
+    CHECK_EQ(net_set("ip.reass_bytes", 40000), IIP_OK);
+    make(PAYLOAD);
+    for (i = 0; i < 100; i++) {
+        hdr = header();
+        hdr.src.b[15] = (uint8_t)(100 + i);
+        build(&hdr, 1, 0, 800, 1);
+        net_input();
+        CHECK(net_counter("rx_held") * 800 <= 40000);
+    }
+    CHECK(net_counter("rx_held") > 5);
+    CHECK(net_counter("drop_fragment_limit") >= 50);
+    build(&hdr, 1, 800, PAYLOAD + 8 - 800, 0);
+    net_input();
+    CHECK_EQ(net_counter("reassembled"), 1);
+    net_close();
+}
+
 /* Eight bytes a piece, from the end: the pieces of one datagram are limited. */
 static void many_small_pieces(void)
 {
@@ -448,6 +472,7 @@ int main(void)
     BOTH(times_out);
     BOTH(limits_hold);
     BOTH(one_source_gets_half);
+    BOTH(all_sources_share_the_bytes);
     BOTH(many_small_pieces);
     BOTH(none_when_switched_off);
     BOTH(datagrams_do_not_mix);
