@@ -172,7 +172,7 @@ static void silence_ends_in_a_timeout(void)
 static void counts_follow_the_bytes(void)
 {
     struct shim_sock *c, *s;
-    char bytes[100] = { 0 };
+    char bytes[100] = {0};
     open_both(0);
     pair_up(&c, &s);
     a.cut = 1;

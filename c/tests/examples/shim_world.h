@@ -17,10 +17,10 @@ struct end {
     struct end *other;
     struct iip_pkt *wire[WIRE_MAX]; /* on their way to this end; frames of this end */
     uint32_t wire_n;
-    uint32_t sent, lose_every;      /* of what this end sends */
-    int cut;                        /* all of it is lost */
-    int frames, blocks;             /* not given back */
-    int no_frames;                  /* none can be had */
+    uint32_t sent, lose_every; /* of what this end sends */
+    int cut;                   /* all of it is lost */
+    int frames, blocks;        /* not given back */
+    int no_frames;             /* none can be had */
 };
 
 static struct end a, b;

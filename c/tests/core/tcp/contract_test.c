@@ -14,25 +14,25 @@ struct host {
     iip_u32 (*take)(void *ctx, struct iip_pkt **pkts, iip_u32 n);
     struct iip_tcp_conn *conn;
     struct host *other;
-    uint8_t *wire[WIRE];           /* under way to the other */
+    uint8_t *wire[WIRE]; /* under way to the other */
     uint32_t len[WIRE], wire_n;
     uint32_t sent;
     uint64_t wrote, read;
     int fin, shut, closed, status;
-    struct iip_pkt *refused;       /* the first packet that was not taken: it must be offered first */
+    struct iip_pkt *refused; /* the first packet that was not taken: it must be offered first */
     uint32_t disorder;
 };
 
 struct world {
     struct host h[2];
     struct iip_tcp_listener *lis;
-    uint64_t now, rng, script;     /* script: a hash of all that was sent, and when */
+    uint64_t now, rng, script; /* script: a hash of all that was sent, and when */
     int family, layer2;
     /* what the hosts do */
-    int restless, refuse;          /* calls too many; refuses packets */
-    int victim;                    /* the host whose calls fail */
-    uint64_t frame_at, mem_at;     /* its n-th call fails */
-    uint32_t fail_ppm;             /* of both: so many in a million fail */
+    int restless, refuse;      /* calls too many; refuses packets */
+    int victim;                /* the host whose calls fail */
+    uint64_t frame_at, mem_at; /* its n-th call fails */
+    uint32_t fail_ppm;         /* of both: so many in a million fail */
     int bad;
 };
 
@@ -150,7 +150,8 @@ static void write_more(struct host *h)
     while (h->conn && h->wrote < BYTES) {
         for (i = 0; i < sizeof(bytes); i++)
             bytes[i] = pattern(h->wrote + i);
-        n = iip_tcp_write(h->th.stk, h->conn, bytes, BYTES - h->wrote < sizeof(bytes) ? (iip_u32)(BYTES - h->wrote) : sizeof(bytes));
+        n = iip_tcp_write(h->th.stk, h->conn, bytes,
+                          BYTES - h->wrote < sizeof(bytes) ? (iip_u32)(BYTES - h->wrote) : sizeof(bytes));
         if (n <= 0)
             return;
         h->wrote += (uint64_t)n;
@@ -327,9 +328,9 @@ static void check_clean(uint64_t frame_at, uint64_t mem_at)
 {
     int whole = w.h[0].read == BYTES && w.h[1].read == BYTES;
     if (!CHECK_EQ(w.bad, 0) || !CHECK(whole && w.h[0].closed && w.h[1].closed))
-        printf("    frame %llu, memory %llu: %llu and %llu bytes, closed %d %d, status %d\n", (unsigned long long)frame_at,
-               (unsigned long long)mem_at, (unsigned long long)w.h[0].read, (unsigned long long)w.h[1].read,
-               w.h[0].closed, w.h[1].closed, w.h[0].status);
+        printf("    frame %llu, memory %llu: %llu and %llu bytes, closed %d %d, status %d\n",
+               (unsigned long long)frame_at, (unsigned long long)mem_at, (unsigned long long)w.h[0].read,
+               (unsigned long long)w.h[1].read, w.h[0].closed, w.h[1].closed, w.h[0].status);
 }
 
 static void any_call_may_fail(int victim, int family, int layer2)

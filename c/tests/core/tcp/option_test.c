@@ -7,20 +7,20 @@ static const struct {
     iip_u32 option;
     iip_u64 usual, low, high, wrong; /* the default, the ends of the range, and a value outside */
 } options[] = {
-    { IIP_TCP_NODELAY, 0, 0, 1, 2 },
-    { IIP_TCP_CORK, 0, 0, 1, 2 },
-    { IIP_TCP_KEEPALIVE, 0, 0, 1, 2 },
-    { IIP_TCP_KEEPIDLE_US, 7200000000u, 1000, 17592186044416u, 999 },
-    { IIP_TCP_KEEPINTVL_US, 75000000, 1000, 0xffffffffu, 999 },
-    { IIP_TCP_KEEPCNT, 9, 1, 255, 256 },
-    { IIP_TCP_USER_TIMEOUT_US, 0, 0, 17592186044416u, 17592186044417u },
-    { IIP_TCP_DSCP, 0, 0, 63, 64 },
-    { IIP_TCP_TTL, 64, 1, 255, 0 },
-    { IIP_TCP_SNDBUF, 1048576, 2048, 0x40000000, 2047 },
-    { IIP_TCP_RCVBUF, 1048576, 2048, 0x40000000, 2047 },
-    { IIP_TCP_QUICKACK, 0, 0, 1, 2 },
-    { IIP_TCP_CC, 1, 0, 1, 2 },
-    { IIP_TCP_SYN_RETRIES, 7, 0, 255, 256 },
+    {IIP_TCP_NODELAY, 0, 0, 1, 2},
+    {IIP_TCP_CORK, 0, 0, 1, 2},
+    {IIP_TCP_KEEPALIVE, 0, 0, 1, 2},
+    {IIP_TCP_KEEPIDLE_US, 7200000000u, 1000, 17592186044416u, 999},
+    {IIP_TCP_KEEPINTVL_US, 75000000, 1000, 0xffffffffu, 999},
+    {IIP_TCP_KEEPCNT, 9, 1, 255, 256},
+    {IIP_TCP_USER_TIMEOUT_US, 0, 0, 17592186044416u, 17592186044417u},
+    {IIP_TCP_DSCP, 0, 0, 63, 64},
+    {IIP_TCP_TTL, 64, 1, 255, 0},
+    {IIP_TCP_SNDBUF, 1048576, 2048, 0x40000000, 2047},
+    {IIP_TCP_RCVBUF, 1048576, 2048, 0x40000000, 2047},
+    {IIP_TCP_QUICKACK, 0, 0, 1, 2},
+    {IIP_TCP_CC, 1, 0, 1, 2},
+    {IIP_TCP_SYN_RETRIES, 7, 0, 255, 256},
 };
 
 enum { OPTIONS = sizeof(options) / sizeof(*options) };
