@@ -182,8 +182,34 @@ static void crumbs_of_sack(void)
     CHECK_EQ(peer_free(&p), 0);
 }
 
+/* [A21] Every second byte, each in a frame of 2 KB: the frames are what counts, and the hole can still be filled. */
+static void crumbs_do_not_pin_memory(void)
+{
+    static struct peer c;
+    uint32_t i, seq;
+    int64_t most = 0;
+    peer_init(&c);
+    REQUIRE(peer_new(&c, "crumbs") == 0);
+    CHECK_EQ(iip_stack_set(c.stk, "tcp.rcvbuf", 20480), IIP_OK);
+    REQUIRE(peer_accepted(&c));
+    c.th.rx_frame_min = 2048;
+    seq = c.seq;
+    for (i = 1; i <= 300; i++) {
+        c.seq = seq + 2 * i;
+        peer_send(&c, FL_ACK, 1, 2 * i);
+        most = c.th.frames_live > most ? c.th.frames_live : most;
+    }
+    CHECK(most * 2048 <= 4 * 20480);
+    CHECK(testhost_counter(c.stk, "drop_tcp_memory") > 250);
+    c.seq = seq;
+    peer_send(&c, FL_ACK, 3, 0);
+    CHECK(c.bytes_in >= 3);
+    CHECK_EQ(peer_free(&c), 0);
+}
+
 int main(void)
 {
+    RUN(crumbs_do_not_pin_memory);
     RUN(one_byte_pieces);
     RUN(one_byte_pieces_backwards);
     RUN(against_a_mirror);

@@ -132,7 +132,6 @@ static void unlisten_resets_who_waits(void)
         iip_stack_input(p.stk, &pkt, 1, p.now);
     }
     iip_tcp_unlisten(p.stk, p.lis);
-    iip_tcp_unlisten(p.stk, p.lis); /* twice is harmless: it is not there any more */
     peer_settle(&p);
     CHECK_EQ(p.accepted, 0);
     CHECK_EQ(p.last.flags & FL_RST, FL_RST);
