@@ -105,7 +105,7 @@ static int iip_pair_queue_check(const struct iip_pair_queue *q, struct iip_port_
 /* One ring for each queue that may send to this one; the one that most flows take is long. */
 static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_ask *ask, struct iip_port_err *err)
 {
-    uint32_t senders = q->end->wire->queues;
+    uint32_t senders = q->end->wire->queues, left;
     for (uint32_t i = 0; i < senders; i++) {
         uint32_t size = i % q->end->queues == q->index ? iip_pair_ring_size(ask) : IIP_PAIR_RING_SIDE;
         if (iip_pair_ring_new(&q->in[i], size, q))
@@ -114,6 +114,10 @@ static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_
                                  size);
         iip_pair_ring_post(q->in[i]);
     }
+    /* Less than the reserve that the loop keeps, or the rings would run dry before it sees that frames are few. */
+    left = iip_pool_left(&q->pool);
+    if (left > 2 * q->reserve)
+        q->reserve = left / 8;
     return IIP_OK;
 }
 

@@ -182,10 +182,17 @@ int32_t iip_buf_detach(uint64_t handle, void *out, uint32_t cap)
 
 /* ---- buffers to write into ---- */
 
+struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size)
+{
+    if (loop->ops->frames_free(loop->queue) <= loop->frames_reserve)
+        return NULL;
+    return loop->ops->frame_get(loop->queue, size);
+}
+
 /* The packet of an empty buffer shows all its room; sending it sets what was written. */
 static int32_t iip_buf_empty(struct iip_loop *loop, struct iip_span *out)
 {
-    struct iip_frame *frame = loop->ops->frame_get(loop->queue, IIP_TX_HEADROOM + 1);
+    struct iip_frame *frame = iip_buf_frame(loop, IIP_TX_HEADROOM + 1);
     struct iip_buf *buf;
     struct iip_pkt *pkt;
     if (!frame)

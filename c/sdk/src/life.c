@@ -9,6 +9,8 @@
 static struct iip_frame *iip_loop_frame_get(void *ctx, iip_u32 size)
 {
     struct iip_loop *loop = ctx;
+    if (loop->for_app)
+        return iip_buf_frame(loop, size);
     return loop->ops->frame_get(loop->queue, size);
 }
 
@@ -105,6 +107,7 @@ static int32_t iip_loop_arrays(struct iip_loop *loop, const struct iip_engine_cf
 static void iip_loop_low_mark(struct iip_loop *loop)
 {
     loop->frames_low = loop->ops->frames_free(loop->queue) / 4;
+    loop->frames_reserve = loop->frames_low - loop->frames_low / 4;
     if (loop->tx_free_cap > loop->frames_low) /* a small pool is not all for sending */
         loop->tx_free_cap = loop->frames_low ? loop->frames_low : 1;
 }

@@ -121,6 +121,7 @@ struct iip_spill {
     uint32_t count;
     uint32_t made;                /* frames that were used so far; the others' memory was never touched */
     struct iip_frame *free;       /* linked by frame.host */
+    uint32_t used;
     uint32_t index;               /* of the region in the application's list */
 };
 
@@ -156,7 +157,10 @@ struct iip_loop {
     uint64_t now;
     uint32_t burst_n;             /* packets that the wait already received */
     uint32_t frames_low;          /* fewer free ones than this are few */
+    uint32_t frames_reserve;      /* the last ones: for what neither the application nor the stack keeps */
+    uint32_t for_app;             /* frames that are taken now are the application's to fill */
     uint32_t pool_low;
+    uint32_t pressed;             /* the stack was told that frames are short */
     uint32_t low_said;            /* it is logged once */
     uint32_t polls, poll_us;
     uint32_t still;               /* the clock is virtual: waiting would last for ever */
@@ -312,6 +316,9 @@ void iip_region_unsend(struct iip_loop *loop, struct iip_extern *ext);          
 void iip_region_done(struct iip_loop *loop, struct iip_frame *frame);              /* the last view is gone */
 void iip_region_free(struct iip_loop *loop);                                       /* records, when all is over */
 uint32_t iip_region_forget(struct iip_engine *engine);                             /* removes all; how many */
+
+/* A frame for bytes of the application, unless the reserve begins: what it keeps must not stop ACKs and handshakes. */
+struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size);
 
 /* ---- spill.c ---- */
 int32_t iip_spill_init(struct iip_loop *loop, struct iip_engine *engine, uint64_t bytes);

@@ -144,7 +144,10 @@ int32_t iip_op_send_copy(struct iip_loop *loop, struct iip_op *op)
         st = IIP_E_INVAL;
     if (st)
         return st;
-    return iip_op_sent(loop, obj, op, iip_tcp_write(loop->stk, obj->core, (const void *)(uintptr_t)op->arg, op->len));
+    loop->for_app = loop->pool_low;
+    st = iip_tcp_write(loop->stk, obj->core, (const void *)(uintptr_t)op->arg, op->len);
+    loop->for_app = 0;
+    return iip_op_sent(loop, obj, op, st);
 }
 
 static int32_t iip_op_udp_out(struct iip_loop *loop, const struct iip_op *op, struct iip_obj *obj, struct iip_pkt *pkt)
@@ -190,7 +193,7 @@ static struct iip_pkt *iip_op_udp_copy(struct iip_loop *loop, const uint8_t *fro
     struct iip_pkt *first = NULL;
     struct iip_pkt **end = &first;
     do {
-        struct iip_frame *frame = loop->ops->frame_get(loop->queue, IIP_TX_HEADROOM + 1);
+        struct iip_frame *frame = iip_buf_frame(loop, IIP_TX_HEADROOM + 1);
         uint32_t room = frame ? frame->size - IIP_TX_HEADROOM : 0;
         *end = frame ? iip_pkt_new(loop->stk, frame, frame->base + IIP_TX_HEADROOM, len < room ? len : room) : NULL;
         if (!*end) {

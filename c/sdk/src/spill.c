@@ -2,8 +2,8 @@
  * spill.c - copies of arrivals, so that an application that keeps its buffers cannot keep the port's.
  *
  * When the port's pool runs low, new arrivals are copied here before they are handed up, and their frames go back at
- * once. The memory is mapped, not touched, until then; it is capped: beyond, arrivals stay in their frames, and as the
- * window counts memory that is held, it closes.
+ * once. The memory is mapped, not touched, until then; it is capped: beyond, arrivals stay in their frames until only
+ * the port's reserve is left, and then the stack takes nothing more that would be held, see iip_turn_pressure.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +48,7 @@ static struct iip_frame *iip_spill_get(struct iip_spill *spill)
     struct iip_frame *frame = spill->free;
     if (frame) {
         spill->free = frame->host;
+        spill->used++;
         return frame;
     }
     if (spill->made == spill->count)
@@ -57,6 +58,7 @@ static struct iip_frame *iip_spill_get(struct iip_spill *spill)
     frame->size = IIP_SPILL_BYTES;
     frame->region = IIP_FRAME_REGION_SPILL;
     spill->made++;
+    spill->used++;
     return frame;
 }
 
@@ -64,6 +66,7 @@ void iip_spill_put(struct iip_loop *loop, struct iip_frame *frame)
 {
     frame->host = loop->spill.free;
     loop->spill.free = frame;
+    loop->spill.used--;
 }
 
 /* One view of at most a frame's bytes from *from on, which moves along the chain. */

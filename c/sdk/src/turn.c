@@ -61,6 +61,19 @@ static int iip_turn_may_wait(const struct iip_loop *loop, const struct iip_turn 
         !loop->still;
 }
 
+/*
+ * Only the reserve is left: nothing may wait in the stack, and once spill memory cannot take this burst either, nothing
+ * may be held at all. Frames of packets that are refused go back at once, so receiving goes on.
+ */
+static void iip_turn_pressure(struct iip_loop *loop, uint32_t n)
+{
+    uint32_t level = IIP_PRESSURE_NONE;
+    if (loop->ops->frames_free(loop->queue) <= loop->frames_reserve)
+        level = loop->spill.count - loop->spill.used < n ? IIP_PRESSURE_ALL : IIP_PRESSURE_WAITING;
+    loop->pressed = level != IIP_PRESSURE_NONE;
+    iip_stack_pressure(loop->stk, level);
+}
+
 /* An application that is behind with its events gets the rest of them before new packets. */
 static void iip_turn_receive(struct iip_loop *loop, struct iip_turn *turn)
 {
@@ -72,6 +85,8 @@ static void iip_turn_receive(struct iip_loop *loop, struct iip_turn *turn)
     }
     loop->burst_n = 0;
     turn->rx_packets = n;
+    if (loop->pool_low || loop->pressed)
+        iip_turn_pressure(loop, n);
     iip_stack_input(loop->stk, loop->burst, n, loop->now);
 }
 

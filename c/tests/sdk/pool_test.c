@@ -120,6 +120,22 @@ static void arrivals_are_copied_and_frames_go_back(void)
     world_close(&a, &b);
 }
 
+/* What was refused comes again, when the sender's timer says so. */
+static void recovers(struct side *a, struct side *b)
+{
+    struct iip_conn_info info = {.size = sizeof info};
+    uint32_t i;
+    for (i = 0; i < 100000; i++) {
+        turn_seen(a, IIP_TURN_FLUSH);
+        turn_seen(b, IIP_TURN_FLUSH);
+        CHECK_EQ(iip_conn_info_get(a->conn, &info), IIP_OK);
+        if (!info.unacked && !info.unsent)
+            return;
+        usleep(100);
+    }
+    CHECK(!"all that was sent was acknowledged");
+}
+
 /* At the cap of spill memory arrivals stay in their frames, and the window stops the sender. */
 static void at_the_cap_it_still_stands(void)
 {
@@ -130,6 +146,7 @@ static void at_the_cap_it_still_stands(void)
     CHECK_EQ(copied, 16384 / 2048);
     for (i = 0; i < held_n; i++)
         CHECK_EQ(iip_buf_release(held[i]), IIP_OK);
+    recovers(&a, &b);
     starve(&a, &b, 0); /* and again: all of it came back */
     CHECK_EQ(copied, 16384 / 2048);
     for (i = 0; i < held_n; i++)
@@ -139,6 +156,130 @@ static void at_the_cap_it_still_stands(void)
     iip_conn_abort(a.conn);
     until(&a, SAW_CLOSED, &b, SAW_CLOSED);
     world_close(&a, &b);
+}
+
+static uint64_t counter(const struct side *s, const char *name)
+{
+    uint64_t values[256] = {0};
+    uint32_t i;
+    iip_loop_counters(s->loop, values, 256);
+    for (i = 0; iip_counter_name(i); i++)
+        if (!strcmp(iip_counter_name(i), name))
+            return values[i];
+    CHECK(!"a counter of that name");
+    return 0;
+}
+
+/* Byte i of the stream that `sender` sends and `keeper` checks. */
+static uint8_t stream_byte(uint64_t i)
+{
+    return (uint8_t)(i * 31 + (i >> 8));
+}
+
+static uint64_t stream_send(struct side *a, uint64_t at, uint64_t end)
+{
+    uint8_t bytes[1000];
+    uint32_t n = end - at < sizeof bytes ? (uint32_t)(end - at) : sizeof bytes;
+    uint32_t i;
+    int32_t sent;
+    for (i = 0; i < n; i++)
+        bytes[i] = stream_byte(at + i);
+    sent = n ? iip_conn_send(a->conn, bytes, n) : 0;
+    return at + (sent > 0 ? (uint64_t)sent : 0);
+}
+
+/* Checks the DATA of the last turn; keeps its buffers or gives them back. */
+static uint64_t stream_take(struct side *b, uint64_t got, int keep)
+{
+    uint32_t i, k;
+    for (i = 0; i < b->turn.event_n; i++) {
+        const struct iip_event *ev = event(b, i);
+        if (ev->type != IIP_EVENT_DATA)
+            continue;
+        for (k = 0; k < ev->len; k++, got++)
+            if (((const uint8_t *)(uintptr_t)ev->addr)[k] != stream_byte(got))
+                return CHECK(!"the stream is as it was sent");
+        if (keep)
+            held[held_n++] = ev->buf;
+        else
+            release(b, ev->buf);
+    }
+    return got;
+}
+
+/* A connection opens, is acknowledged and closes while text is refused. */
+static void others_are_served(struct side *a, struct side *b)
+{
+    uint64_t lis, other = 0, theirs, kept = b->conn;
+    CHECK_EQ(iip_loop_listen(b->loop, ":81", 0, &lis), IIP_OK);
+    CHECK_EQ(iip_loop_connect(a->loop, "10.0.0.2:81", 0, &other), IIP_OK);
+    a->seen = b->seen = 0;
+    a->got = 0;
+    until(a, SAW_CONNECTED, b, SAW_ACCEPT);
+    theirs = b->conn;
+    CHECK_EQ(iip_conn_send(theirs, "alive", 5), 5);
+    until(a, SAW_DATA, b, 0);
+    CHECK_EQ(a->got, 5);
+    iip_conn_abort(other);
+    iip_handle_close(lis);
+    b->seen = 0;
+    until(a, SAW_CLOSED, b, SAW_CLOSED);
+    b->conn = kept;
+}
+
+/* More window than there are frames, spill memory full, every buffer kept: all but new text goes on, and it recovers. */
+static void keeps_all(const char *port, uint32_t ring)
+{
+    enum { TOTAL = 3000000 };
+    struct iip_engine_cfg one = side_cfg(port, 1), two = side_cfg(port, 2);
+    struct side a, b;
+    uint64_t sent = 0, got = 0;
+    uint32_t i;
+    two.frames = FRAMES;
+    two.ring = ring;
+    two.spill_bytes = 16384;
+    two.tunables = "tcp.rcvbuf=4000000";
+    two.tx_free_cap = 16;
+    if (!side_open(&a, &one) || !side_open(&b, &two))
+        exit(1);
+    world_connect(&a, &b);
+    held_n = 0;
+    for (i = 0; i < 3000; i++) {
+        sent = stream_send(&a, sent, TOTAL);
+        turn_seen(&a, IIP_TURN_FLUSH);
+        turn(&b, IIP_TURN_FLUSH);
+        got = stream_take(&b, got, 1);
+    }
+    CHECK(held_n > FRAMES / 4);
+    CHECK(got < TOTAL);
+    CHECK(counter(&b, "drop_pressure") > 0);
+    others_are_served(&a, &b);
+    for (i = 0; i < held_n; i++)
+        CHECK_EQ(iip_buf_release(held[i]), IIP_OK);
+    for (i = 0; i < 200000 && got < TOTAL; i++) {
+        sent = stream_send(&a, sent, TOTAL);
+        turn_seen(&a, IIP_TURN_FLUSH);
+        turn(&b, IIP_TURN_FLUSH);
+        got = stream_take(&b, got, 0);
+        if (!b.turn.event_n)
+            usleep(50);
+    }
+    CHECK_EQ(got, TOTAL);
+    settles(&b);
+    iip_conn_abort(a.conn);
+    a.seen = b.seen = 0;
+    until(&a, SAW_CLOSED, &b, SAW_CLOSED);
+    world_close(&a, &b);
+}
+
+static void one_that_keeps_all_starves_nobody(void)
+{
+    keeps_all("pair:pool4", 64);
+}
+
+static void nor_with_most_frames_in_the_ring(void)
+{
+    keeps_all("pair:pool5", 256);
 }
 
 static void buffers_to_write_run_out_with_an_error(void)
@@ -182,6 +323,8 @@ int main(void)
     RUN(a_large_packet_is_copied_in_pieces);
     RUN(arrivals_are_copied_and_frames_go_back);
     RUN(at_the_cap_it_still_stands);
+    RUN(one_that_keeps_all_starves_nobody);
+    RUN(nor_with_most_frames_in_the_ring);
     RUN(buffers_to_write_run_out_with_an_error);
     return check_done();
 }

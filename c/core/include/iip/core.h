@@ -204,6 +204,18 @@ IIP_API iip_u64 iip_stack_deadline(struct iip_stack *stk);
 /* Packets that transmit refused and that wait for the port to be writable. They set no deadline: call output when the port has room. */
 IIP_API iip_u32 iip_stack_tx_pending(const struct iip_stack *stk);
 
+/*
+ * How short of frames the host is, for the input that follows. Text that is refused is not acknowledged, so the peer
+ * sends it again [RFC 9293 3.10.7.4]; the right edge of a window is never taken back [SHLD-14]. ACKs, windows, SYN, FIN,
+ * RST, ICMP, ARP and neighbour discovery count at every level. What is refused is counted as drop_pressure.
+ */
+enum {
+    IIP_PRESSURE_NONE = 0,
+    IIP_PRESSURE_WAITING, /* nothing new that would wait in the stack: text behind a hole, fragments */
+    IIP_PRESSURE_ALL      /* nor what would go to the application: text, datagrams; text that waits is given up as its peer sends */
+};
+IIP_API void iip_stack_pressure(struct iip_stack *stk, iip_u32 level);
+
 /* Counters: packets and drops by reason. docs/reference/counters.md explains each. */
 IIP_API iip_u32 iip_stack_counters(const struct iip_stack *stk, iip_u64 *out, iip_u32 cap); /* copies min(cap, count), returns the count */
 IIP_API const char *iip_stack_counter_name(iip_u32 i); /* null past the last */

@@ -358,6 +358,10 @@ IIP_LOCAL struct iip_pkt *iip_reass_add(struct iip_stack *stk, struct iip_pkt *p
         *verdict = IIP_CTR_DROP_FRAGMENT;
         return 0;
     }
+    if (stk->pressure) {
+        *verdict = IIP_CTR_DROP_PRESSURE;
+        return 0;
+    }
     if (!r)
         r = iip_reass_make(stk, f, hash, iip_pkt_charge(pkt));
     *verdict = r ? iip_reass_keep(stk, r, pkt, f) : (iip_verdict)IIP_CTR_DROP_FRAGMENT_LIMIT;

@@ -73,6 +73,8 @@ IIP_LOCAL iip_verdict iip_udp_input(struct iip_stack *stk, struct iip_pkt *pkt, 
     sock = iip_udp_find(stk, &local, &peer);
     if (!sock)
         return iip_udp_nobody(stk, pkt, rx, &h);
+    if (IIP_UNLIKELY(stk->pressure == IIP_PRESSURE_ALL))
+        return IIP_CTR_DROP_PRESSURE;
     iip_pkt_trim(stk, pkt, h.len);
     return iip_udp_queue(stk, sock, pkt, rx);
 }

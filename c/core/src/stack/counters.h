@@ -57,6 +57,7 @@
     X(DROP_TCP_OLD, "drop_tcp_old", "data that is here already")                                              \
     X(DROP_TCP_MEMORY, "drop_tcp_memory", "data beyond the memory of the receive buffer")                     \
     X(DROP_TCP_AFTER_CLOSE, "drop_tcp_after_close", "data for an application that closed")                    \
+    X(DROP_PRESSURE, "drop_pressure", "text, datagram or fragment that would hold memory of a host that is short of it") \
     X(DROP_NO_FRAME, "drop_no_frame", "packet whose headers lay apart, with no frame to put them together")
 
 /* Everything else that is worth knowing. */

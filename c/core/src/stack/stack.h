@@ -66,6 +66,7 @@ struct iip_stack {
 
     struct iip_wheel wheel;
     struct iip_tune tune;
+    iip_u32 pressure;           /* IIP_PRESSURE_... */
     iip_u64 ctr[IIP_CTR_COUNT];
     iip_u64 mem_used;
     iip_u64 mem_limit;

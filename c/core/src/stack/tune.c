@@ -65,6 +65,11 @@ IIP_API const char *iip_stack_tunable(iip_u32 i)
     return i < IIP_COUNT(iip_tunables) ? iip_tunables[i].name : 0;
 }
 
+IIP_API void iip_stack_pressure(struct iip_stack *stk, iip_u32 level)
+{
+    stk->pressure = level;
+}
+
 static const char *const iip_counter_names[IIP_CTR_COUNT] = {
 #define IIP_COUNTER_NAME(name, text, doc) text,
     IIP_COUNTERS(IIP_COUNTER_NAME)

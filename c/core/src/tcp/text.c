@@ -199,12 +199,12 @@ static iip_verdict iip_tcp_text_joins(struct iip_stack *stk, struct iip_tcp_conn
 }
 
 /* Text that waits must not keep out the text that it waits for: the farthest is given up, and will come again [RFC 2018 8]. */
-static void iip_tcp_prune(struct iip_stack *stk, struct iip_tcp_conn *conn)
+static void iip_tcp_prune(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 limit)
 {
     struct iip_ranges *ooo = &conn->repair->ooo;
     struct iip_pkt *pkt;
     struct iip_pkt *next;
-    while (ooo->n && conn->rcv.held > conn->rcvbuf) {
+    while (ooo->n && conn->rcv.held > limit) {
         for (pkt = ooo->r[ooo->n - 1].head; pkt; pkt = next) {
             next = pkt->link;
             conn->rcv.held -= iip_pkt_charge(pkt);
@@ -214,16 +214,33 @@ static void iip_tcp_prune(struct iip_stack *stk, struct iip_tcp_conn *conn)
     }
 }
 
+/*
+ * The host is short of memory. 1: this text is refused; an ACK says where we are, and the peer sends it again. What
+ * waits behind a hole goes, too, when the hole cannot be filled: it may be all that the host is short of.
+ */
+static int iip_tcp_text_refused(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    if (stk->pressure == IIP_PRESSURE_WAITING && seg->seq == conn->rcv.nxt)
+        return 0;
+    if (stk->pressure == IIP_PRESSURE_ALL && conn->repair)
+        iip_tcp_prune(stk, conn, 0);
+    conn->flags |= IIP_F_ACK_NOW;
+    iip_tcp_touch(stk, conn);
+    return 1;
+}
+
 IIP_LOCAL iip_verdict iip_tcp_text(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
     const struct iip_tcp_seg *seg = &arr->seg;
     iip_u32 right = seg->seq + seg->len - (seg->flags & IIP_TCP_FIN ? 1 : 0);
     iip_verdict verdict = IIP_NEXT_STEP;
 
+    if (IIP_UNLIKELY(stk->pressure) && iip_tcp_text_refused(stk, conn, seg))
+        return IIP_CTR_DROP_PRESSURE;
     if (seg->seq != conn->rcv.nxt)
         return iip_tcp_text_ahead(stk, conn, arr, right);
     if (conn->rcv.held > 2 * (iip_u64)conn->rcvbuf && conn->repair)
-        iip_tcp_prune(stk, conn);
+        iip_tcp_prune(stk, conn, conn->rcvbuf);
     if (conn->rcv.held > 2 * (iip_u64)conn->rcvbuf) {
         conn->flags |= IIP_F_ACK_NOW;
         iip_tcp_touch(stk, conn);
