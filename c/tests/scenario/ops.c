@@ -541,7 +541,8 @@ int op_run(struct run *r, char **w, int n, const char *rest)
         { "address", op_address, 0 }, { "listen", op_listen, 0 }, { "unlisten", op_unlisten, 1 }, { "connect", op_connect, 0 },
         { "write", op_write, 1 }, { "send", op_send, 1 }, { "shutdown", op_simple, 1 }, { "close", op_simple, 1 },
         { "abort", op_simple, 1 }, { "urgent", op_simple, 1 }, { "opt", op_opt, 1 }, { "credit", op_credit, 0 },
-        { "notes", op_notes, 1 }, { "refuse", op_refuse, 0 }, { "fail", op_fail, 0 }, { "pressure", op_pressure, 1 }, { "views", op_views, 0 }, { "note", op_note, 1 },
+        { "notes", op_notes, 1 }, { "refuse", op_refuse, 0 }, { "fail", op_fail, 0 },
+        { "pressure", op_pressure, 1 }, { "views", op_views, 0 }, { "note", op_note, 1 },
         { "data", op_data, 1 }, { "state", op_state, 1 }, { "info", op_info, 1 }, { "counter", op_counter, 1 },
         { "deadline", op_deadline, 1 }, { "drain", op_drain, 1 }, { "nothing", op_nothing, 0 }, { "ignore", op_ignore, 1 }, { "end", op_end, 0 },
     };
