@@ -285,6 +285,7 @@ static void nor_with_most_frames_in_the_ring(void)
 static void buffers_to_write_run_out_with_an_error(void)
 {
     struct side a, b;
+    struct iip_loop_stats stats = {.size = sizeof stats};
     struct iip_span span;
     uint32_t n = 0, before, i, k;
     int32_t st;
@@ -293,6 +294,8 @@ static void buffers_to_write_run_out_with_an_error(void)
         held[n++] = span.buf;
     CHECK_EQ(st, IIP_E_NOBUFS);
     CHECK(n > FRAMES / 2);
+    iip_loop_stats_get(b.loop, &stats);
+    CHECK(stats.frames_free > FRAMES / 8); /* the reserve is not for those who write */
     turn(&b, IIP_TURN_FLUSH);
     CHECK(b.turn.state & IIP_STATE_POOL_LOW);
     /* What was taken from the front and cannot be replaced: the rest of the entries closes up. */
