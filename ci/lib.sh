@@ -4,6 +4,7 @@
 set -euo pipefail
 
 IIP_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+IIP_COMMAND=$IIP_ROOT/ci/$(basename "$0") # "$0" may be relative to where we were called
 IIP_JOBS=${IIP_JOBS:-$(nproc)}
 cd "$IIP_ROOT"
 PATH=$PATH:/usr/sbin:/sbin # ip, ethtool
@@ -20,7 +21,10 @@ die() {
 }
 
 # The comment at the head of a command is its help.
-usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$IIP_COMMAND"; }
+case " $* " in *" -h "* | *" --help "*) usage; exit 0 ;; esac
+# refuse ARGUMENT: the end for one that the command does not have.
+refuse() { die 2 "$1: no such argument; ci/$(basename "$0") --help lists what there is"; }
 
 # ---- packages ----
 # Packages of Debian 12, in the groups that the commands ask for.

@@ -198,7 +198,8 @@ def chosen(names: list[str]) -> list[Row]:
     known = {row.name: row for row in ROWS}
     for name in names:
         if name not in known:
-            raise SystemExit(f"{name}: no such row; there are {' '.join(known)}")
+            print(f"{name}: no such row; there are {' '.join(known)}", file=sys.stderr)
+            raise SystemExit(2)
     return [known[name] for name in names] if names else list(ROWS)
 
 

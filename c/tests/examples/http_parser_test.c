@@ -205,6 +205,7 @@ static int chunks(const char *in, uint32_t n, uint32_t step, char *out, uint32_t
     struct http_chunks c = {0};
     struct http_text data;
     uint32_t at = 0, len = 0;
+    *used = 0;
     while (at < n && c.state < HTTP_CHUNKS_DONE) {
         uint32_t piece = step ? step : 1 + any(9);
         uint32_t end = at + (piece < n - at ? piece : n - at);
