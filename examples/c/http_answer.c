@@ -110,7 +110,7 @@ static void answer_get(struct http *h, struct http_conn *c, const struct http_re
     if (status == 200)
         write_head(h, c, 200, "");
     else if (status == 301)
-        answer_moved(h, c, req->target);
+        answer_moved(h, c, http_origin(req->target));
     else
         answer_short(h, c, status, "");
 }

@@ -175,6 +175,7 @@ static int read_head(struct http *h, struct http_conn *c)
         if (skip_empty_lines(h, c))
             return 1;
         http_phase(h, c, HTTP_HEAD);
+        c->head_only = 0; /* of the request before; what answers a broken head has a body */
         if (*c->s.in->bytes < 'A' || *c->s.in->bytes > 'z') { /* TLS, or noise: no need to wait for the rest */
             http_answer_status(h, c, 400);
             return 1;

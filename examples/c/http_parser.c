@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static int is_token(char c)
+int http_is_token(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
         (c && strchr("!#$%&'*+-.^_`|~", c) != NULL);
@@ -91,7 +91,7 @@ static struct http_text trim(struct http_text t)
 static int split_field(struct http_text line, struct http_text *name, struct http_text *value)
 {
     uint32_t i;
-    for (i = 0; i < line.n && is_token(line.p[i]); i++)
+    for (i = 0; i < line.n && http_is_token(line.p[i]); i++)
         ;
     if (!i || i == line.n || line.p[i] != ':' || !is_plain(line))
         return -1;
@@ -147,6 +147,18 @@ static int read_length(struct http_text value, uint8_t *has, uint64_t *length)
     return 0;
 }
 
+/* What a host and a port are made of; an empty one is a host too. [RFC 9112 3.2, RFC 3986 3.2.2] */
+static int is_host(struct http_text t)
+{
+    uint32_t i;
+    for (i = 0; i < t.n; i++) {
+        int c = lower(t.p[i]);
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !(c && strchr("-._~!$&'()*+,;=%:[]", c)))
+            return 0;
+    }
+    return 1;
+}
+
 static int request_field(struct http_request *req, struct http_text name, struct http_text value)
 {
     if (http_text_is_nocase(name, "content-length"))
@@ -164,6 +176,7 @@ static int request_field(struct http_request *req, struct http_text name, struct
             req->keep_alive = 1;
     } else if (http_text_is_nocase(name, "host")) {
         req->hosts++;
+        return is_host(value) ? 0 : 400;
     } else if (http_text_is_nocase(name, "expect")) {
         if (!http_text_is_nocase(value, "100-continue"))
             return 417;
@@ -202,7 +215,7 @@ static int request_line(struct http_text line, struct http_request *req)
     req->method = until_space(&line);
     req->target = until_space(&line);
     minor = read_version(line);
-    for (i = 0; i < req->method.n && is_token(req->method.p[i]); i++)
+    for (i = 0; i < req->method.n && http_is_token(req->method.p[i]); i++)
         ;
     if (!i || i != req->method.n || !req->target.n)
         return 400;
@@ -262,7 +275,7 @@ int http_response_read(const char *p, uint32_t n, struct http_response *res)
 
 /* ---- paths ----------------------------------------------------------------------------------------------------- */
 
-static int hex(char c)
+int http_hex(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -270,22 +283,24 @@ static int hex(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* "http://host/path" is as good as "/path". [RFC 9112 3.2.2] */
-static struct http_text skip_authority(struct http_text t)
+struct http_text http_origin(struct http_text t)
 {
-    const char *slash;
-    uint32_t scheme = 7;
+    const uint32_t scheme = 7;
     struct http_text head = {t.p, scheme};
+    uint32_t at = scheme;
     if (t.n < scheme || !http_text_is_nocase(head, "http://"))
         return t;
-    slash = memchr(t.p + scheme, '/', t.n - scheme);
-    if (!slash) { /* "http://host": its root */
+    while (at < t.n && !strchr("/?#", t.p[at]))
+        at++;
+    if (at == scheme) { /* without a host it names nothing [RFC 9110 4.2.1] */
+        t.n = 0;
+    } else if (at == t.n || t.p[at] != '/') {
         t.p = "/";
         t.n = 1;
-        return t;
+    } else {
+        t.p += at;
+        t.n -= at;
     }
-    t.n -= (uint32_t)(slash - t.p);
-    t.p = slash;
     return t;
 }
 
@@ -304,15 +319,15 @@ int http_path(struct http_text target, char *out, uint32_t cap)
 {
     uint32_t at = 0;
     uint32_t i;
-    target = skip_authority(target);
+    target = http_origin(target);
     if (!target.n || target.p[0] != '/')
         return -1;
     for (i = 0; i < target.n && target.p[i] != '?' && target.p[i] != '#'; i++) {
         int c = (unsigned char)target.p[i];
         if (c == '%') {
-            if (i + 2 >= target.n || hex(target.p[i + 1]) < 0 || hex(target.p[i + 2]) < 0)
+            if (i + 2 >= target.n || http_hex(target.p[i + 1]) < 0 || http_hex(target.p[i + 2]) < 0)
                 return -1;
-            c = hex(target.p[i + 1]) * 16 + hex(target.p[i + 2]);
+            c = http_hex(target.p[i + 1]) * 16 + http_hex(target.p[i + 2]);
             i += 2;
         }
         if (!c || at + 1 >= cap)
@@ -321,73 +336,4 @@ int http_path(struct http_text target, char *out, uint32_t cap)
     }
     out[at] = 0;
     return goes_up(out) ? -1 : (int)at;
-}
-
-/* ---- chunked bodies [RFC 9112 7.1] ----------------------------------------------------------------------------- */
-
-enum { SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER, TRAILER_LINE, LAST_LF };
-enum { CHUNK_EXTRA_MAX = 8192 };
-
-static uint8_t size_digit(struct http_chunks *c, char ch)
-{
-    int digit = hex(ch);
-    if (digit >= 0) {
-        if (++c->digits > 15)
-            return HTTP_CHUNKS_BAD;
-        c->left = c->left * 16 + (uint64_t)digit;
-        return SIZE;
-    }
-    if (!c->digits)
-        return HTTP_CHUNKS_BAD;
-    if (ch == '\r')
-        return SIZE_LF;
-    return ch == ';' || ch == ' ' || ch == '\t' ? EXTENSION : HTTP_CHUNKS_BAD;
-}
-
-static uint8_t chunk_step(struct http_chunks *c, char ch)
-{
-    switch (c->state) {
-    case SIZE:
-        return size_digit(c, ch);
-    case EXTENSION:
-        if (ch == '\n' || ++c->extra > CHUNK_EXTRA_MAX)
-            return HTTP_CHUNKS_BAD;
-        return ch == '\r' ? SIZE_LF : EXTENSION;
-    case SIZE_LF:
-        c->digits = 0;
-        return ch != '\n' ? HTTP_CHUNKS_BAD : c->left ? DATA : TRAILER;
-    case DATA_CR:
-        return ch == '\r' ? DATA_LF : HTTP_CHUNKS_BAD;
-    case DATA_LF:
-        return ch == '\n' ? SIZE : HTTP_CHUNKS_BAD;
-    case TRAILER:
-        if (ch == '\r')
-            return LAST_LF;
-        return ch == '\n' || ++c->extra > CHUNK_EXTRA_MAX ? HTTP_CHUNKS_BAD : TRAILER_LINE;
-    case TRAILER_LINE:
-        if (++c->extra > CHUNK_EXTRA_MAX)
-            return HTTP_CHUNKS_BAD;
-        return ch == '\n' ? TRAILER : TRAILER_LINE;
-    default:
-        return ch == '\n' ? HTTP_CHUNKS_DONE : HTTP_CHUNKS_BAD;
-    }
-}
-
-uint32_t http_chunks_read(struct http_chunks *c, const char *p, uint32_t n, struct http_text *data)
-{
-    uint32_t i;
-    data->n = 0;
-    data->p = p;
-    for (i = 0; i < n && c->state < HTTP_CHUNKS_DONE; i++) {
-        if (c->state == DATA) {
-            data->p = p + i;
-            data->n = c->left < n - i ? (uint32_t)c->left : n - i;
-            c->left -= data->n;
-            if (!c->left)
-                c->state = DATA_CR;
-            return i + data->n;
-        }
-        c->state = chunk_step(c, p[i]);
-    }
-    return i;
 }

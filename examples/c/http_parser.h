@@ -45,6 +45,8 @@ int http_response_read(const char *p, uint32_t n, struct http_response *res);
 
 int http_text_is(struct http_text text, const char *same);        /* letter by letter */
 int http_text_is_nocase(struct http_text text, const char *same);
+int http_is_token(char c); /* of what methods and field names are made */
+int http_hex(char c);      /* 0 to 15, or -1 */
 
 /* Where the reader of a chunked body stands. All zero to begin with. */
 struct http_chunks {
@@ -58,6 +60,9 @@ enum { HTTP_CHUNKS_DONE = 100, HTTP_CHUNKS_BAD = 101 }; /* states in which it en
 /* Uses up bytes until it comes to the end of a piece of the body, which it names in *data (n 0: none), to that of the
    body or of the input. Returns the bytes used. */
 uint32_t http_chunks_read(struct http_chunks *c, const char *p, uint32_t n, struct http_text *data);
+
+/* The target without scheme and authority: "http://host/path" is as good as "/path". [RFC 9112 3.2.2] Empty: no host. */
+struct http_text http_origin(struct http_text target);
 
 /* Decodes the path of a target into out (terminated): scheme, authority and query go, %41 becomes A. Returns its length,
    or -1: no path, a bad escape, a zero byte, a step upwards ("..", however it is written), or cap is too small. */

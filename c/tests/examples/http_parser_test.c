@@ -108,6 +108,9 @@ static void refuses_what_is_unclear(void)
         const char *text;
     } bad[] = {
         {400, "GET / HTTP/1.1\r\n\r\n"},                                  /* no Host */
+        {400, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"},                     /* no host at all [RFC 9112 3.2] */
+        {400, "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"},
+        {400, "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n"},
         {400, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"},
         {400, "GET /\r\nHost: a\r\n\r\n"},
         {400, "GET  / HTTP/1.1\r\nHost: a\r\n\r\n"},
@@ -152,6 +155,8 @@ static void refuses_what_is_unclear(void)
         if (!CHECK_EQ(status_of(bad[i].text), bad[i].status))
             printf("  for: %s\n", bad[i].text);
     }
+    CHECK_EQ(status_of("GET / HTTP/1.1\r\nHost: [fd00::1]:80\r\n\r\n"), 0);
+    CHECK_EQ(status_of("GET / HTTP/1.1\r\nHost:\r\n\r\n"), 0);
     CHECK_EQ(http_request_read("GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n", 33, &req), 400);
 }
 
@@ -168,6 +173,11 @@ static void paths(void)
     CHECK_EQ(path_of("http://h:80/x?y#z", out), 2);
     CHECK_STR(out, "/x");
     CHECK_EQ(path_of("HTTP://h", out), 1);
+    CHECK_EQ(path_of("http://h?x=/y", out), 1);
+    CHECK_EQ(path_of("http://h#/y", out), 1);
+    CHECK_EQ(path_of("http:///x", out), -1); /* [RFC 9110 4.2.1] */
+    CHECK_EQ(path_of("http://", out), -1);
+    CHECK_EQ(path_of("http://?", out), -1);
     CHECK_EQ(path_of("/a..b/..c/d../...", out), 17);
     CHECK_EQ(path_of("/%41%2f%3F", out), 4);
     CHECK_STR(out, "/A/?");
@@ -249,7 +259,9 @@ static void many_chunks(void)
 static void chunked_bodies_that_are_broken(void)
 {
     static const char *const bad[] = {"x", "\r\n", "4\n", "4\r\r", "4\r\nabcdX", "4\r\nabcd\rX", "-1\r\n", "0x4\r\n",
-                                      "1234567890abcdef\r\n", "0\r\n\n", "0\r\n\rX", "1;a\nb"};
+                                      "1234567890abcdef\r\n", "0\r\n\n", "0\r\n\rX", "1;a\nb", "1 2\r\n",
+                                      "1\t;\x01", "1;\x7f", "0\r\nX y\r\n", "0\r\n X: y\r\n", "0\r\n: y\r\n",
+                                      "0\r\nX : y\r\n", "0\r\nX: \x01", "0\r\nX: y\n", "0\r\nX: y\rz", "0\r\nGET / HTTP/1.1\r\n"};
     char out[128];
     uint32_t used;
     size_t i;

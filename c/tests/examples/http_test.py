@@ -81,6 +81,7 @@ def pages(server, root):
     assert status == 200 and fields["content-length"] == "6" and body == b""
     status, fields, body = ask(get("/dir"))
     assert status == 301 and fields["location"] == "/dir/"
+    assert ask(get("http://anything/dir"))[1]["location"] == "/dir/"
     status, fields, body = ask(get("/dir/"))
     assert status == 200 and b"a&#38;b &#60;i&#62;.txt" in body and b"./a%26b%20%3Ci%3E.txt" in body, body
     assert ask(get("/dir/a%26b%20%3Ci%3E.txt"))[2] == b"odd"
@@ -126,6 +127,18 @@ def versions(server, root):
     with connect() as s:
         s.sendall(get("/hello.txt", "Connection: close\r\n") + get("/hello.txt"))
         assert read_all(s).count(b"HTTP/1.1 200") == 1  # what follows "close" is not answered
+
+
+def a_mistake_after_a_head_request(server, root):
+    """HEAD was the request before; what answers the mistake has its body."""
+    for mistake, want in ((b"nonsense\r\n\r\n", 400), (b"GET / HT", 408), (b"GET / HTTP/1.1\r\nX: " + b"y" * 9000, 431)):
+        with connect() as s:
+            reader = Reader(s)
+            s.sendall(get("/hello.txt", method="HEAD"))
+            assert reader.answer(head_only=True)[0] == 200
+            s.sendall(mistake)
+            status, _, body = reader.answer()
+            assert status == want and body.startswith(b"%d " % want), (status, body)
 
 
 def split_at_every_byte(server, root):
@@ -325,9 +338,9 @@ def main():
     parser.add_argument("--loops", default="1")
     args = parser.parse_args()
     enter_namespace()
-    tests = [pages, nothing_outside_the_root, statuses, versions, split_at_every_byte, pipelined,
-             pipelined_into_a_closed_window, uploads, slow_clients, slow_crowd, rude_clients, a_thousand_connections,
-             a_file_that_shrinks, big_file_at_flat_memory]
+    tests = [pages, nothing_outside_the_root, statuses, versions, a_mistake_after_a_head_request, split_at_every_byte,
+             pipelined, pipelined_into_a_closed_window, uploads, slow_clients, slow_crowd, rude_clients,
+             a_thousand_connections, a_file_that_shrinks, big_file_at_flat_memory]
     with tempfile.TemporaryDirectory() as top:
         root = make_root(pathlib.Path(top))
         server = Program(args.program, 80, "--root", root, "--head-timeout", "1", "--body-timeout", "1",
