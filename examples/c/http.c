@@ -8,16 +8,25 @@
 
 #include <stdlib.h>
 
-enum { HTTP_TICK_US = 250000, HTTP_LINGER_S = 5, HTTP_PROGRESS_MIN = 16384 };
+enum { HTTP_TICK_US = 250000, HTTP_LINGER_S = 5, HTTP_SCARCE_S = 1, HTTP_PROGRESS_MIN = 16384 };
 
 const char *const http_counts[] = {"accepted",        "closed",   "requests", "answers_ok",
                                    "answers_refused", "timeouts", "bytes",    NULL};
 
 /* ---- time limits ----------------------------------------------------------------------------------------------- */
 
+/* When buffers are few, those who do not read what they asked for hold what others wait for. */
+static double answer_limit_s(const struct http *h)
+{
+    int scarce = (h->l->turn.state & IIP_STATE_POOL_LOW) != 0;
+    return scarce && h->site->body_s > HTTP_SCARCE_S ? HTTP_SCARCE_S : h->site->body_s;
+}
+
 static double limit_s(const struct http *h, uint32_t phase)
 {
     switch (phase) {
+    case HTTP_ANSWER:
+        return answer_limit_s(h);
     case HTTP_IDLE:
         return h->site->idle_s;
     case HTTP_HEAD:

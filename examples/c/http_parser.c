@@ -152,7 +152,7 @@ static int is_host(struct http_text t)
 {
     uint32_t i;
     for (i = 0; i < t.n; i++) {
-        int c = lower(t.p[i]);
+        char c = lower(t.p[i]);
         if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !(c && strchr("-._~!$&'()*+,;=%:[]", c)))
             return 0;
     }

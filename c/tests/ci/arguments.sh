@@ -5,7 +5,7 @@
 # built or installed. --help: exit code 0, and the text at the head of the command.
 
 set -u
-cd "$(dirname "$0")" # not the root, and the commands are called by a relative path: they find their place by themselves
+cd "$(dirname "$0")" || exit # not the root, and the commands are called by a relative path: they find their place by themselves
 ci=../../../ci
 failed=0
 

@@ -245,6 +245,23 @@ def slow_crowd(server, root):
         s.close()
 
 
+def a_crowd_that_does_not_read(server, root):
+    """It fills all buffers that there are to send from; the time limits are far away. Others are served."""
+    crowd = []
+    for _ in range(400):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.settimeout(LIMIT_S)
+        s.connect((OURS, 80))
+        s.sendall(get("/bytes/1000000000"))
+        crowd.append(s)
+    for _ in range(3):
+        time.sleep(1)
+        assert ask(get("/bytes/100000"))[2] == pattern(100000)
+    for s in crowd:
+        s.close()
+
+
 def rude_clients(server, root):
     for i in range(300):
         s = connect()
@@ -348,6 +365,9 @@ def main():
         server.big_bytes = args.big
         failed = run_tests(tests, server, root)
         stats = server.end()
+        server = Program(args.program, 80, "--root", root, "--body-timeout", "900", "--loops", args.loops)
+        failed += run_tests([a_crowd_that_does_not_read], server, root)
+        server.end()
     print(f"{stats['requests']} requests, {stats['timeouts']} timeouts, {stats['counters']['tcp_retrans']} retransmits")
     assert stats["accepted"] == stats["closed"] and not stats["conns"], stats
     return 1 if failed else 0

@@ -321,6 +321,33 @@ static void buffers_to_write_run_out_with_an_error(void)
     world_close(&a, &b);
 }
 
+/* Whatever the application takes and keeps, the stack still answers: an application full of clients that do not read. */
+static void the_last_buffers_are_the_stacks(void)
+{
+    struct side a, b;
+    struct iip_span span;
+    uint32_t n = 0, i, round;
+    few(&a, &b, "pair:pool4", 1 << 20, NULL);
+    for (round = 0; round < 200; round++) {
+        for (i = 0; i < b.turn.tx_free_n; i++)
+            held[n++] = b.area.tx_free[i].buf;
+        b.turn.tx_taken = b.turn.tx_free_n;
+        turn(&b, IIP_TURN_FLUSH);
+        while (iip_buf_alloc(b.loop, &span) == IIP_OK)
+            held[n++] = span.buf;
+    }
+    CHECK(n > FRAMES / 2);
+    the_loop_lives_on(&a, &b);
+    while (n)
+        CHECK_EQ(iip_buf_release(held[--n]), IIP_OK);
+    turn(&b, IIP_TURN_FLUSH);
+    CHECK_EQ(iip_buf_alloc(b.loop, &span), IIP_OK);
+    CHECK_EQ(iip_buf_release(span.buf), IIP_OK);
+    iip_conn_abort(a.conn);
+    until(&a, SAW_CLOSED, &b, SAW_CLOSED);
+    world_close(&a, &b);
+}
+
 int main(void)
 {
     RUN(a_large_packet_is_copied_in_pieces);
@@ -329,5 +356,6 @@ int main(void)
     RUN(one_that_keeps_all_starves_nobody);
     RUN(nor_with_most_frames_in_the_ring);
     RUN(buffers_to_write_run_out_with_an_error);
+    RUN(the_last_buffers_are_the_stacks);
     return check_done();
 }
