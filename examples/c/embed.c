@@ -84,8 +84,9 @@ int main(int argc, char **argv)
     struct iip_stack_cfg cfg = {.size = sizeof cfg, .mac = {2, 0, 0, 0, 0, 2}, .seed = now_us()};
     struct iip_endpoint me = {.ip.b = {[10] = 0xff, 0xff}, .port = 7};
     struct iip_tcp_listener *listener;
-    if (argc != 3 || sscanf(argv[1], "%15s", ifr.ifr_name) != 1 || inet_pton(AF_INET, argv[2], me.ip.b + 12) != 1)
-        return fprintf(stderr, "usage: embed TAP ADDRESS, for example: embed tap0 10.0.0.2\n"), 2;
+    if (argc != 3 || strlen(argv[1]) >= sizeof ifr.ifr_name || inet_pton(AF_INET, argv[2], me.ip.b + 12) != 1)
+        return fprintf(stderr, "embed %s: give TAP ADDRESS, as: tap0 10.0.0.2\n", argc > 1 ? argv[1] : ""), 2;
+    strcpy(ifr.ifr_name, argv[1]);
     if ((tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK)) < 0 || ioctl(tap, TUNSETIFF, &ifr) < 0)
         return perror("/dev/net/tun: run as root, or in a network namespace of your own"), 2;
     if (getrandom(cfg.key, sizeof cfg.key, 0) != sizeof cfg.key ||

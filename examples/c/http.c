@@ -38,10 +38,18 @@ static double limit_s(const struct http *h, uint32_t phase)
     }
 }
 
+/* Its peer took all that there was: it waits for a buffer of ours. */
+static int waits_for_us(const struct http_conn *c)
+{
+    struct iip_conn_info info = {.size = sizeof info};
+    return c->phase == HTTP_ANSWER && !c->s.held_n && iip_conn_info_get(c->s.conn, &info) == IIP_OK &&
+        info.unacked + info.unsent == 0;
+}
+
 /* A head must be whole in time. Bodies may take as long as they take, while they advance. */
 static void late(struct http *h, struct http_conn *c)
 {
-    if (c->phase >= HTTP_BODY && c->phase <= HTTP_ANSWER && c->progress >= HTTP_PROGRESS_MIN) {
+    if ((c->phase >= HTTP_BODY && c->phase <= HTTP_ANSWER && c->progress >= HTTP_PROGRESS_MIN) || waits_for_us(c)) {
         http_phase(h, c, c->phase);
         return;
     }

@@ -73,7 +73,7 @@ void load_in(struct load *ld, struct load_conn *c, const uint8_t *p, uint32_t n)
 void load_fin(struct load *ld, struct load_conn *c);                               /* the peer said all */
 int load_idle(struct load *ld, struct load_conn *c);                               /* 1: nothing more to do: shut */
 
-/* "http", the peer and the path to a request and what it must bring. -1: the path is too long. */
+/* "http", the peer and the path to a request and what it must bring. -1: the path is none, or too long. */
 int load_http_request(struct load_plan *plan, const char *path);
 void load_plan_init(struct load_plan *plan);
 /* A table and the JSON line. */

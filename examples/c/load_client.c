@@ -8,6 +8,10 @@
    that; and later not all, for a SYN flood is another program. */
 enum { LOAD_OPENING_FIRST = 4, LOAD_OPENING_MAX = 256 };
 
+/* Timers, by their cookie: the time is up; what is not done some time later never will be; is anybody there at all? */
+enum { LOAD_OVER = 1, LOAD_LATE, LOAD_ALONE };
+enum { LOAD_LATE_US = 2000000, LOAD_ALONE_US = 5000000 };
+
 const char *const load_counts[] = {"opened", "messages", "payload_bytes", NULL};
 
 void load_plan_init(struct load_plan *plan)
@@ -22,6 +26,11 @@ int load_http_request(struct load_plan *plan, const char *path)
 {
     char *end;
     char host[64];
+    const char *p;
+    for (p = path; *p > ' ' && *p != 127; p++) /* nothing that would be a field or a request of its own */
+        ;
+    if (*p || *path != '/')
+        return -1;
     iip_addr_format(&plan->peer, host, sizeof host);
     if (snprintf(plan->request, sizeof plan->request, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, host) >=
         (int)sizeof plan->request)
@@ -86,12 +95,40 @@ static void open_some(struct load *ld)
     }
 }
 
+static void set_timer(struct load *ld, uint64_t which, uint64_t us)
+{
+    struct iip_op op = {.code = IIP_OP_TIMER, .arg = us, .user = which};
+    iip_loop_op(ld->l->loop, &op);
+}
+
+/* All that is open ends as an error, also what was not opened yet. */
+static void give_up(struct load *ld, const char *why)
+{
+    uint32_t i;
+    fprintf(stderr, "iip_load: %llu connections: %s\n", (unsigned long long)(ld->open + ld->to_open), why);
+    ld->result.errors += ld->open + ld->to_open;
+    ld->over = 1;
+    ld->to_open = 0;
+    for (i = 0; i < ld->l->conn_cap; i++) {
+        struct load_conn *c = ld->l->conns[i];
+        if (!c)
+            continue;
+        c->ended = 1;
+        iip_conn_abort(c->s.conn);
+    }
+}
+
 static void time_over(struct load *ld)
 {
     struct load_conn *c;
     uint32_t i;
+    if (!ld->met && ld->open) {
+        give_up(ld, "nobody answered");
+        return;
+    }
     ld->over = 1;
     ld->to_open = 0;
+    set_timer(ld, LOAD_LATE, LOAD_LATE_US);
     for (i = 0; i < ld->l->conn_cap; i++) {
         c = ld->l->conns[i];
         if (!c)
@@ -122,11 +159,21 @@ static void closed(struct load *ld, struct load_conn *c, const struct iip_event 
     drop(ld, c);
 }
 
+static void timer(struct load *ld, uint64_t which)
+{
+    if (which == LOAD_OVER && !ld->over)
+        time_over(ld);
+    else if (which == LOAD_LATE && ld->open)
+        give_up(ld, "not done 2 s after the time was up");
+    else if (which == LOAD_ALONE && !ld->met && ld->open)
+        give_up(ld, "nobody answered in 5 s");
+}
+
 static void client_event(struct load *ld, const struct iip_event *e)
 {
     struct load_conn *c = ex_bound(ld->l, e->src);
     if (e->type == IIP_EVENT_TIMER) {
-        time_over(ld);
+        timer(ld, e->user);
         return;
     }
     if (!c || c->s.conn != e->src) {
@@ -162,10 +209,9 @@ static void begin(struct load *ld, struct ex_loop *l)
     ld->to_open = plan->conns / loops + (l->index < plan->conns % loops);
     ld->quota = plan->count ? plan->count / loops + (l->index < plan->count % loops) : UINT64_MAX;
     ld->begin_ns = l->now_ns = ex_now_ns();
-    if (plan->duration_s > 0) {
-        struct iip_op op = {.code = IIP_OP_TIMER, .arg = (uint64_t)(plan->duration_s * 1e6)};
-        iip_loop_op(l->loop, &op);
-    }
+    if (plan->duration_s > 0)
+        set_timer(ld, LOAD_OVER, (uint64_t)(plan->duration_s * 1e6));
+    set_timer(ld, LOAD_ALONE, LOAD_ALONE_US);
 }
 
 static void add_up(struct load *ld)

@@ -43,7 +43,7 @@ static void check(struct ex_config *cfg, struct load_plan *plan, const struct lo
             ex_usage(cfg, "connect", f->connect, "give ADDRESS:PORT, for example 10.0.0.1:7 or [fd00::1]:7");
     }
     if (plan->mode == LOAD_HTTP && load_http_request(plan, f->path) < 0)
-        ex_usage(cfg, "path", f->path, "is too long");
+        ex_usage(cfg, "path", f->path, "give a path without blanks, up to 400 bytes, for example /bytes/1000");
     plan->duration_s = cfg->duration_s;
     if (!f->serve && plan->duration_s <= 0 && !plan->count && (plan->mode == LOAD_PP || plan->mode == LOAD_HTTP))
         plan->count = 10000;

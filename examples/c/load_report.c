@@ -51,6 +51,8 @@ void load_two_ends(struct ex_config *server, struct ex_config *client, struct ii
     static char client_stats[512];
     if (!client->port)
         client->port = "pair:self-test";
+    if (strncmp(client->port, "pair:", 5) != 0 && strncmp(client->port, "sim:", 4) != 0)
+        ex_usage(client, "port", client->port, "has one end; for --self and --self-test give pair:NAME or sim:NAME");
     *server = *client;
     server->addresses = server_addresses;
     client->addresses = client_addresses;

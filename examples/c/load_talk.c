@@ -224,8 +224,10 @@ void load_fin(struct load *ld, struct load_conn *c)
         else
             ld->result.requests++;
         c->ended = 1;
-    } else if (!c->s.shut) {
+    } else if (!c->s.shut && !load_idle(ld, c)) {
+        fprintf(stderr, "iip_load: the server ended a connection that waits for an answer\n");
         ld->result.errors++;
         c->ended = 1;
+        iip_conn_abort(c->s.conn);
     }
 }

@@ -34,7 +34,7 @@ static void number(const struct ex_config *cfg, const struct ex_option *o, const
     unsigned long long value;
     errno = 0;
     value = strtoull(text, &end, 10);
-    if (errno || *end || end == text || *text == '-' || value < o->min || value > o->max) {
+    if (errno || *end || *text < '0' || *text > '9' || value < o->min || value > o->max) {
         snprintf(remedy, sizeof remedy, "give a number from %llu to %llu", (unsigned long long)o->min,
                  (unsigned long long)o->max);
         ex_usage(cfg, o->name, text, remedy);
@@ -99,18 +99,20 @@ static uint32_t gather(const struct ex_option **all, struct option *getopts, uin
 static void parse(const struct ex_config *cfg, const struct ex_option *const *all, uint32_t n, struct option *getopts,
                   int argc, char **argv)
 {
+    const char *word;
     int c;
     getopts[n].name = "help";
     getopts[n].val = 'h';
     opterr = 0;
-    while ((c = getopt_long(argc, argv, ":h", getopts, NULL)) != -1) {
+    while (word = argv[optind], (c = getopt_long(argc, argv, "+:h", getopts, NULL)) != -1) {
         if (c == 'h') {
             help(cfg, all, n);
             exit(0);
         }
         if (c == ':' || c == '?') {
-            fprintf(stderr, "%s: %s: %s; --help lists what there is\n", cfg->program, argv[optind - 1],
-                    c == ':' ? "needs a value" : "no such option");
+            const char *what = optopt && strncmp(word, "--", 2) == 0 ? "takes no value" : "no such option";
+            fprintf(stderr, "%s: %s: %s; --help lists what there is\n", cfg->program, word,
+                    c == ':' ? "needs a value" : what);
             exit(2);
         }
         store(cfg, all[c - 256], optarg);

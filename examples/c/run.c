@@ -218,6 +218,22 @@ static int start_loop(struct ex_run *run, uint32_t i)
     return complain(run, "thread", IIP_E_NOMEM);
 }
 
+/* What cannot be written at the end is said at the beginning. */
+static void check_stats(const struct ex_config *cfg)
+{
+    char name[512];
+    FILE *f;
+    if (!cfg->stats_json)
+        return;
+    if (!*cfg->stats_json || snprintf(name, sizeof name, "%s.new", cfg->stats_json) >= (int)sizeof name)
+        ex_usage(cfg, "stats-json", cfg->stats_json, *cfg->stats_json ? "is too long" : "is empty; name a file");
+    f = fopen(name, "w");
+    if (!f)
+        ex_usage(cfg, "stats-json", cfg->stats_json, strerror(errno));
+    fclose(f);
+    remove(name);
+}
+
 int ex_run_begin(struct ex_run *run)
 {
     uint32_t i;
@@ -227,6 +243,7 @@ int ex_run_begin(struct ex_run *run)
         ex_usage(run->cfg, "port", run->cfg->port, "a virtual clock stands still here; use clock=real");
     if (!run->cfg->addresses)
         ex_usage(run->cfg, "addr", NULL, "missing; give our own address and prefix length, for example 10.0.0.2/24");
+    check_stats(run->cfg);
     if (open_engine(run) < 0)
         return 2;
     run->begin_ns = ex_now_ns();

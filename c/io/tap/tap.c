@@ -52,8 +52,9 @@ static int iip_tap_ask(struct iip_tap_ask *ask, const char *args, const struct i
         status = iip_tap_arg(&a, ask);
     if (status < 0)
         return status;
-    if (strpbrk(ask->name, "/ "))
-        return iip_port_fail(err, IIP_E_INVAL, "tap:%s: an interface name has no '/' and no blank", ask->name);
+    if (strpbrk(ask->name, "/:% \t\n\v\f\r") || strcmp(ask->name, ".") == 0 || strcmp(ask->name, "..") == 0)
+        return iip_port_fail(err, IIP_E_INVAL, "tap:%s: an interface name has no '/', ':', '%%' and blank; as tap:iip0",
+                             ask->name);
     ask->tso = ask->tso && ask->csum; /* the kernel takes segmentation only with checksums */
     return IIP_OK;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "error.h"
 #include "sdk.h"
 
 enum { IIP_CONFIG_WORD = 128 };
@@ -20,7 +21,7 @@ void iip_config_say(char *error, uint32_t cap, const char *format, ...)
     if (!error || !cap)
         return;
     va_start(args, format);
-    vsnprintf(error, cap, format, args);
+    iip_text_fit(error, cap, format, args);
     va_end(args);
 }
 

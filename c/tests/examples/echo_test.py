@@ -167,11 +167,45 @@ def load_is_refused(programs):
     assert code == 1 and result["errors"] == 1 and result["requests"] == 0, result
 
 
+def talk_silent(s):
+    try:
+        while s.recv(1 << 16):
+            pass
+    except ConnectionResetError:
+        pass
+
+
+def talk_stuck(s):
+    time.sleep(LIMIT_S)
+
+
+def talk_short(s):
+    s.sendall(s.recv(1 << 16)[:1])  # and the connection ends, in order
+
+
+def talk_half(s):
+    talk_short(s)
+    s.shutdown(socket.SHUT_WR)
+    time.sleep(LIMIT_S)
+
+
+def load_comes_to_an_end(programs):
+    """Whatever the server does, or if there is none: an end, an error, exit code 1."""
+    for talk, *flags in ((talk_silent, "--duration", "1"), (talk_stuck, "--mode", "send", "--duration", "1"),
+                         (talk_short, "--size", "100"),
+                         (talk_half, "--size", "100"), (talk_half, "--mode", "http")):
+        code, result = load(programs, "--connect", f"{KERNEL}:{serve(socket.AF_INET, '0.0.0.0', talk)}", *flags)
+        assert code == 1 and result["errors"] == 1, (talk.__name__, flags, code, result)
+    for nobody, *flags in (("10.77.0.77:7",), ("[fd77::77]:7", "--duration", "1")):
+        code, result = load(programs, "--connect", nobody, "--conns", "2", *flags)
+        assert code == 1 and result["errors"] == 2, (nobody, flags, code, result)
+
+
 def main():
     programs = pathlib.Path(sys.argv[1]).resolve()
     enter_namespace()
     return 1 if run_tests([echo_serves, udp_echo_serves, embed_serves, load_is_a_client, load_sees_a_wrong_byte,
-                           load_is_refused], programs) else 0
+                           load_is_refused, load_comes_to_an_end], programs) else 0
 
 
 if __name__ == "__main__":
