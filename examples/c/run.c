@@ -228,10 +228,9 @@ static void check_stats(const struct ex_config *cfg)
     if (!*cfg->stats_json || snprintf(name, sizeof name, "%s.new", cfg->stats_json) >= (int)sizeof name)
         ex_usage(cfg, "stats-json", cfg->stats_json, *cfg->stats_json ? "is too long" : "is empty; name a file");
     f = fopen(name, "w");
-    if (!f)
-        ex_usage(cfg, "stats-json", cfg->stats_json, strerror(errno));
-    fclose(f);
-    remove(name);
+    if (f && fclose(f) == 0 && remove(name) == 0)
+        return;
+    ex_usage(cfg, "stats-json", cfg->stats_json, strerror(errno));
 }
 
 int ex_run_begin(struct ex_run *run)
