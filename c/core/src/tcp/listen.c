@@ -257,7 +257,7 @@ static iip_verdict iip_tcp_half_end(struct iip_stack *stk, struct iip_tcp_mini *
         return IIP_CTR_DROP_TCP_RST;
     }
     iip_tcp_half_drop(stk, half);
-    return seg->flags & IIP_TCP_RST ? IIP_DONE : IIP_CTR_DROP_TCP_SYN;
+    return seg->flags & IIP_TCP_RST ? (iip_verdict)IIP_DONE : (iip_verdict)IIP_CTR_DROP_TCP_SYN;
 }
 
 /* SYN-RECEIVED from LISTEN: the steps of 3.10.7.4, as far as a record without a connection knows them. */
