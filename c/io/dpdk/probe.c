@@ -30,6 +30,14 @@ static const struct {
     {"net_af_xdp", "queue_count"},
 };
 
+/*
+ * Packets of a ring of net_af_packet that has siblings. The driver asks the kernel to move packets to another queue when
+ * three quarters of the ring of theirs are full (PACKET_FANOUT_FLAG_ROLLOVER), and that cannot be undone. A flow that is
+ * moved is out of order, which TCP answers with duplicate ACKs and PAWS with drops. The driver's 512 are not a window.
+ * The driver locks them in memory, which an ordinary user may do with little: then half as many, down to the driver's.
+ */
+enum { AF_PACKET_RING = 4096, AF_PACKET_RING_DRIVER = 512 };
+
 /* ---- what can be said before DPDK is asked ----------------------------------------------------------------------- */
 
 static int is_driver(const char *device, const char *driver)
@@ -154,10 +162,19 @@ static int probe_failed(const struct dpdk_args *args, int rc, char *err, size_t 
         said);
 }
 
-/* The driver's arguments, with the number of queues that the caller wants unless they already say one. */
-static char *queue_devargs(const struct dpdk_args *args, uint32_t queues)
+/* Adds an argument of the driver's, unless the caller gave it one; `len` bytes are at `devargs`. */
+static void add_devarg(char *devargs, size_t len, const char *key, uint32_t value)
 {
-    char word[16];
+    char given[16];
+    size_t n = strlen(devargs);
+
+    if (!dpdk_args_get(devargs, key, given, sizeof(given)))
+        snprintf(devargs + n, len - n, "%s%s=%u", n ? "," : "", key, value);
+}
+
+/* The driver's arguments, with what several queues need; `ring` 0: nothing about that. */
+static char *queue_devargs(const struct dpdk_args *args, uint32_t queues, uint32_t ring)
+{
     size_t i, len = strlen(args->devargs) + 64;
     char *out = malloc(len);
 
@@ -165,9 +182,10 @@ static char *queue_devargs(const struct dpdk_args *args, uint32_t queues)
         return NULL;
     snprintf(out, len, "%s", args->devargs);
     for (i = 0; queues > 1 && i < RTE_DIM(queue_args); i++)
-        if (is_driver(args->device, queue_args[i].driver) &&
-            !dpdk_args_get(args->devargs, queue_args[i].key, word, sizeof(word)))
-            snprintf(out, len, "%s%s%s=%u", args->devargs, *args->devargs ? "," : "", queue_args[i].key, queues);
+        if (is_driver(args->device, queue_args[i].driver))
+            add_devarg(out, len, queue_args[i].key, queues);
+    if (ring)
+        add_devarg(out, len, "framecnt", ring);
     return out;
 }
 
@@ -188,16 +206,28 @@ static int find_port(const char *name, uint16_t *id)
     return 0;
 }
 
-static int add_device(const struct dpdk_args *args, const char *name, uint32_t queues, char *err, size_t err_len)
+static int plug(const struct dpdk_args *args, const char *name, uint32_t queues, uint32_t ring)
 {
-    char *devargs = queue_devargs(args, queues);
+    char *devargs = queue_devargs(args, queues, ring);
     int rc;
 
     if (!devargs)
-        return dpdk_fail(IIP_E_NOMEM, err, err_len, "%s: out of memory", name);
+        return -ENOMEM;
     dpdk_log_clear();
     rc = rte_eal_hotplug_add(args->is_pci ? "pci" : "vdev", name, devargs);
     free(devargs);
+    return rc;
+}
+
+static int add_device(const struct dpdk_args *args, const char *name, uint32_t queues, char *err, size_t err_len)
+{
+    uint32_t ring = queues > 1 && is_driver(name, "net_af_packet") ? AF_PACKET_RING : 0;
+    int rc = plug(args, name, queues, ring);
+
+    while (rc < 0 && rc != -EEXIST && ring > AF_PACKET_RING_DRIVER) {
+        ring /= 2;
+        rc = plug(args, name, queues, ring);
+    }
     return rc < 0 ? probe_failed(args, rc, err, err_len) : 0;
 }
 

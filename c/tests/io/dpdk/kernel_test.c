@@ -8,12 +8,18 @@
 #include <grp.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "dpdk_test.h"
 #include "netns.h"
+
+enum {
+    BURST = 2000,     /* packets in a row that nobody takes: what a loop that lost its CPU for a moment finds */
+    LOCKED = 64 << 20 /* bytes: two queues with rings for that take half */
+};
 
 static struct end veth;
 static uint32_t veth_free;
@@ -24,8 +30,10 @@ static int udp; /* the kernel's socket, 10.0.0.2:7000 */
 /* Root would hide what an ordinary user may not do. The plug-in is loaded before, as its file may be root's. */
 static void become_ordinary(void)
 {
+    static const struct rlimit lock = {LOCKED, LOCKED};
     uint32_t i = 0;
 
+    setrlimit(RLIMIT_MEMLOCK, &lock); /* root may; others have what they have */
     while (iip_port_kind(i))
         i++;
     if (geteuid() != 0)
@@ -327,6 +335,44 @@ static void flows_are_spread_over_queues(void)
     stack_end(&stk);
 }
 
+/* The kernel moves what finds a ring nearly full to another queue, and a flow that is moved is out of order. */
+static void a_burst_of_one_flow_stays_in_one_queue(void)
+{
+    struct iip_port_cfg cfg = {.queues = 2};
+    uint32_t per_queue[2] = {0}, i, k;
+    struct iip_stack stk;
+    struct iip_port_queue *q[2];
+    struct iip_pkt *pkt;
+    struct rlimit lock;
+
+    getrlimit(RLIMIT_MEMLOCK, &lock);
+    if (lock.rlim_cur < LOCKED) {
+        printf("    skipped: ulimit -l is %lu KiB: as root, or with %u\n", (unsigned long)lock.rlim_cur >> 10,
+               LOCKED >> 10);
+        return;
+    }
+    if (!veth_open(&cfg))
+        return;
+    for (i = 0; i < 2; i++)
+        q[i] = veth.ops->queue(veth.port, i);
+    REQUIRE(q[0] && q[1]);
+    stack_init(&stk, veth.ops, q[1]);
+    veth.ops->attach(q[1], &stk);
+    for (i = 0; i < BURST; i++)
+        CHECK(dpdk_test_send(udp, "10.0.0.1", 9, "x", 1));
+    for (k = 0; k < 2; k++) {
+        while (veth.ops->rx(q[k], &pkt, 1)) {
+            per_queue[k] += pkt->len >= 43 && pkt->data[23] == 17;
+            iip_pkt_free(k ? &stk : &veth.stk, pkt);
+        }
+    }
+    CHECK_EQ(per_queue[0] + per_queue[1], BURST);
+    CHECK(per_queue[0] == 0 || per_queue[1] == 0);
+    CHECK_EQ(stk.made, stk.freed);
+    veth_close();
+    stack_end(&stk);
+}
+
 /* ---- net_tap ----------------------------------------------------------------------------------------------------- */
 
 static struct end tap;
@@ -398,6 +444,7 @@ int main(void)
     RUN(link_and_mtu_are_events);
     RUN(sending_into_a_dead_interface_breaks_nothing);
     RUN(flows_are_spread_over_queues);
+    RUN(a_burst_of_one_flow_stays_in_one_queue);
     dpdk_test_run("ip link del v0");
     if (access("/dev/net/tun", R_OK | W_OK) == 0)
         RUN(tap_sums_and_wakes);
