@@ -85,7 +85,9 @@ enum {
     IIP_PKT_IPV4 = 256,       /* it is IPv4 */
     IIP_PKT_IPV6 = 512,       /* it is IPv6 */
     IIP_PKT_TCP = 1024,       /* it is TCP */
-    IIP_PKT_UDP = 2048        /* it is UDP */
+    IIP_PKT_UDP = 2048,       /* it is UDP */
+    /* between stacks that share addresses (IIP_NOTE_FOREIGN): set by the stack, kept by the host, never set by a port */
+    IIP_PKT_TOLD = 4096       /* a copy, to learn from: not to be answered or passed on */
 };
 
 /* What the host supplies: four functions, and a pointer that each of them is given. */
@@ -234,7 +236,7 @@ enum {
     IIP_NOTE_CLOSED,       /* the last note of a connection: status OK (both sides closed), RESET, TIMEOUT, ABORTED, REFUSED, UNREACHABLE ... The pointer is dead once this is read */
     IIP_NOTE_UDP,          /* a datagram for socket `owner`; peer, local, `pkt` is a chain by `next`, yours to free; value: DSCP/ECN byte << 8 | TTL */
     IIP_NOTE_UDP_ERROR,    /* an ICMP error for a datagram that socket `owner` sent to peer; status, value: ICMP type << 8 | code */
-    IIP_NOTE_FOREIGN       /* `pkt` belongs to stack `value` of iip_share: hand it to that stack's input as it is */
+    IIP_NOTE_FOREIGN       /* `pkt` belongs to stack `value` of iip_share: hand it to that stack's input as it is, flags included */
 };
 
 struct iip_note {

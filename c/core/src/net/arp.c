@@ -71,7 +71,7 @@ static struct iip_addr *iip_arp_claimed(const struct iip_stack *stk, const struc
     return addr && addr->state == IIP_ADDR_TENTATIVE ? addr : 0;
 }
 
-static iip_verdict iip_arp_learn(struct iip_stack *stk, const struct iip_arp *arp, const struct iip_ip *sender, int for_us)
+static iip_verdict iip_arp_learn(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_arp *arp, const struct iip_ip *sender, int for_us)
 {
     int useful = 0;
     if (!iip_ip_unset(sender)) {
@@ -80,7 +80,9 @@ static iip_verdict iip_arp_learn(struct iip_stack *stk, const struct iip_arp *ar
         useful = iip_neigh_heard_arp(stk, sender, arp->sender_mac, for_us && arp->op == IIP_ARP_REPLY,
                                      for_us && arp->op == IIP_ARP_REQUEST);
     }
-    if (for_us && arp->op == IIP_ARP_REQUEST) {
+    if (useful || (for_us && arp->op == IIP_ARP_REPLY)) /* another stack may have asked */
+        iip_tell_others(stk, pkt, pkt->data, sender);
+    if (for_us && arp->op == IIP_ARP_REQUEST && !iip_rx_is_told(pkt)) {
         iip_arp_reply(stk, arp);
         useful = 1;
     }
@@ -93,21 +95,17 @@ IIP_LOCAL iip_verdict iip_arp_input(struct iip_stack *stk, struct iip_pkt *pkt)
     struct iip_arp arp;
     struct iip_ip sender;
     struct iip_ip target;
-    int told;
     if (iip_arp_parse(&arp, pkt->data, pkt->len) || iip_eth_is_group(arp.sender_mac))
         return IIP_CTR_DROP_ARP;
     if (IIP_SAME(arp.sender_mac, stk->mac, 6)) /* an echo of our own */
         return IIP_CTR_DROP_ARP;
     iip_ip_of_v4(&sender, arp.sender_ip);
     iip_ip_of_v4(&target, arp.target_ip);
-    told = iip_neigh_is_told(stk, pkt, pkt->data);
     claimed = iip_arp_claimed(stk, &sender, &target);
     if (claimed) {
-        if (!told)
-            iip_dad_conflict(stk, claimed);
+        if (!iip_neigh_is_echo(stk, pkt, pkt->data))
+            iip_dad_conflict(stk, claimed, pkt, pkt->data);
         return IIP_DONE;
     }
-    if (arp.op == IIP_ARP_REPLY && !told && iip_addr_is_ours(stk, &target))
-        iip_neigh_tell_others(stk, pkt, pkt->data);
-    return iip_arp_learn(stk, &arp, &sender, iip_addr_is_ours(stk, &target));
+    return iip_arp_learn(stk, pkt, &arp, &sender, iip_addr_is_ours(stk, &target));
 }

@@ -210,14 +210,17 @@ static int iip_icmp_meaning6(struct iip_icmp_error *err, iip_u32 value)
     }
 }
 
-/* The transport says if it fits; only then a path MTU is believed [RFC 5927 4]. */
-static iip_verdict iip_icmp_error_tell(struct iip_stack *stk, const struct iip_icmp_error *err, iip_u32 proto)
+/* The transport says if it fits. */
+static int iip_icmp_error_tell(struct iip_stack *stk, const struct iip_icmp_error *err, iip_u32 proto)
 {
-    int fits = proto == IIP_PROTO_TCP ? iip_tcp_icmp_error(stk, err) : iip_udp_icmp_error(stk, err);
-    if (!fits)
-        return IIP_CTR_DROP_ICMP;
-    if (err->status == IIP_E_MSGSIZE)
-        iip_pmtu_learn(stk, &err->dst, err->mtu);
+    return proto == IIP_PROTO_TCP ? iip_tcp_icmp_error(stk, err) : iip_udp_icmp_error(stk, err);
+}
+
+/* A path MTU is believed when the transport found that the error fits [RFC 5927 4], here or in the stack that tells us. */
+static iip_verdict iip_icmp_error_believe(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx, const struct iip_icmp_error *err)
+{
+    if (err->status == IIP_E_MSGSIZE && iip_pmtu_learn(stk, &err->dst, err->mtu))
+        iip_tell_others(stk, pkt, rx->l3, &err->dst);
     return IIP_DONE;
 }
 
@@ -243,10 +246,14 @@ IIP_LOCAL iip_verdict iip_icmp_error_input(struct iip_stack *stk, struct iip_pkt
         return IIP_CTR_DROP_ICMP;
     if (!iip_addr_is_ours(stk, &err.src))
         return IIP_CTR_DROP_ICMP;
+    if (iip_rx_is_told(pkt))
+        return iip_icmp_error_believe(stk, pkt, rx, &err);
     owner = iip_share_owner(stk, &err.src, &err.dst, err.src_port, err.dst_port);
     if (owner != stk->share.self && !rx->looped) /* the NIC goes by the outer addresses */
         return iip_rx_hand_over(stk, pkt, rx, owner);
-    return iip_icmp_error_tell(stk, &err, q.proto);
+    if (!iip_icmp_error_tell(stk, &err, q.proto))
+        return IIP_CTR_DROP_ICMP;
+    return iip_icmp_error_believe(stk, pkt, rx, &err);
 }
 
 IIP_LOCAL void iip_icmp_tell_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt)

@@ -131,35 +131,37 @@ static int iip_ndp_ns_valid(const struct iip_ndp *ns, const struct iip_rx *rx)
 static iip_verdict iip_ndp_ns_input(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_ndp *ns, const struct iip_rx *rx)
 {
     struct iip_addr *addr = iip_addr_find(stk, &ns->target);
-    if (!iip_ndp_ns_valid(ns, rx) || !addr || iip_neigh_is_told(stk, pkt, rx->l3))
+    if (!iip_ndp_ns_valid(ns, rx) || !addr || iip_neigh_is_echo(stk, pkt, rx->l3))
         return IIP_CTR_DROP_NDP;
     if (addr->state == IIP_ADDR_TENTATIVE) { /* [RFC 4862 5.4.3] another one probes for it: neither of us gets it */
         if (iip_ip_any(&rx->src))
-            iip_dad_conflict(stk, addr);
+            iip_dad_conflict(stk, addr, pkt, rx->l3);
         return IIP_DONE;
     }
     if (addr->state != IIP_ADDR_OURS)
         return IIP_CTR_DROP_NDP;
-    if (ns->has_mac)
-        iip_neigh_heard_ns(stk, &rx->src, ns->mac);
-    iip_ndp_advertise(stk, ns, &rx->src);
+    if (ns->has_mac && iip_neigh_heard_ns(stk, &rx->src, ns->mac))
+        iip_tell_others(stk, pkt, rx->l3, &rx->src);
+    if (!iip_rx_is_told(pkt))
+        iip_ndp_advertise(stk, ns, &rx->src);
     return IIP_DONE;
 }
 
 static iip_verdict iip_ndp_na_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ndp *na, const struct iip_rx *rx)
 {
     struct iip_addr *addr = iip_addr_find(stk, &na->target);
-    int told = iip_neigh_is_told(stk, pkt, rx->l3);
+    int useful;
     if (na->solicited && iip_ip_is_multicast6(&rx->dst)) /* [RFC 4861 7.1.2] */
         return IIP_CTR_DROP_NDP;
     if (addr) {
-        if (!told)
-            iip_dad_conflict(stk, addr);
+        if (!iip_neigh_is_echo(stk, pkt, rx->l3))
+            iip_dad_conflict(stk, addr, pkt, rx->l3);
         return IIP_DONE;
     }
-    if (!told)
-        iip_neigh_tell_others(stk, pkt, rx->l3);
-    return iip_neigh_heard_na(stk, na) ? (iip_verdict)IIP_DONE : (iip_verdict)IIP_CTR_DROP_NDP;
+    useful = iip_neigh_heard_na(stk, na);
+    if (useful || na->solicited) /* another stack may have asked */
+        iip_tell_others(stk, pkt, rx->l3, &na->target);
+    return useful ? (iip_verdict)IIP_DONE : (iip_verdict)IIP_CTR_DROP_NDP;
 }
 
 /* What a host without autoconfiguration does not act on is still read for its form [RFC 4861 6.1, 8.1]. */

@@ -401,8 +401,9 @@ IIP_LOCAL int iip_neigh_heard_ns(struct iip_stack *stk, const struct iip_ip *ip,
         neigh = iip_neigh_make(stk, ip);
     if (!neigh || neigh->permanent)
         return 0;
-    if (!iip_neigh_known(neigh) || !IIP_SAME(neigh->head, mac, 6))
-        iip_neigh_set(stk, neigh, mac, 0);
+    if (iip_neigh_known(neigh) && IIP_SAME(neigh->head, mac, 6))
+        return 0;
+    iip_neigh_set(stk, neigh, mac, 0);
     return 1;
 }
 

@@ -106,19 +106,20 @@ static struct iip_pmtu *iip_pmtu_make(struct iip_stack *stk, const struct iip_ip
     return entry;
 }
 
-IIP_LOCAL void iip_pmtu_learn(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 mtu)
+IIP_LOCAL int iip_pmtu_learn(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 mtu)
 {
     struct iip_pmtu *entry = iip_pmtu_find(stk, dst);
     if (mtu >= iip_path_mtu(stk, dst))
-        return;
+        return 0;
     if (entry)
         iip_pmtu_unlist(&stk->net->pmtus, entry);
     else
         entry = iip_pmtu_make(stk, dst);
     if (!entry)
-        return;
+        return 0;
     entry->mtu = mtu;
     iip_pmtu_list(stk, entry);
     stk->net->gen++;
     iip_tcp_mtu_changed(stk, dst);
+    return 1;
 }

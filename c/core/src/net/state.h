@@ -127,7 +127,7 @@ struct iip_pmtus {
 
 /* ---- all of it ---- */
 
-enum { IIP_ID_SLOTS = 256 };
+enum { IIP_ID_SLOTS = 256, IIP_TELL_SLOTS = 32 };
 
 struct iip_net {
     iip_u32 gen;             /* changes when a path may */
@@ -148,6 +148,7 @@ struct iip_net {
     struct iip_reassembly reassembly;
     struct iip_pmtus pmtus;
     struct iip_bucket icmp_bucket;
+    struct iip_bucket tell_bucket[IIP_TELL_SLOTS]; /* by a hash of the address that is told about */
     iip_u32 id[IIP_ID_SLOTS]; /* IP identification, by a hash of source, destination and protocol */
 };
 
@@ -184,8 +185,8 @@ IIP_LOCAL const struct iip_addr *iip_addr_select(const struct iip_stack *stk, co
 /* dad.c: duplicate detection, announcements, defence. */
 IIP_LOCAL void iip_dad_start(struct iip_stack *stk, struct iip_addr *addr);
 IIP_LOCAL void iip_dad_timer(struct iip_stack *stk, struct iip_addr *addr);
-/* Another station uses or claims the address. */
-IIP_LOCAL void iip_dad_conflict(struct iip_stack *stk, struct iip_addr *addr);
+/* Another station uses or claims the address, as `pkt` says. */
+IIP_LOCAL void iip_dad_conflict(struct iip_stack *stk, struct iip_addr *addr, const struct iip_pkt *pkt, const iip_u8 *l3);
 
 /* route.c: OK, with *hop the next hop; or UNREACHABLE. */
 IIP_LOCAL int iip_route_find(const struct iip_stack *stk, const struct iip_ip *dst, struct iip_ip *hop);
@@ -203,10 +204,12 @@ IIP_LOCAL void iip_ndp_probe(struct iip_stack *stk, const struct iip_ip *ip);
 IIP_LOCAL iip_verdict iip_ndp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, int fragmented);
 /* The link header in front of pkt->data, then off with it. */
 IIP_LOCAL void iip_eth_output(struct iip_stack *stk, struct iip_pkt *pkt, const iip_u8 *mac, iip_u32 type);
-/* tell.c: a reply that other stacks with our addresses may wait for: each gets a copy. `l3`: behind the link header. */
-IIP_LOCAL void iip_neigh_tell_others(struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3);
-/* It is such a copy, or an echo of what we sent: learn from it, but do not answer. */
-IIP_LOCAL int iip_neigh_is_told(const struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3);
+/* tell.c: each of the other stacks with our addresses gets a copy; nothing when it is one itself. `l3`: behind the link header. */
+IIP_LOCAL void iip_tell_others(struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3, const struct iip_ip *about);
+/* It is such a copy: learn from it, but do not answer. */
+IIP_LOCAL int iip_rx_is_told(const struct iip_pkt *pkt);
+/* Our own station sent it. */
+IIP_LOCAL int iip_neigh_is_echo(const struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3);
 
 /* neigh.c */
 IIP_LOCAL int iip_neigh_init(struct iip_stack *stk);
@@ -219,6 +222,7 @@ IIP_LOCAL void iip_neigh_unpin(struct iip_stack *stk, struct iip_neigh *neigh);
 IIP_LOCAL void iip_neigh_output(struct iip_stack *stk, struct iip_neigh *neigh, struct iip_pkt *pkt);
 /* What ARP heard: `reply` to us; `ask`: it asked for us, so an entry is worth its memory. 1 when something came of it. */
 IIP_LOCAL int iip_neigh_heard_arp(struct iip_stack *stk, const struct iip_ip *ip, const iip_u8 *mac, int reply, int ask);
+/* 1 when that changed something. */
 IIP_LOCAL int iip_neigh_heard_ns(struct iip_stack *stk, const struct iip_ip *ip, const iip_u8 *mac);
 IIP_LOCAL int iip_neigh_heard_na(struct iip_stack *stk, const struct iip_ndp *ndp);
 
@@ -231,7 +235,8 @@ IIP_LOCAL struct iip_pkt *iip_reass_add(struct iip_stack *stk, struct iip_pkt *p
 IIP_LOCAL int iip_pmtu_init(struct iip_stack *stk);
 IIP_LOCAL void iip_pmtu_free_all(struct iip_stack *stk);
 IIP_LOCAL void iip_pmtu_timer(struct iip_stack *stk);
-IIP_LOCAL void iip_pmtu_learn(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 mtu);
+/* 1 when it is news. */
+IIP_LOCAL int iip_pmtu_learn(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 mtu);
 
 /* icmp.c, icmp_error.c */
 IIP_LOCAL iip_verdict iip_icmp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx);

@@ -4,6 +4,7 @@
 enum { STACKS = 4 };
 
 static struct iip_share share;
+static uint32_t flags; /* of the packet that foreign() took last: the host keeps them */
 
 /* Stack 1 of four; without an RSS key the tuple's hash says who owns it. */
 static int open_shared(void)
@@ -30,12 +31,20 @@ static uint32_t foreign(uint32_t *count, struct fake_packet *last)
         if (h.notes[i].type != IIP_NOTE_FOREIGN)
             continue;
         mask |= 1u << h.notes[i].value;
+        flags = h.notes[i].pkt->flags;
         (*count)++;
         if (last)
             last->len = (uint32_t)fake_pkt_read(h.notes[i].pkt, last->bytes, 66000);
         iip_pkt_free(h.stk, h.notes[i].pkt);
     }
     return mask;
+}
+
+/* What this stack told the others comes in from one of them. */
+static void told(const struct fake_packet *pkt)
+{
+    CHECK(fake_inject(&h, pkt->bytes, pkt->len, flags));
+    fake_output(&h);
 }
 
 /* Datagrams to a port that nobody opened here belong to whoever the hash says: no error from the others. */
@@ -62,6 +71,7 @@ static void datagrams_find_their_owner(void)
         there += n;
         seen |= mask;
         if (n) {
+            CHECK_EQ(flags & IIP_PKT_TOLD, 0);
             CHECK_EQ(last.len, b.len); /* as it came in, behind a link header */
             CHECK_MEM(last.bytes + 12, b.bytes + 12, b.len - 12);
             CHECK_MEM(last.bytes, mac_ours, 6);
@@ -170,7 +180,7 @@ static void replies_are_told_to_all(void)
     CHECK_EQ(n, 3);
     net_send(sock, FAKE_V4_PEER, 7, "x", 1);
     CHECK(net_is_arp(0, 1, FAKE_V4_OURS, FAKE_V4_PEER, mac_all));
-    fake_input(&h, last.bytes, last.len); /* as if another stack had told us */
+    told(&last); /* as if another stack had told us */
     CHECK_EQ(h.sent_count, 2);
     CHECK(net_sent(1) && v.proto == 17);
     CHECK_MEM(v.eth, mac_peer, 6);
@@ -193,7 +203,7 @@ static void advertisements_are_told_to_all(void)
     CHECK_EQ(foreign(&n, &last), 1 | 4 | 8);
     net_send(sock, FAKE_V6_PEER, 7, "x", 1);
     CHECK_EQ(h.sent_count, 1);
-    fake_input(&h, last.bytes, last.len);
+    told(&last);
     CHECK_EQ(h.sent_count, 2);
     foreign(&n, NULL);
     CHECK_EQ(n, 0);
@@ -272,6 +282,145 @@ static void a_key_makes_us_agree_with_the_nic(void)
     }
 }
 
+/* A neighbour that asks for us is one that we will answer, whichever stack does; only the one that was asked replies. */
+static void askers_are_told_to_all(void)
+{
+    static uint8_t bytes[66000];
+    struct fake_packet last = { .bytes = bytes };
+    struct iip_udp_sock *sock;
+    uint32_t n;
+    REQUIRE(!open_shared());
+    fake_arp(&b, 1, mac_peer, FAKE_V4_PEER, mac_all, FAKE_V4_OURS);
+    net_input();
+    CHECK_EQ(h.sent_count, 1);
+    CHECK_EQ(foreign(&n, &last), 1 | 4 | 8);
+    net_input();
+    CHECK_EQ(foreign(&n, NULL), 0); /* nothing new */
+    net_close();
+    REQUIRE(!open_shared());
+    sock = net_socket("::", 1000);
+    told(&last);
+    CHECK_EQ(h.sent_count, 0);
+    CHECK_EQ(foreign(&n, NULL), 0);
+    net_send(sock, FAKE_V4_PEER, 7, "x", 1);
+    CHECK_EQ(h.sent_count, 1);
+    CHECK(net_sent(0) && v.proto == 17);
+    net_close();
+}
+
+static void solicitors_are_told_to_all(void)
+{
+    static uint8_t bytes[66000];
+    struct fake_packet last = { .bytes = bytes };
+    struct fake_hdr hdr = fake_v6();
+    struct iip_udp_sock *sock;
+    uint32_t n;
+    REQUIRE(!open_shared());
+    fake_ndp(&b, &hdr, 135, 0, FAKE_V6_OURS, mac_peer);
+    net_input();
+    CHECK_EQ(h.sent_count, 1);
+    CHECK_EQ(foreign(&n, &last), 1 | 4 | 8);
+    net_input();
+    CHECK_EQ(foreign(&n, NULL), 0);
+    net_close();
+    REQUIRE(!open_shared());
+    sock = net_socket("::", 1000);
+    told(&last);
+    CHECK_EQ(h.sent_count, 0);
+    net_send(sock, FAKE_V6_PEER, 7, "x", 1);
+    CHECK(net_sent(0) && v.proto == 17);
+    CHECK_EQ(foreign(&n, NULL), 0);
+    net_close();
+}
+
+/* A flood of answers that nobody asked for costs the other stacks little, and does not silence those about others. */
+static void floods_are_not_passed_on(void)
+{
+    uint32_t n;
+    uint32_t i;
+    uint32_t all = 0;
+    REQUIRE(!open_shared());
+    for (i = 0; i < 1000; i++) {
+        fake_arp(&b, 2, mac_peer, FAKE_V4_PEER, mac_ours, FAKE_V4_OURS);
+        net_input();
+        foreign(&n, NULL);
+        all += n;
+    }
+    CHECK_EQ(all, 3 * 64);
+    fake_run(&h, 1000000);
+    net_input();
+    CHECK_EQ(foreign(&n, NULL), 1 | 4 | 8);
+    net_close();
+}
+
+/* The stack that owns the tuple believes the error, and all others learn from it. */
+static void path_mtus_are_told_to_all(void)
+{
+    static uint8_t bytes[66000];
+    static uint8_t data[1400];
+    struct fake_packet last = { .bytes = bytes };
+    struct fake_hdr hdr = fake_v4();
+    struct fake_hdr inner = fake_v4();
+    static struct fake_buf quote;
+    struct iip_udp_sock *sock;
+    uint32_t port;
+    uint32_t n = 0;
+    inner.src = hdr.dst;
+    inner.dst = hdr.src;
+    REQUIRE(!open_shared());
+    fake_neigh(&h, FAKE_V4_PEER);
+    for (port = 1000; n != 3 && port < 1100; port++) {
+        sock = net_socket("0.0.0.0", (uint16_t)port);
+        net_send(sock, FAKE_V4_PEER, 7, data, sizeof(data));
+        fake_udp(&quote, &inner, (uint16_t)port, 7, data, sizeof(data));
+        fake_icmp(&b, &hdr, 3, 4, 1004, quote.bytes + 14, 28);
+        net_input();
+        foreign(&n, &last);
+    }
+    CHECK_EQ(n, 3); /* else each was handed over to its owner */
+    net_input();
+    foreign(&n, NULL);
+    CHECK_EQ(n, 0); /* nothing new */
+    net_close();
+    REQUIRE(!open_shared());
+    fake_neigh(&h, FAKE_V4_PEER);
+    sock = net_socket("0.0.0.0", 900); /* not the one that the error quotes */
+    told(&last);
+    foreign(&n, NULL);
+    CHECK_EQ(n, 0);
+    fake_forget(&h);
+    net_send(sock, FAKE_V4_PEER, 7, data, sizeof(data));
+    CHECK_EQ(h.sent_count, 2);
+    CHECK_EQ(h.sent[0].len - 14, 1004);
+    net_close();
+}
+
+/* One stack hears that an address which all probe for is taken: none may use it. */
+static void duplicates_are_told_to_all(void)
+{
+    static uint8_t bytes[66000];
+    struct fake_packet last = { .bytes = bytes };
+    struct iip_ip ip = fake_endpoint("10.0.0.77", 0).ip;
+    uint32_t round;
+    uint32_t n;
+    for (round = 0; round < 2; round++) {
+        REQUIRE(!open_shared());
+        net_set("ip.dad", 1);
+        CHECK_EQ(iip_stack_addr_add(h.stk, &ip, 24), IIP_OK);
+        fake_arp(&b, 2, mac_peer, "10.0.0.77", mac_ours, FAKE_V4_OURS);
+        if (round)
+            told(&last);
+        else
+            net_input();
+        CHECK_EQ(foreign(&n, round ? NULL : &last), round ? 0 : (1 | 4 | 8));
+        CHECK_EQ(net_counter("addr_conflict"), 1);
+        fake_forget(&h);
+        fake_run(&h, 20000000);
+        CHECK_EQ(h.sent_count, 0); /* no probe, no announcement */
+        net_close();
+    }
+}
+
 int main(void)
 {
     RUN(a_key_makes_us_agree_with_the_nic);
@@ -282,5 +431,10 @@ int main(void)
     RUN(replies_are_told_to_all);
     RUN(advertisements_are_told_to_all);
     RUN(errors_go_to_the_owner);
+    RUN(askers_are_told_to_all);
+    RUN(solicitors_are_told_to_all);
+    RUN(floods_are_not_passed_on);
+    RUN(path_mtus_are_told_to_all);
+    RUN(duplicates_are_told_to_all);
     return check_done();
 }
