@@ -220,7 +220,7 @@ int32_t iip_buf_alloc(struct iip_loop *loop, struct iip_span *out)
 {
     int32_t st = iip_loop_check(loop);
     if (st)
-        return st;
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_ALLOC, .to = out});
     if (!out)
         return IIP_E_INVAL;
     return loop->closing ? IIP_E_CLOSED : iip_buf_empty(loop, out);

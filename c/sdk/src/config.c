@@ -55,8 +55,9 @@ static int32_t iip_config_random(struct iip_engine_cfg *cfg, const struct iip_co
 static int32_t iip_config_numbers(struct iip_engine_cfg *cfg, const struct iip_config_err *err)
 {
     uint32_t post = 2;
-    if (cfg->flags || cfg->cores != IIP_CORES_UNIFIED) {
-        iip_config_say(err->text, err->cap, cfg->flags ? "flags=%u: must be 0" : "cores=%u: only IIP_CORES_UNIFIED (0)",
+    if (cfg->flags || cfg->cores > IIP_CORES_MERGE) {
+        iip_config_say(err->text, err->cap,
+                       cfg->flags ? "flags=%u: must be 0" : "cores=%u: IIP_CORES_UNIFIED (0), _SPLIT (1) or _MERGE (2)",
                        cfg->flags ? cfg->flags : cfg->cores);
         return cfg->flags ? IIP_E_INVAL : IIP_E_NOT_SUPPORTED;
     }

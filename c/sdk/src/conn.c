@@ -141,7 +141,7 @@ int32_t iip_conn_get(uint64_t conn, uint32_t option, uint64_t *value)
     iip_u64 got = 0;
     int32_t st = iip_conn_own(conn, &loop, &obj);
     if (st)
-        return st;
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_GET, .handle = conn, .n = option, .to = value});
     if (!value)
         return IIP_E_INVAL;
     if (option == IIP_OPT_EXPLICIT_CREDIT)
@@ -190,7 +190,7 @@ int32_t iip_conn_info_get(uint64_t conn, struct iip_conn_info *out)
     struct iip_obj *obj;
     int32_t st = iip_conn_own(conn, &loop, &obj);
     if (st)
-        return st;
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_INFO, .handle = conn, .to = out});
     if (!out)
         return IIP_E_INVAL;
     st = obj->core ? iip_tcp_info(loop->stk, obj->core, &core) : 0;

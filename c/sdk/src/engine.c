@@ -175,11 +175,12 @@ static int32_t iip_engine_take(struct iip_engine *engine)
     uint32_t i;
     for (i = 0; i < engine->loop_n; i++) {
         const void *owner = atomic_load_explicit(&engine->loops[i]->owner, memory_order_relaxed);
-        if (owner && owner != self)
+        const void *app = atomic_load_explicit(&engine->loops[i]->app, memory_order_relaxed);
+        if ((owner && owner != self) || (app && app != self))
             return IIP_E_BUSY;
     }
     for (i = 0; i < engine->loop_n; i++)
-        if (iip_loop_attach(engine->loops[i]))
+        if (iip_loop_attach(engine->loops[i]) || iip_loop_claim(&engine->loops[i]->owner))
             return IIP_E_BUSY; /* somebody attached just now: the ones taken stay taken, and closing again is fine */
     return IIP_OK;
 }

@@ -121,6 +121,7 @@ int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const s
     loop->polls = engine->info.polls;
     loop->poll_us = engine->poll_us;
     loop->still = engine->wire[0] != 0;
+    loop->cores = cfg->cores;
     loop->done_end = &loop->done;
     loop->link = atomic_load_explicit(&engine->link, memory_order_relaxed);
     loop->now = 0;
@@ -141,6 +142,8 @@ int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const s
         st = iip_inbox_init(loop);
     if (!st)
         st = iip_wake_init(loop);
+    if (!st && loop->cores)
+        st = iip_ask_init(loop);
     return st;
 }
 
@@ -224,7 +227,7 @@ static void iip_loop_blank(struct iip_loop *loop)
 {
     size_t first = offsetof(struct iip_loop, index);
     memset((uint8_t *)loop + first, 0, sizeof *loop - first);
-    loop->wake_fd = loop->timer_fd = loop->epoll_fd = loop->port_fd = -1;
+    loop->wake_fd = loop->timer_fd = loop->epoll_fd = loop->port_fd = loop->app_fd = -1;
 }
 
 void iip_loop_clean(struct iip_loop *loop, struct iip_leaks *leaks)

@@ -56,7 +56,7 @@ static int32_t iip_loop_tables(struct iip_loop *loop, uint32_t number)
         iip_slots_init(&loop->bufs, IIP_KIND_BUF, number, sizeof(struct iip_buf)))
         return IIP_E_NOMEM;
     loop->number = number;
-    loop->wake_fd = loop->timer_fd = loop->epoll_fd = loop->port_fd = -1;
+    loop->wake_fd = loop->timer_fd = loop->epoll_fd = loop->port_fd = loop->app_fd = -1;
     pthread_mutex_init(&loop->stats_lock, NULL);
     atomic_store_explicit(&loop->returned, IIP_SLOT_NONE, memory_order_relaxed);
     return IIP_OK;
@@ -94,6 +94,7 @@ void iip_loop_back(struct iip_loop *loop)
 {
     pthread_mutex_lock(&iip_loop_table_lock);
     atomic_store_explicit(&loop->owner, NULL, memory_order_relaxed);
+    atomic_store_explicit(&loop->app, NULL, memory_order_relaxed);
     loop->taken = 0;
     pthread_mutex_unlock(&iip_loop_table_lock);
 }
@@ -112,30 +113,39 @@ void iip_loop_clock(struct iip_loop *loop)
         loop->now = now;
 }
 
+int32_t iip_loop_claim(_Atomic(const void *) *whose)
+{
+    const void *nobody = NULL;
+    const void *self = iip_thread_token();
+    if (atomic_load_explicit(whose, memory_order_relaxed) == self)
+        return IIP_OK;
+    return atomic_compare_exchange_strong_explicit(whose, &nobody, self, memory_order_acquire, memory_order_relaxed)
+        ? IIP_OK
+        : IIP_E_BUSY;
+}
+
 /* ---- public ---- */
 
 int32_t iip_loop_attach(struct iip_loop *loop)
 {
-    const void *nobody = NULL;
-    const void *self = iip_thread_token();
     int32_t st = iip_loop_check_any(loop);
-    if (st)
-        return st;
-    if (atomic_load_explicit(&loop->owner, memory_order_relaxed) == self)
-        return IIP_OK;
-    return atomic_compare_exchange_strong_explicit(&loop->owner, &nobody, self, memory_order_acquire,
-                                                   memory_order_relaxed)
-        ? IIP_OK
-        : IIP_E_BUSY;
+    return st ? st : iip_loop_claim(loop->cores ? &loop->app : &loop->owner);
 }
 
 int32_t iip_loop_detach(struct iip_loop *loop)
 {
     int32_t st = iip_loop_check(loop);
+    if (st == IIP_E_WRONG_THREAD && iip_ask_app(loop)) {
+        atomic_store_explicit(&loop->app, NULL, memory_order_release);
+        return IIP_OK;
+    }
     if (st)
         return st;
     iip_stats_publish(loop);
-    atomic_store_explicit(&loop->owner, NULL, memory_order_release);
+    if (loop->cores)
+        iip_ask_leave(loop);
+    else
+        atomic_store_explicit(&loop->owner, NULL, memory_order_release);
     return IIP_OK;
 }
 
@@ -149,7 +159,7 @@ int32_t iip_loop_now(struct iip_loop *loop, uint64_t *now_us)
 {
     int32_t st = iip_loop_check(loop);
     if (st)
-        return st;
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_NOW, .to = now_us});
     if (!now_us)
         return IIP_E_INVAL;
     iip_loop_clock(loop);
@@ -161,11 +171,11 @@ int32_t iip_loop_area(struct iip_loop *loop, struct iip_area *out)
 {
     struct iip_area area = {.size = sizeof area};
     int32_t st = iip_loop_check(loop);
-    if (st)
+    if (st && !(st == IIP_E_WRONG_THREAD && iip_ask_app(loop)))
         return st;
     if (!out)
         return IIP_E_INVAL;
-    area.wake_fd = loop->wake_fd;
+    area.wake_fd = loop->cores ? loop->app_fd : loop->wake_fd;
     area.turn = &loop->turn;
     area.ops = loop->op_area;
     area.releases = loop->releases;
@@ -173,7 +183,7 @@ int32_t iip_loop_area(struct iip_loop *loop, struct iip_area *out)
     area.tx_free = loop->tx_free;
     area.aux = (const uint8_t *)loop->aux;
     area.op_aux = (uint8_t *)loop->op_aux;
-    area.parked = (const uint32_t *)&loop->parked;
+    area.parked = (const uint32_t *)(loop->cores ? &loop->app_parked : &loop->parked);
     area.op_cap = loop->op_cap;
     area.release_cap = loop->release_cap;
     area.event_cap = loop->event_cap;
@@ -187,8 +197,10 @@ int32_t iip_loop_area(struct iip_loop *loop, struct iip_area *out)
 int32_t iip_loop_close(struct iip_loop *loop)
 {
     int32_t st = iip_loop_check(loop);
-    if (st || loop->closing)
-        return st;
+    if (st)
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_CLOSE});
+    if (loop->closing)
+        return IIP_OK;
     loop->closing = 1;
     iip_loop_abort_all(loop);
     return IIP_OK;

@@ -7,7 +7,7 @@ int32_t iip_loop_op(struct iip_loop *loop, struct iip_op *op)
 {
     int32_t st = iip_loop_check(loop);
     if (st)
-        return st;
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_OP, .to = op});
     if (!op)
         return IIP_E_INVAL;
     st = iip_op_apply(loop, op);
@@ -20,12 +20,9 @@ int32_t iip_loop_op(struct iip_loop *loop, struct iip_op *op)
 /* An operation on the object that `handle` names. */
 static int32_t iip_one(uint64_t handle, struct iip_op *op)
 {
-    struct iip_loop *loop;
-    int32_t st = iip_loop_own(handle, &loop);
-    if (st)
-        return st;
+    struct iip_loop *loop = iip_loop_of(handle);
     op->obj = handle;
-    return iip_loop_op(loop, op);
+    return loop ? iip_loop_op(loop, op) : IIP_E_STALE;
 }
 
 static int32_t iip_one_open(struct iip_loop *loop, uint32_t code, const char *local, const char *peer, uint64_t user,

@@ -63,6 +63,11 @@ int iip_post_any(const struct iip_post *post)
     return turn == post->head + 1;
 }
 
+int iip_post_ready(const struct iip_loop *loop)
+{
+    return loop->told_n + 2 <= loop->told_mask && iip_post_any(&loop->post);
+}
+
 /* Who posted is told what he asked to know, and what he must know. */
 static void iip_post_answer(struct iip_loop *loop, const struct iip_op *op)
 {
@@ -92,7 +97,7 @@ static void iip_post_one(struct iip_loop *loop, struct iip_op *op)
 void iip_post_apply(struct iip_loop *loop)
 {
     struct iip_post *post = &loop->post;
-    while (iip_post_any(post) && loop->told_n + 2 <= loop->told_mask) {
+    while (iip_post_ready(loop)) {
         struct iip_post_cell *cell = &post->cells[post->head & post->mask];
         iip_post_one(loop, &cell->op);
         atomic_store_explicit(&cell->turn, post->head + post->mask + 1, memory_order_release);

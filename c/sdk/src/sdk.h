@@ -130,9 +130,25 @@ struct iip_listen_all { /* a listener of the engine on this loop */
     uint64_t own;                 /* the loop's */
 };
 
+struct iip_ask { /* a call of the application's thread that the networking thread makes, see ask.c */
+    uint32_t code;                /* IIP_ASK_... */
+    uint32_t n;
+    uint64_t handle;
+    void *to;
+    int32_t result;
+    /* of a turn under way */
+    uint32_t opened, op_short, release_failed, rx_packets, reserved;
+    uint64_t until;
+};
+
 struct iip_loop {
     /* Kept over the lives of a loop, for those who come too late. */
-    _Atomic(const void *) owner;  /* [any] token of the thread; null: nobody */
+    _Atomic(const void *) owner;  /* [any] token of the thread that may touch it; null: nobody */
+    _Atomic(const void *) app;    /* [any] split, merge: token of the application's thread; null: nobody */
+    _Atomic uint32_t asked;       /* [any] the question in `ask`: see ask.c */
+    _Atomic uint32_t net_here;    /* [any] split, merge: there is a networking thread, or about to be */
+    _Atomic uint32_t net_woken;   /* [any] its wait is to end */
+    _Atomic uint32_t app_parked;  /* [any] split, merge: what `parked` is to the application */
     struct iip_engine *_Atomic engine; /* [any] null: the loop is closed */
     uint32_t epoch;               /* of the process, see fork.c */
     uint32_t number;              /* in the process */
@@ -149,6 +165,10 @@ struct iip_loop {
     /* Zero when a loop begins: see iip_loop_blank. */
     uint32_t index;               /* in the engine */
     uint32_t closing;             /* iip_loop_close was called */
+    uint32_t cores;               /* IIP_CORES_... */
+    uint32_t alone;               /* networking while the application is busy: its timers and wakes are not looked at */
+    uint32_t app_state;           /* what the networking thread knows of its parking */
+    struct iip_ask ask;           /* who asks writes it before `asked`, who answers after he saw that */
 
     /* what it turns */
     struct iip_stack *stk;
@@ -203,6 +223,7 @@ struct iip_loop {
     struct iip_spill spill;
 
     int wake_fd, timer_fd, epoll_fd, port_fd;
+    int app_fd;                   /* split, merge: eventfd of the parked application */
     uint32_t epoll_out;           /* the port's descriptor is watched for room */
     struct iip_post post;
     struct iip_inbox inbox;
@@ -258,6 +279,8 @@ int32_t iip_loop_own(uint64_t handle, struct iip_loop **out);
 struct iip_loop *iip_loop_new(void);       /* a closed one of the table; null: there are too many, or no memory */
 void iip_loop_back(struct iip_loop *loop); /* may be given to another engine */
 const void *iip_thread_token(void);
+/* The calling thread becomes, or is already, who `whose` names: 0 or IIP_E_BUSY. */
+int32_t iip_loop_claim(_Atomic(const void *) *whose);
 
 /* ---- life.c ---- */
 int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const struct iip_engine_cfg *cfg);
@@ -270,6 +293,20 @@ void iip_engine_link(struct iip_engine *engine); /* asks the port for its link a
 /* ---- turn.c ---- */
 uint64_t iip_turn_deadline(struct iip_loop *loop);
 void iip_loop_clock(struct iip_loop *loop);
+/* A turn without an application: nothing is handed up. Returns the packets received. */
+uint32_t iip_turn_alone(struct iip_loop *loop, int64_t wait_us);
+
+/* ---- ask.c ---- */
+enum {
+    IIP_ASK_TURN, IIP_ASK_OP, IIP_ASK_CLOSE, IIP_ASK_NOW, IIP_ASK_ALLOC, IIP_ASK_GET, IIP_ASK_INFO, IIP_ASK_STATS,
+    IIP_ASK_COUNTERS
+};
+int32_t iip_ask_init(struct iip_loop *loop);
+/* `st` came of iip_loop_check: if that was only because another thread does the networking, the call's real result. */
+int32_t iip_ask(struct iip_loop *loop, int32_t st, const struct iip_ask *ask);
+int iip_ask_app(const struct iip_loop *loop);  /* Is the caller the application's thread of a split or merged loop? */
+int iip_ask_any(const struct iip_loop *loop);  /* Is something asked? */
+void iip_ask_leave(struct iip_loop *loop);     /* the networking thread goes */
 
 /* ---- event.c ---- */
 void iip_event_collect(struct iip_loop *loop);
@@ -346,6 +383,7 @@ void iip_wake_seen(struct iip_loop *loop);               /* the wake that was as
 int32_t iip_post_init(struct iip_post *post, uint32_t cap);
 int32_t iip_post_put(struct iip_post *post, const struct iip_op *ops, uint32_t n);
 int iip_post_any(const struct iip_post *post);
+int iip_post_ready(const struct iip_loop *loop); /* ... and there is room for its answer */
 void iip_post_apply(struct iip_loop *loop);
 int32_t iip_inbox_init(struct iip_loop *loop);
 void iip_inbox_free(struct iip_loop *loop);

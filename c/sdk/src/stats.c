@@ -55,6 +55,8 @@ int32_t iip_loop_stats_get(struct iip_loop *loop, struct iip_loop_stats *out)
         return IIP_E_INVAL;
     if (iip_stats_mine(loop)) {
         iip_stats_fill(loop, &stats);
+    } else if (iip_ask_app(loop)) {
+        return iip_ask(loop, IIP_E_WRONG_THREAD, &(struct iip_ask){.code = IIP_ASK_STATS, .to = out});
     } else {
         atomic_store_explicit(&loop->want_stats, 1, memory_order_relaxed);
         pthread_mutex_lock(&loop->stats_lock);
@@ -75,6 +77,8 @@ int32_t iip_loop_counters(struct iip_loop *loop, uint64_t *out, uint32_t cap)
         return IIP_E_INVAL;
     if (iip_stats_mine(loop))
         return (int32_t)iip_stack_counters(loop->stk, out ? out : &none, cap);
+    if (iip_ask_app(loop))
+        return iip_ask(loop, IIP_E_WRONG_THREAD, &(struct iip_ask){.code = IIP_ASK_COUNTERS, .n = cap, .to = out});
     atomic_store_explicit(&loop->want_stats, 1, memory_order_relaxed);
     pthread_mutex_lock(&loop->stats_lock);
     if (cap)

@@ -11,7 +11,7 @@
 uint64_t iip_turn_deadline(struct iip_loop *loop)
 {
     uint64_t stack = iip_stack_deadline(loop->stk);
-    uint64_t alarm = loop->heap_n ? loop->heap[0]->at : UINT64_MAX;
+    uint64_t alarm = loop->heap_n && !loop->alone ? loop->heap[0]->at : UINT64_MAX;
     return stack < alarm ? stack : alarm;
 }
 
@@ -55,10 +55,11 @@ static void iip_turn_ops(struct iip_loop *loop, struct iip_turn *turn)
     iip_op_end(loop);
 }
 
+/* The core has something to say only where the networking went on without the application, see ask.c. */
 static int iip_turn_may_wait(const struct iip_loop *loop, const struct iip_turn *turn)
 {
     return turn->flags & IIP_TURN_WAIT && turn->wait_us != 0 && !iip_event_waiting(loop) && !loop->closing &&
-        !loop->still;
+        !loop->still && !iip_stack_speaks(loop->stk);
 }
 
 /*
@@ -74,20 +75,19 @@ static void iip_turn_pressure(struct iip_loop *loop, uint32_t n)
     iip_stack_pressure(loop->stk, level);
 }
 
-/* An application that is behind with its events gets the rest of them before new packets. */
-static void iip_turn_receive(struct iip_loop *loop, struct iip_turn *turn)
+static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more)
 {
     uint32_t n = loop->burst_n;
-    if (!n && !loop->more) {
+    if (!n && !more) {
         n = loop->ops->rx(loop->queue, loop->burst, IIP_RX_BURST);
         if (n < IIP_RX_BURST && loop->inbox.cells)
             n += iip_inbox_take(loop, loop->burst + n, IIP_RX_BURST - n);
     }
     loop->burst_n = 0;
-    turn->rx_packets = n;
     if (loop->pool_low || loop->pressed)
         iip_turn_pressure(loop, n);
     iip_stack_input(loop->stk, loop->burst, n, loop->now);
+    return n;
 }
 
 /* One loop asks the port, all see what it said. */
@@ -162,7 +162,7 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
     if (!st)
         st = iip_turn_check(loop, turn);
     if (st)
-        return st;
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_TURN, .to = turn});
     iip_wake_unpark(loop);
     iip_loop_clock(loop);
     iip_turn_pool(loop);
@@ -175,10 +175,28 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
         iip_wake_wait(loop, turn->wait_us);
     iip_wake_seen(loop);
     iip_turn_link(loop);
-    iip_turn_receive(loop, turn);
+    /* An application that is behind with its events gets the rest of them before new packets. */
+    turn->rx_packets = iip_turn_receive(loop, loop->more);
     loop->event_max = turn->event_max && turn->event_max < loop->event_cap ? turn->event_max : loop->event_cap;
     iip_event_collect(loop);
     iip_buf_lay_out(loop);
     iip_turn_end(loop, turn);
     return (int32_t)loop->event_n;
+}
+
+uint32_t iip_turn_alone(struct iip_loop *loop, int64_t wait_us)
+{
+    iip_wake_unpark(loop);
+    iip_loop_clock(loop);
+    iip_turn_pool(loop);
+    iip_buf_drain(loop);
+    iip_post_apply(loop);
+    iip_op_end(loop);
+    iip_stack_output(loop->stk, loop->now);
+    if (wait_us && !loop->still)
+        iip_wake_wait(loop, wait_us);
+    iip_turn_link(loop);
+    if (atomic_load_explicit(&loop->want_stats, memory_order_relaxed))
+        iip_stats_publish(loop);
+    return iip_turn_receive(loop, 0);
 }

@@ -11,7 +11,7 @@
 static const char *const iip_features[] = {
     "abi.layout",  "addr.ipv6",      "op.connect",   "op.listen",     "op.udp",
     "op.send_buf", "op.send_extern", "op.send_copy", "op.credit",     "op.timer",
-    "op.urgent",   "engine.listen",  "loop.post",    "loop.fd",       "loop.park",
+    "op.urgent",   "engine.listen",  "loop.post",    "loop.fd",       "loop.park", "loop.net",
     "buf.spill",   "stats.counters", "log.ring",     "tcp.sack",      "tcp.timestamps",
     "tcp.wscale",  "tcp.newreno",    "tcp.cubic",    "tcp.keepalive", "tcp.user_timeout",
     "udp",         "ipv4",           "ipv6",

@@ -48,6 +48,8 @@ void iip_wake_free(struct iip_loop *loop)
         close(loop->timer_fd);
     if (loop->wake_fd >= 0)
         close(loop->wake_fd);
+    if (loop->app_fd >= 0)
+        close(loop->app_fd);
 }
 
 void iip_wake_now(struct iip_loop *loop)
@@ -64,6 +66,7 @@ int32_t iip_loop_wake(struct iip_loop *loop)
     if (st)
         return st;
     atomic_store_explicit(&loop->woken, 1, memory_order_relaxed);
+    atomic_store_explicit(&loop->net_woken, 1, memory_order_relaxed);
     iip_wake_now(loop);
     return IIP_OK;
 }
@@ -71,14 +74,16 @@ int32_t iip_loop_wake(struct iip_loop *loop)
 int32_t iip_loop_fd(struct iip_loop *loop)
 {
     int32_t st = iip_loop_check_any(loop);
-    return st ? st : loop->epoll_fd;
+    if (st)
+        return st;
+    return loop->cores ? loop->app_fd : loop->epoll_fd;
 }
 
 /* Work that others made. Few buffers make the return list work. */
 static int iip_wake_work(const struct iip_loop *loop)
 {
-    return atomic_load_explicit(&loop->woken, memory_order_relaxed) || iip_post_any(&loop->post) ||
-        iip_inbox_any(loop) ||
+    return atomic_load_explicit(loop->alone ? &loop->net_woken : &loop->woken, memory_order_relaxed) ||
+        (loop->alone && iip_ask_any(loop)) || iip_post_ready(loop) || iip_inbox_any(loop) ||
         (loop->pool_low && atomic_load_explicit(&loop->returned, memory_order_relaxed) != IIP_SLOT_NONE);
 }
 
@@ -186,7 +191,7 @@ static void iip_wake_arm(struct iip_loop *loop, uint64_t until)
 int iip_wake_park(struct iip_loop *loop)
 {
     uint64_t until = iip_turn_deadline(loop);
-    if (until <= loop->now)
+    if (until <= loop->now || loop->cores)
         return 0;
     iip_wake_watch_room(loop);
     iip_wake_arm(loop, until);

@@ -62,7 +62,7 @@ static void what_is_wrong_is_named(void)
     bad = cfg, bad.op_cap = 1 << 30, refuses(bad, IIP_E_RANGE, "op_cap");
     bad = cfg, bad.loops = 1000, refuses(bad, IIP_E_RANGE, "loops");
     bad = cfg, bad.flags = 1, refuses(bad, IIP_E_INVAL, "flags");
-    bad = cfg, bad.cores = 1, refuses(bad, IIP_E_NOT_SUPPORTED, "cores");
+    bad = cfg, bad.cores = 3, refuses(bad, IIP_E_NOT_SUPPORTED, "cores");
 }
 
 static void everything_that_can_be_said(void)

@@ -254,6 +254,8 @@ struct iip_note {
 
 /* Takes up to cap notes; returns how many. Notes of one connection come in the order in which things happened. */
 IIP_API iip_u32 iip_stack_notes(struct iip_stack *stk, struct iip_note *out, iip_u32 cap);
+/* 1: the next call may have some. */
+IIP_API int iip_stack_speaks(const struct iip_stack *stk);
 
 /* ---- TCP (RFC 9293 3.9.1) ---------------------------------------------------------------------------------------- */
 

@@ -96,3 +96,8 @@ IIP_API iip_u32 iip_stack_notes(struct iip_stack *stk, struct iip_note *out, iip
     }
     return n;
 }
+
+IIP_API int iip_stack_speaks(const struct iip_stack *stk)
+{
+    return stk->ready_head != 0;
+}
