@@ -37,6 +37,8 @@ struct ex_config {
     const char *stats_json; /* statistics to this file, at the end and on SIGUSR1, or null */
     uint64_t listen;        /* port; 0: none */
     uint64_t loops;
+    const char *model;      /* "unified", "split", "merge"; null: unified */
+    uint32_t cores;         /* the same as IIP_CORES_... */
     double duration_s;      /* 0: until a signal */
 };
 
@@ -59,7 +61,7 @@ void ex_options(struct ex_config *cfg, const struct ex_option *own, int argc, ch
 /* "iip_http: --root /x: No such directory" and exit 2: for what only the example itself can judge. */
 void ex_usage(const struct ex_config *cfg, const char *option, const char *value, const char *remedy);
 
-/* ---- engine, threads, signals (run.c) -------------------------------------------------------------------------- */
+/* ---- engine, threads, signals (run.c, net.c) -------------------------------------------------------------------------- */
 
 enum { EX_COUNTS = 16 }; /* numbers that an example counts, at most */
 
@@ -80,6 +82,7 @@ struct ex_run {
     uint64_t listener;
     uint64_t begin_ns;
     atomic_int stop;
+    atomic_int net_stop;            /* the networking threads end */
     atomic_int failed;
     atomic_uint alive;              /* loops that still turn */
     atomic_uint ready;              /* loops that listen */
@@ -94,6 +97,11 @@ int ex_run_wait(struct ex_run *run); /* 0: ended as it should */
 void ex_run_stop(struct ex_run *run); /* all loops come to their end; counters stand still then */
 int ex_run_end(struct ex_run *run);   /* closes the engine. 0: nothing failed and nothing leaked */
 uint64_t ex_now_ns(void);            /* CLOCK_MONOTONIC */
+
+/* --model (net.c): where networking has a thread of its own. Nothing at all in the unified model. */
+int ex_net_begin(struct ex_loop *l);
+void ex_net_end(struct ex_loop *l);
+void ex_net_pin(const struct ex_loop *l); /* both threads of a merged loop: to the same core */
 
 /* ---- statistics (stats.c) -------------------------------------------------------------------------------------- */
 
@@ -135,6 +143,8 @@ struct ex_loop {
     int closing;
     uint64_t close_ns;             /* since when */
     pthread_t thread;
+    pthread_t net;                 /* split, merge: does the networking, while net_runs */
+    int net_runs;
     _Atomic uint64_t count[EX_COUNTS];
 };
 

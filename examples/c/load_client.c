@@ -228,16 +228,27 @@ static void add_up(struct load *ld)
     pthread_mutex_unlock(&plan->lock);
 }
 
+/* A loop that has nothing to open is over before its first turn, which might wait for ever. */
+static int is_done(struct load *ld)
+{
+    if (ld->open || ld->to_open)
+        return 0;
+    add_up(ld);
+    ex_finish(ld->l);
+    return 1;
+}
+
 void load_loop(struct ex_loop *l)
 {
     struct load *ld = calloc(1, sizeof *ld);
     struct ex_stream *s;
     uint32_t i, left;
-    int done = 0;
+    int done;
     if (!ld)
         return;
     begin(ld, l);
     open_some(ld);
+    done = is_done(ld);
     while (ex_turn(l)) {
         left = l->ready_n;
         for (i = 0; i < l->turn.event_n; i++)
@@ -245,11 +256,8 @@ void load_loop(struct ex_loop *l)
         while ((s = ex_ready_next(l, &left)) != NULL)
             pump(ld, (struct load_conn *)(void *)s);
         open_some(ld);
-        if (!done && !ld->open && !ld->to_open) {
-            add_up(ld);
-            ex_finish(l);
-            done = 1;
-        }
+        if (!done)
+            done = is_done(ld);
     }
     if (!done)
         add_up(ld);

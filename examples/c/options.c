@@ -123,8 +123,22 @@ static void parse(const struct ex_config *cfg, const struct ex_option *const *al
     }
 }
 
-static void check(const struct ex_config *cfg)
+static uint32_t model(const struct ex_config *cfg)
 {
+    static const char *const names[] = {"unified", "split", "merge"};
+    uint32_t i;
+    for (i = 0; cfg->model && i < 3; i++) {
+        if (strcmp(cfg->model, names[i]) == 0)
+            return i; /* IIP_CORES_UNIFIED, _SPLIT, _MERGE */
+    }
+    if (cfg->model)
+        ex_usage(cfg, "model", cfg->model, "give unified, split or merge");
+    return IIP_CORES_UNIFIED;
+}
+
+static void check(struct ex_config *cfg)
+{
+    cfg->cores = model(cfg);
     if (cfg->tunables && !strchr(cfg->tunables, '='))
         ex_usage(cfg, "set", cfg->tunables, "give name=value, for example tcp.mss=1400");
 }
@@ -141,6 +155,7 @@ void ex_options(struct ex_config *cfg, const struct ex_option *own, int argc, ch
         {EX_TEXT, "stats-json", "FILE", &cfg->stats_json, "statistics, at the end and on SIGUSR1", 0, 0, 0, 0},
         {EX_SECONDS, "duration", "S", &cfg->duration_s, "end after S seconds", 0, 0, 0, 0},
         {EX_NUMBER, "loops", "N", &cfg->loops, "loops, one thread each (also --threads)", 1, 64, 0, 0},
+        {EX_TEXT, "model", "MODEL", &cfg->model, "unified; split, merge: networking in a thread of its own", 0, 0, 0, 0},
         {EX_NUMBER, "threads", "N", &cfg->loops, "the same as --loops", 1, 64, 0, 0},
         {EX_END, 0, 0, 0, 0, 0, 0, 0, 0}};
     const struct ex_option *all[EX_OPTIONS];

@@ -1,5 +1,5 @@
 /*
- * run.c - an engine with one thread a loop, and a main thread that waits for signals.
+ * run.c - an engine with one thread a loop (where --model says so two, see net.c), and a main thread that waits for signals.
  *
  * No signal handler runs anywhere: all threads block the signals, and main takes them one at a time from sigtimedwait.
  */
@@ -60,6 +60,7 @@ static int open_engine(struct ex_run *run)
     ec.routes = cfg->routes;
     ec.tunables = cfg->tunables;
     ec.pcap = cfg->pcap;
+    ec.cores = cfg->cores;
     ec.loops = cfg->loops ? (uint32_t)cfg->loops : 1;
     ec.op_cap = 1024;
     ec.event_cap = 512;
@@ -174,6 +175,7 @@ int ex_turn(struct ex_loop *l)
 static int loop_begin(struct ex_loop *l)
 {
     int32_t status = iip_loop_attach(l->loop);
+    ex_net_pin(l);
     if (status < 0)
         return complain(l->run, "attach", status);
     l->area.size = sizeof l->area;
@@ -211,8 +213,9 @@ static int start_loop(struct ex_run *run, uint32_t i)
     l->index = i;
     iip_engine_loop(run->engine, i, &l->loop);
     atomic_fetch_add(&run->alive, 1);
-    if (pthread_create(&l->thread, NULL, loop_main, l) == 0)
+    if (ex_net_begin(l) == 0 && pthread_create(&l->thread, NULL, loop_main, l) == 0)
         return 0;
+    ex_net_end(l);
     atomic_fetch_sub(&run->alive, 1);
     l->run = NULL;
     return complain(run, "thread", IIP_E_NOMEM);
@@ -301,6 +304,7 @@ void ex_run_stop(struct ex_run *run)
     for (i = 0; i < run->info.loops && run->loops[i].run; i++) {
         iip_loop_wake(run->loops[i].loop);
         pthread_join(run->loops[i].thread, NULL);
+        ex_net_end(&run->loops[i]);
         iip_loop_attach(run->loops[i].loop); /* its owner reads statistics as of now */
     }
     save_stats(run); /* and now the account is closed */
