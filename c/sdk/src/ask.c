@@ -266,8 +266,10 @@ static int32_t iip_ask_join(struct iip_loop *loop)
 void iip_ask_leave(struct iip_loop *loop)
 {
     uint32_t asleep = IIP_ASKED_ASLEEP;
-    for (; iip_ask_any(loop); loop->ask.until = 0)
+    while (iip_ask_any(loop)) {
+        loop->ask.until = 0; /* before the answer: behind it, the question is the asker's again */
         iip_ask_serve(loop, 0);
+    }
     iip_ask_call_app(loop);
     atomic_store(&loop->net_here, 0);
     atomic_store(&loop->owner, NULL);
