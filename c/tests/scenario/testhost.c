@@ -183,6 +183,7 @@ static iip_u32 transmit(void *ctx, struct iip_pkt **pkts, iip_u32 n)
         if (th->room != UINT32_MAX)
             th->room--;
         th->taken++;
+        th->taken_bytes += pkts[i]->total;
         send_one(th, pkts[i]);
         if (!th->ring_size) {
             iip_pkt_free(th->stk, pkts[i]);

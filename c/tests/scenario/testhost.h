@@ -19,7 +19,7 @@ struct testhost {
     void *arg;
     uint32_t l2_len;           /* bytes of link header: 0 or 14 */
     int64_t frames_live, mem_live;
-    uint64_t frame_calls, mem_calls, taken;
+    uint64_t frame_calls, mem_calls, taken, taken_bytes;
     uint64_t frame_fail_at, mem_fail_at; /* the n-th call (from 1) fails; 0: none */
     uint32_t frame_fail_ppm, mem_fail_ppm; /* chance of failure, in millionths */
     uint64_t rng;

@@ -11,10 +11,11 @@ static void release(struct sim *sim, struct end *e)
     struct node *node = &sim->node[e->side ? e->at->server : e->at->client];
     for (; e->kept_from != e->kept_to; e->kept_from++) {
         struct iip_pkt *pkt = e->kept[e->kept_from % KEPT_MAX];
-        uint32_t charge = iip_pkt_charge(pkt);
-        iip_pkt_free(node->stk, pkt);
+        pkt->link = NULL;
         if (e->conn)
-            iip_tcp_credit(node->stk, e->conn, charge);
+            iip_tcp_done(node->stk, e->conn, pkt);
+        else
+            iip_pkt_free(node->stk, pkt);
     }
 }
 

@@ -109,7 +109,7 @@ struct iip_host {
 IIP_API struct iip_pkt *iip_pkt_new(struct iip_stack *stk, struct iip_frame *frame, iip_u8 *data, iip_u32 len);
 /* Frees a packet, all views of its chain, and puts frames whose last view this was. Null is fine. */
 IIP_API void iip_pkt_free(struct iip_stack *stk, struct iip_pkt *pkt);
-/* Window bytes that a received packet counts for; credit exactly this much when done with it (iip_tcp_credit). */
+/* Window bytes that a received packet counts for; credit exactly this much when done with it (iip_tcp_credit, or iip_tcp_done at once). */
 IIP_API iip_u32 iip_pkt_charge(const struct iip_pkt *pkt);
 
 /* ---- addresses --------------------------------------------------------------------------------------------------- */
@@ -280,6 +280,9 @@ IIP_API iip_s32 iip_tcp_write(struct iip_stack *stk, struct iip_tcp_conn *conn, 
 IIP_API int iip_tcp_urgent(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* RECEIVE. Gives `bytes` of window back after packets of DATA notes were used; see iip_pkt_charge. */
 IIP_API void iip_tcp_credit(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 bytes);
+/* Frees packets of a DATA note (`run`, linked by `link`, each one view as the note gave it) and gives their window back:
+   what iip_pkt_charge, iip_pkt_free and iip_tcp_credit do one by one. `conn` must still be valid. Null is fine. */
+IIP_API void iip_tcp_done(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *run);
 /* No more to send: FIN follows the queued bytes. Receiving goes on. */
 IIP_API int iip_tcp_shutdown(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* CLOSE: shutdown, and nothing more is wanted: bytes that arrive from now on, or unread ones, are answered with RST

@@ -63,6 +63,7 @@ IIP_LOCAL void iip_wheel_set(struct iip_wheel *w, struct iip_timer *t, iip_u64 a
         iip_wheel_cancel(w, t);
     }
     t->at = at;
+    w->quiet = iip_min64(w->quiet, at >> IIP_WHEEL_TICK_BITS);
     iip_wheel_link(w, t);
     if (knew && (!w->first || at < w->first->at))
         w->first = t;
@@ -181,13 +182,14 @@ static struct iip_timer *iip_wheel_search(struct iip_wheel *w, iip_u64 now)
             return t;
     }
     w->tick = now_tick;
+    w->quiet = tick;
     return 0;
 }
 
 IIP_LOCAL struct iip_timer *iip_wheel_pop(struct iip_wheel *w, iip_u64 now)
 {
     struct iip_timer *t;
-    if (w->first && w->first->at > now)
+    if (now >> IIP_WHEEL_TICK_BITS < w->quiet || (w->first && w->first->at > now))
         return 0;
     t = iip_wheel_search(w, now);
     if (t)

@@ -29,6 +29,7 @@ struct iip_timer {
 
 struct iip_wheel {
     iip_u64 tick;            /* all slots before this one are empty */
+    iip_u64 quiet;           /* nothing is due before this tick */
     struct iip_timer *first; /* the earliest timer, or null: not known */
     iip_u32 count;
     iip_u64 map[IIP_WHEEL_LEVELS][IIP_WHEEL_SLOTS / 64];

@@ -48,32 +48,38 @@ IIP_LOCAL int iip_pkt_reserve(struct iip_stack *stk, iip_u32 n)
     }
 }
 
+IIP_LOCAL struct iip_pkt *iip_pkt_take_grown(struct iip_stack *stk, struct iip_frame *frame, iip_u8 *data, iip_u32 len)
+{
+    return iip_pkt_grow(stk) ? 0 : iip_pkt_take(stk, frame, data, len);
+}
+
 IIP_API struct iip_pkt *iip_pkt_new(struct iip_stack *stk, struct iip_frame *frame, iip_u8 *data, iip_u32 len)
 {
-    if (IIP_UNLIKELY(!stk->pkt_free) && iip_pkt_grow(stk))
-        return 0;
     return iip_pkt_take(stk, frame, data, len);
 }
 
-IIP_API void iip_pkt_free(struct iip_stack *stk, struct iip_pkt *pkt)
+IIP_APART static void iip_pkt_free_chain(struct iip_stack *stk, struct iip_pkt *pkt)
 {
     struct iip_pkt *next;
-    if (IIP_LIKELY(pkt && !pkt->next)) {
-        iip_pkt_drop(stk, pkt);
-        return;
-    }
     for (; pkt; pkt = next) {
         next = pkt->next;
         iip_pkt_drop(stk, pkt);
     }
 }
 
-/* A frame counts for what it pins: half its memory at least, so that one-byte segments cannot pin the pool. */
+IIP_API void iip_pkt_free(struct iip_stack *stk, struct iip_pkt *pkt)
+{
+    if (IIP_LIKELY(pkt && !pkt->next))
+        iip_pkt_drop(stk, pkt);
+    else
+        iip_pkt_free_chain(stk, pkt);
+}
+
 IIP_API iip_u32 iip_pkt_charge(const struct iip_pkt *pkt)
 {
     iip_u32 charge = 0;
     for (; pkt; pkt = pkt->next)
-        charge += iip_max32(pkt->len, pkt->frame->size / 2);
+        charge += iip_pkt_charge_one(pkt);
     return charge;
 }
 

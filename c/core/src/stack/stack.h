@@ -132,12 +132,16 @@ IIP_LOCAL void iip_pktq_free(struct iip_stack *stk, struct iip_pktq *q);
 /* Makes views until `n` are free; 0, or -1 without memory. */
 IIP_LOCAL int iip_pkt_reserve(struct iip_stack *stk, iip_u32 n);
 
-/* iip_pkt_new where a free view is at hand, which is nearly always. */
+/* iip_pkt_new where no free view is at hand. */
+IIP_COLD IIP_LOCAL struct iip_pkt *iip_pkt_take_grown(struct iip_stack *stk, struct iip_frame *frame, iip_u8 *data,
+                                                      iip_u32 len);
+
+/* iip_pkt_new, in place. */
 IIP_INLINE struct iip_pkt *iip_pkt_take(struct iip_stack *stk, struct iip_frame *frame, iip_u8 *data, iip_u32 len)
 {
     struct iip_pkt *pkt = stk->pkt_free;
     if (IIP_UNLIKELY(!pkt))
-        return iip_pkt_new(stk, frame, data, len);
+        return iip_pkt_take_grown(stk, frame, data, len);
     stk->pkt_free = pkt->link;
     pkt->next = 0;
     pkt->link = 0;
@@ -154,10 +158,17 @@ IIP_INLINE struct iip_pkt *iip_pkt_take(struct iip_stack *stk, struct iip_frame 
 /* iip_pkt_free of a packet of one view. */
 IIP_INLINE void iip_pkt_drop(struct iip_stack *stk, struct iip_pkt *pkt)
 {
-    if (--pkt->frame->views == 0)
-        stk->host.frame_put(stk->host.ctx, pkt->frame);
+    struct iip_frame *frame = pkt->frame;
     pkt->link = stk->pkt_free;
     stk->pkt_free = pkt;
+    if (--frame->views == 0)
+        stk->host.frame_put(stk->host.ctx, frame);
+}
+
+/* A frame counts for what it pins: half its memory at least, so that one-byte segments cannot pin the pool. */
+IIP_INLINE iip_u32 iip_pkt_charge_one(const struct iip_pkt *view)
+{
+    return iip_max32(view->len, view->frame->size / 2);
 }
 
 /* May the core write `len` bytes of header in front of pkt->data? Only while this view is the frame's only one. */
@@ -175,6 +186,7 @@ IIP_LOCAL void iip_tx_flush(struct iip_stack *stk);
 IIP_INLINE void iip_tx_one(struct iip_stack *stk, struct iip_pkt *pkt)
 {
     stk->tx[stk->tx_count++] = pkt;
+    stk->ctr[IIP_CTR_TX_BYTES] += pkt->total;
     if (IIP_UNLIKELY(stk->tx_count == IIP_TX_BURST))
         iip_tx_flush(stk);
 }

@@ -1,28 +1,24 @@
 /* tx.c - the place where packets leave. */
 #include "stack/stack.h"
 
-static void iip_tx_account(struct iip_stack *stk, struct iip_pkt **pkts, iip_u32 n)
+static iip_u64 iip_tx_bytes(struct iip_pkt *const *pkts, iip_u32 n)
 {
-    iip_u32 i;
-    for (i = 0; i < n; i++)
-        stk->ctr[IIP_CTR_TX_BYTES] += pkts[i]->total;
-    stk->ctr[IIP_CTR_TX_PACKETS] += n;
+    iip_u64 bytes = 0;
+    while (n-- > 0)
+        bytes += pkts[n]->total;
+    return bytes;
 }
 
-/* A packet may be gone once transmit has it, so the bytes are counted before and corrected for what came back. */
+/* A packet may be gone once transmit has it, so its bytes were counted before; here goes what came back. */
 static iip_u32 iip_tx_offer(struct iip_stack *stk, struct iip_pkt **pkts, iip_u32 n)
 {
-    iip_u32 taken;
-    iip_u32 i;
-    iip_tx_account(stk, pkts, n);
-    taken = stk->host.transmit(stk->host.ctx, pkts, n);
+    iip_u32 taken = stk->host.transmit(stk->host.ctx, pkts, n);
+    stk->ctr[IIP_CTR_TX_PACKETS] += iip_min32(taken, n);
     if (IIP_LIKELY(taken >= n))
         return n;
     iip_count(stk, IIP_CTR_TX_REFUSED);
     stk->tx_blocked = 1;
-    for (i = taken; i < n; i++)
-        stk->ctr[IIP_CTR_TX_BYTES] -= pkts[i]->total;
-    stk->ctr[IIP_CTR_TX_PACKETS] -= n - taken;
+    stk->ctr[IIP_CTR_TX_BYTES] -= iip_tx_bytes(pkts + taken, n - taken);
     return taken;
 }
 
@@ -37,6 +33,7 @@ static void iip_tx_retry(struct iip_stack *stk)
         n = 0;
         for (pkt = stk->held.head; pkt && n < IIP_TX_BURST; pkt = pkt->link)
             burst[n++] = pkt;
+        stk->ctr[IIP_CTR_TX_BYTES] += iip_tx_bytes(burst, n);
         taken = iip_tx_offer(stk, burst, n);
         stk->held.head = taken < n ? burst[taken] : pkt;
         stk->held.count -= taken;
@@ -53,8 +50,10 @@ IIP_LOCAL void iip_tx_flush(struct iip_stack *stk)
     if (!n)
         return;
     stk->tx_count = 0;
-    if (!stk->held.head && !stk->tx_blocked)
+    if (IIP_LIKELY(!stk->held.head && !stk->tx_blocked))
         taken = iip_tx_offer(stk, stk->tx, n);
+    else
+        stk->ctr[IIP_CTR_TX_BYTES] -= iip_tx_bytes(stk->tx, n);
     for (i = taken; i < n; i++)
         iip_pktq_put(&stk->held, stk->tx[i]);
 }

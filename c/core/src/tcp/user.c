@@ -158,11 +158,11 @@ static int iip_tcp_send_check(struct iip_tcp_conn *conn, iip_u32 *room)
         return IIP_E_NOT_CONNECTED;
     if (conn->flags & IIP_F_FIN_QUEUED)
         return IIP_E_SHUTDOWN;
-    *room = conn->sndbuf > queued ? conn->sndbuf - queued : 0;
-    if (!*room) {
+    if (queued >= conn->sndbuf) {
         conn->flags |= IIP_F_WANT_WRITE;
         return IIP_E_AGAIN;
     }
+    *room = conn->sndbuf - queued;
     return IIP_OK;
 }
 
@@ -357,22 +357,42 @@ IIP_API int iip_tcp_urgent(struct iip_stack *stk, struct iip_tcp_conn *conn)
  * [RFC 9293 3.8.6.2.2] Told unasked is only a window that held the peer up: less than two segments were left, and it
  * opened by two, or by half the buffer, or to the first full one. All others ride on the ACKs of what the peer sends.
  */
-static int iip_tcp_update_due(const struct iip_tcp_conn *conn)
+IIP_INLINE int iip_tcp_update_due(const struct iip_tcp_conn *conn)
 {
-    iip_u32 opened = iip_tcp_window_open(conn) - conn->rcv.edge;
     iip_u32 known = conn->rcv.edge - conn->rcv.nxt;
-    if (known >= 2U * conn->mss || !opened)
+    iip_u32 opened;
+    if (IIP_LIKELY(known >= 2U * conn->mss))
+        return 0;
+    opened = iip_tcp_window_open(conn) - conn->rcv.edge;
+    if (!opened)
         return 0;
     return opened >= iip_min32(2U * conn->mss, conn->rcvbuf / 2) || (known < conn->mss && known + opened >= conn->mss);
 }
 
-IIP_API void iip_tcp_credit(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 bytes)
+IIP_MERGED void iip_tcp_credited(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 bytes)
 {
     conn->rcv.held -= iip_min32(bytes, conn->rcv.held);
-    if (iip_tcp_receives(conn) && iip_tcp_update_due(conn)) {
+    if (iip_tcp_update_due(conn) && iip_tcp_receives(conn)) {
         conn->flags |= IIP_F_ACK_NOW;
         iip_tcp_touch(stk, conn);
     }
+}
+
+IIP_API void iip_tcp_credit(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 bytes)
+{
+    iip_tcp_credited(stk, conn, bytes);
+}
+
+IIP_API void iip_tcp_done(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *run)
+{
+    struct iip_pkt *next;
+    iip_u32 charge = 0;
+    for (; run; run = next) {
+        next = run->link;
+        charge += iip_pkt_charge_one(run);
+        iip_pkt_drop(stk, run);
+    }
+    iip_tcp_credited(stk, conn, charge);
 }
 
 /* ---- CLOSE, ABORT ---- */

@@ -85,8 +85,58 @@ static void info_respects_its_size(void)
     CHECK_EQ(peer_free(&p), 0);
 }
 
+/* Three segments that nobody has taken yet. */
+static void three_segments(struct peer *p)
+{
+    uint8_t packet[256];
+    struct segment s;
+    struct iip_pkt *pkt;
+    int i;
+    for (i = 0; i < 3; i++) {
+        segment_init(&s, 4);
+        memcpy(s.src, p->theirs.b, 16);
+        memcpy(s.dst, p->ours.b, 16);
+        s.sport = p->their_port;
+        s.dport = p->our_port;
+        s.seq = p->seq;
+        s.ack = p->ack;
+        s.flags = FL_ACK;
+        s.win = 1000;
+        s.data = (const uint8_t *)"abcdefghij";
+        s.len = 10;
+        p->seq += 10;
+        pkt = testhost_pkt(&p->th, packet, segment_encode(&s, packet, sizeof(packet)), 0);
+        iip_stack_input(p->stk, &pkt, 1, p->now);
+    }
+}
+
+/* One call frees a run and gives back exactly what it was charged for. */
+static void done_frees_and_credits(void)
+{
+    static struct peer p;
+    struct iip_note note;
+    struct iip_tcp_info info;
+    peer_init(&p);
+    REQUIRE(peer_new(&p, "notes") == 0);
+    REQUIRE(peer_accepted(&p));
+    three_segments(&p);
+    REQUIRE(iip_stack_notes(p.stk, &note, 1) == 1);
+    CHECK_EQ(note.type, IIP_NOTE_DATA);
+    CHECK_EQ(note.bytes, 30);
+    memset(&info, 0, sizeof(info));
+    info.size = sizeof(info);
+    iip_tcp_info(p.stk, p.conn, &info);
+    CHECK(info.uncredited >= 30);
+    iip_tcp_done(p.stk, p.conn, note.pkt);
+    iip_tcp_info(p.stk, p.conn, &info);
+    CHECK_EQ(info.uncredited, 0);
+    iip_tcp_done(p.stk, p.conn, NULL);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
 int main(void)
 {
+    RUN(done_frees_and_credits);
     RUN(accept_says_who_and_where);
     RUN(info_respects_its_size);
     return check_done();
