@@ -81,7 +81,7 @@ static void *pair_mem(void *ctx, void *old, iip_size size)
 /* ---- the wire ---- */
 
 /* One view of the sender's, seen by the receiver. */
-static struct iip_pkt *pair_wire_view(struct pair_end *to, struct iip_pkt *view)
+static inline struct iip_pkt *pair_wire_view(struct pair_end *to, struct iip_pkt *view)
 {
     struct pair_frame *frame = to->wire_free;
     struct iip_pkt *pkt;
@@ -96,8 +96,7 @@ static struct iip_pkt *pair_wire_view(struct pair_end *to, struct iip_pkt *view)
     pkt = iip_pkt_new(to->stk, &frame->f, view->data, view->len);
     if (!pkt)
         bench_fail("no memory for packets");
-    if (to->offload)
-        pkt->flags = IIP_PKT_IP_CSUM_OK | IIP_PKT_L4_CSUM_OK;
+    pkt->flags = to->checked;
     return pkt;
 }
 
@@ -121,13 +120,21 @@ static void pair_trace(const struct pair_end *to, const struct iip_pkt *pkt)
 {
     const struct iip_pkt *view;
     uint32_t i, n = 0;
-    fprintf(stderr, "%s", to->offload ? "hw" : "sw");
+    fprintf(stderr, "%s", to->checked ? "hw" : "sw");
     for (view = pkt; view; view = view->next) {
         fprintf(stderr, " [%u]", view->len);
         for (i = 0; i < view->len && n < 96; i++, n++)
             fprintf(stderr, "%s%02x", n % 4 ? "" : " ", view->data[i]);
     }
     fputc('\n', stderr);
+}
+
+static uint32_t pair_lose(struct pair_end *from, struct iip_pkt **pkts, uint32_t n)
+{
+    uint32_t i;
+    for (i = 0; i < n; i++)
+        iip_pkt_free(from->stk, pkts[i]);
+    return n;
 }
 
 static uint32_t pair_transmit(void *ctx, struct iip_pkt **pkts, iip_u32 n)
@@ -138,16 +145,12 @@ static uint32_t pair_transmit(void *ctx, struct iip_pkt **pkts, iip_u32 n)
     uint32_t i;
     if (n > room)
         n = room;
-    for (i = 0; i < n; i++) {
-        if (__builtin_expect(to->trace, 0))
-            pair_trace(to, pkts[i]);
-        if (__builtin_expect(to->lose, 0)) {
-            iip_pkt_free(from->stk, pkts[i]);
-            continue;
-        }
-        to->bytes += pkts[i]->total;
-        to->ring[to->tail++ % PAIR_RING] = pair_wire_packet(to, pkts[i]);
-    }
+    for (i = 0; to->trace && i < n; i++)
+        pair_trace(to, pkts[i]);
+    if (to->lose)
+        return pair_lose(from, pkts, n);
+    for (i = 0; i < n; i++)
+        to->ring[to->tail++ % PAIR_RING] = pkts[i]->next ? pair_wire_packet(to, pkts[i]) : pair_wire_view(to, pkts[i]);
     return n;
 }
 
@@ -172,19 +175,6 @@ struct iip_pkt *pair_pkt(struct pair_end *end)
     if (!pkt)
         bench_fail("no memory for packets");
     return pkt;
-}
-
-void pair_used(struct pair_end *end, const struct iip_note *note)
-{
-    struct iip_pkt *pkt = note->pkt;
-    uint32_t charge = 0;
-    while (pkt) {
-        struct iip_pkt *next = pkt->link;
-        charge += iip_pkt_charge(pkt);
-        iip_pkt_free(end->stk, pkt);
-        pkt = next;
-    }
-    iip_tcp_credit(end->stk, note->conn, charge);
 }
 
 /* ---- both ends ---- */
@@ -214,7 +204,7 @@ static void pair_end_open(struct pair_end *end, struct pair_end *peer, const str
     memcpy(cfg.mac, mac, 6);
     memset(cfg.key, mac[5], sizeof cfg.key);
     end->peer = peer;
-    end->offload = args->offload;
+    end->checked = args->offload ? IIP_PKT_IP_CSUM_OK | IIP_PKT_L4_CSUM_OK : 0;
     end->trace = args->trace;
     end->ring = calloc(PAIR_RING, sizeof end->ring[0]);
     if (!end->ring)

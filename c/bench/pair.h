@@ -35,10 +35,10 @@ struct pair_end {
     struct pair_frame *wire_free; /* wire frames for what this end receives */
     struct iip_pkt **ring;        /* packets on their way to this end */
     uint32_t head, tail;
-    uint32_t offload;
+    uint16_t checked;             /* marks of what comes: sums that the device found right */
     uint32_t lose;                /* 1: what comes to this end is lost */
     uint32_t trace;
-    uint64_t packets, bytes;      /* received */
+    uint64_t packets;             /* received */
     struct iip_note notes[PAIR_NOTES];
 };
 
@@ -74,7 +74,10 @@ static inline void pair_tick(struct pair *pair, uint64_t us)
 /* An empty packet with headroom in a frame of the end's pool. */
 struct iip_pkt *pair_pkt(struct pair_end *end);
 /* Frees the packets of a DATA note and gives their window back. */
-void pair_used(struct pair_end *end, const struct iip_note *note);
+static inline void pair_used(struct pair_end *end, const struct iip_note *note)
+{
+    iip_tcp_done(end->stk, note->conn, note->pkt);
+}
 /* The i-th client address, port open; the server's, with its port. */
 struct iip_endpoint pair_client_addr(uint32_t i);
 struct iip_endpoint pair_server_addr(void);
