@@ -7,7 +7,8 @@
 /* SND.UNA moves, and whatever was counted while it did not is forgotten. */
 IIP_INLINE void iip_tcp_acked_to(struct iip_tcp_conn *conn, iip_u32 ack)
 {
-    conn->out_wraps += (iip_u16)((conn->snd.una ^ ack) >> 31);
+    if (IIP_UNLIKELY((conn->snd.una ^ ack) >> 31))
+        conn->out_wraps++;
     conn->snd.una = ack;
     conn->retries = 0;
     conn->probes = 0;
@@ -16,14 +17,16 @@ IIP_INLINE void iip_tcp_acked_to(struct iip_tcp_conn *conn, iip_u32 ack)
 
 IIP_INLINE void iip_tcp_acked_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    struct iip_pkt *pkt;
-    while ((pkt = conn->snd_head) != 0 && iip_seq_leq(pkt->seq + pkt->len, conn->snd.una)) {
-        conn->snd_head = pkt->link;
+    struct iip_pkt *pkt = conn->snd_head;
+    struct iip_pkt *next;
+    for (; pkt && iip_seq_leq(pkt->seq + pkt->len, conn->snd.una); pkt = next) {
+        next = pkt->link;
         if (IIP_UNLIKELY(conn->repair && conn->repair->rtx_cur == pkt))
             conn->repair->rtx_cur = 0;
         iip_pkt_drop(stk, pkt);
     }
-    if (!conn->snd_head)
+    conn->snd_head = pkt;
+    if (!pkt)
         conn->snd_tail = 0;
 }
 
@@ -48,7 +51,8 @@ IIP_INLINE void iip_tcp_writable(struct iip_stack *stk, struct iip_tcp_conn *con
 /* [RFC 7661, in spirit] the window grows only while it is what holds us back. */
 IIP_INLINE int iip_tcp_cwnd_limited(const struct iip_tcp_conn *conn, iip_u32 flight)
 {
-    return conn->cwnd < conn->ssthresh ? flight * 2 >= conn->cwnd : flight + 2U * conn->mss >= conn->cwnd;
+    iip_u32 reach = conn->cwnd < conn->ssthresh ? flight * 2 : flight + 2U * conn->mss;
+    return reach >= conn->cwnd;
 }
 
 /* [RFC 6298 5.2, 5.3] */

@@ -236,6 +236,8 @@ IIP_LOCAL void iip_tcp_end(struct iip_stack *stk, struct iip_tcp_conn *conn, iip
         return;
     iip_count(stk, IIP_CTR_TCP_CLOSED);
     iip_table_del(&stk->tcp->table, &conn->id.node);
+    if (stk->tcp->recent == conn)
+        stk->tcp->recent = 0;
     iip_wheel_cancel(&stk->wheel, &conn->timer);
     iip_tcp_untouch(stk, conn);
     iip_tcp_queue_free(stk, conn->snd_head);

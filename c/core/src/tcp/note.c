@@ -38,13 +38,15 @@ static void iip_tcp_note_accept(struct iip_tcp_conn *conn, struct iip_note *out)
 
 static void iip_tcp_note_data(struct iip_tcp_conn *conn, struct iip_note *out)
 {
-    struct iip_pkt *pkt;
+    struct iip_pkt *pkt = conn->rcv_tail->link;
+    iip_u32 bytes = 0;
     iip_tcp_note(conn, out, IIP_NOTE_DATA);
-    out->pkt = conn->rcv_tail->link;
+    out->pkt = pkt;
     conn->rcv_tail->link = 0;
     conn->rcv_tail = 0;
-    for (pkt = out->pkt; pkt; pkt = pkt->link)
-        out->bytes += pkt->len;
+    for (; pkt; pkt = pkt->link)
+        bytes += pkt->len;
+    out->bytes = bytes;
 }
 
 /* Bytes that no DATA note has handed up. */

@@ -9,6 +9,7 @@
 #include "stack/up.h"
 #include "tcp/acked.h"
 #include "tcp/tcp.h"
+#include "tcp/text.h"
 #include "tcp/window.h"
 #include "wire/plain.h"
 
@@ -17,7 +18,8 @@ enum {
                    IIP_F_DISORDER
 };
 
-IIP_INLINE int iip_tcp_expected(const struct iip_stack *stk, const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+IIP_INLINE int iip_tcp_expected(const struct iip_stack *stk, const struct iip_tcp_conn *conn,
+                                const struct iip_tcp_seg *seg, iip_u32 ts)
 {
     iip_u32 acked = seg->ack - conn->snd.una;
     if (conn->id.state != IIP_TCP_ESTABLISHED || (conn->flags & IIP_F_DETOUR) || !stk->tune.tcp_fast_path || IIP_UNLIKELY(stk->pressure))
@@ -26,9 +28,7 @@ IIP_INLINE int iip_tcp_expected(const struct iip_stack *stk, const struct iip_tc
         return 0;
     if (acked > conn->snd.nxt - conn->snd.una || !(seg->len | acked))
         return 0;
-    if (!(conn->id.options & IIP_HAS_TS))
-        return seg->hdr_len == IIP_TCP_HEADER;
-    return seg->has && !iip_seq_lt(seg->ts_val, conn->ts_recent);
+    return !ts || !iip_seq_lt(seg->ts_val, conn->ts_recent);
 }
 
 /* iip_tcp_ack_advance, where nothing was lost and no duplicates were counted. */
@@ -45,11 +45,13 @@ IIP_MERGED void iip_tcp_ack_expected(struct iip_stack *stk, struct iip_tcp_conn 
     iip_tcp_acked_clock(stk, conn);
 }
 
-/* The work: `pkt` begins `skip` bytes before the text. */
-IIP_MERGED iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg, struct iip_pkt *pkt, iip_u32 skip)
+/* The work: `pkt` begins `skip` bytes before the text; `ts`: it has timestamps. */
+IIP_MERGED iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_tcp_conn *conn,
+                                             const struct iip_tcp_seg *seg, struct iip_pkt *pkt, iip_u32 skip,
+                                             iip_u32 ts)
 {
     iip_count(stk, IIP_CTR_TCP_FAST_PATH);
-    if ((conn->id.options & IIP_HAS_TS) && conn->rcv.nxt == conn->rcv.acked) {
+    if (ts && conn->rcv.nxt == conn->rcv.acked) {
         conn->ts_recent = seg->ts_val;
         conn->ts_recent_age = (iip_u32)(stk->now >> 20);
     }
@@ -63,12 +65,11 @@ IIP_MERGED iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_t
         iip_tcp_touch(stk, conn);
     if (!seg->len)
         return IIP_DONE;
-    pkt->data += skip;
-    pkt->len -= skip;
     if (IIP_UNLIKELY(pkt->next != 0)) {
-        pkt = iip_pkt_skip(stk, pkt, 0);
-        iip_tcp_deliver(conn, pkt);
+        iip_tcp_deliver(conn, iip_pkt_skip(stk, pkt, skip));
     } else {
+        pkt->data += skip;
+        pkt->len = seg->len; /* what pads the frame is no text */
         iip_tcp_deliver_one(conn, pkt);
     }
     iip_ready_put(stk, &conn->ready);
@@ -76,28 +77,53 @@ IIP_MERGED iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_t
     return IIP_KEPT;
 }
 
-IIP_LOCAL iip_verdict iip_tcp_predict(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_seg *seg, struct iip_pkt *pkt)
+IIP_LOCAL iip_verdict iip_tcp_predict(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_seg *seg,
+                                      struct iip_pkt *pkt)
 {
+    iip_u32 ts = conn->id.options & IIP_HAS_TS;
     if ((seg->flags & ~IIP_TCP_PSH) != IIP_TCP_ACK)
         return IIP_NEXT_STEP;
-    if ((conn->id.options & IIP_HAS_TS) && !iip_tcp_parse_ts_only(seg, pkt->data))
+    if (ts ? !iip_tcp_parse_ts_only(seg, pkt->data) : seg->hdr_len != IIP_TCP_HEADER)
         return IIP_NEXT_STEP;
-    if (!iip_tcp_expected(stk, conn, seg))
+    if (!iip_tcp_expected(stk, conn, seg, ts))
         return IIP_NEXT_STEP;
-    return iip_tcp_take_expected(stk, conn, seg, pkt, seg->hdr_len);
+    return iip_tcp_take_expected(stk, conn, seg, pkt, seg->hdr_len, ts);
 }
 
-IIP_INLINE int iip_tcp_plain_sums_ok(const struct iip_pkt *pkt, const struct iip_plain *in, iip_u32 l2_len)
+IIP_INLINE int iip_tcp_plain_sums_ok(const struct iip_pkt *pkt, const struct iip_plain *in)
 {
-    const iip_u8 *ip = pkt->data + l2_len;
+    iip_u32 l4_bytes = in->total - IIP_PLAIN_IP;
     iip_u64 sum;
-    if (!(pkt->flags & IIP_PKT_IP_CSUM_OK) && !iip_plain_ip_csum_ok(ip))
+    if (!(pkt->flags & IIP_PKT_IP_CSUM_OK) && !iip_plain_ip_csum_ok(in->tcp - IIP_PLAIN_IP))
         return 0;
     if (pkt->flags & IIP_PKT_L4_CSUM_OK)
         return 1;
-    sum = iip_plain_pseudo(in->local4, in->remote4, in->l4_bytes);
-    sum = iip_csum_add(sum, iip_csum_bytes(ip + IIP_PLAIN_IP, in->l4_bytes));
+    sum = iip_plain_pseudo(in->local4, in->remote4, l4_bytes);
+    sum = iip_csum_add(sum, iip_csum_bytes(in->tcp, l4_bytes));
     return iip_csum_fold(sum) == 0xffff;
+}
+
+/* A burst is often one connection's: that of the packet before is looked at first. */
+IIP_INLINE struct iip_tcp_conn *iip_tcp_plain_conn(struct iip_stack *stk, const struct iip_plain *in)
+{
+    struct iip_tcp_conn *conn = stk->tcp->recent;
+    struct iip_tcp_id *id;
+    if (conn && iip_tcp_id_is4(&conn->id, in->local4, in->remote4, in->ports))
+        return conn;
+    id = iip_tcp_find4(stk, in->local4, in->remote4, in->ports);
+    return id && id->kind == IIP_ID_CONN ? iip_tcp_conn_of_id(id) : 0;
+}
+
+/* The rest of the step, where the connection is known. */
+IIP_MERGED iip_verdict iip_tcp_rx_conn(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt,
+                                       const struct iip_plain *in, iip_u32 l2_len, iip_u32 ts)
+{
+    struct iip_tcp_seg seg;
+    if (!iip_plain_segment(&seg, in, ts) || !iip_tcp_expected(stk, conn, &seg, ts) || !iip_tcp_plain_sums_ok(pkt, in))
+        return IIP_NEXT_STEP;
+    stk->tcp->recent = conn;
+    iip_count(stk, IIP_CTR_TCP_SEGS_IN);
+    return iip_tcp_take_expected(stk, conn, &seg, pkt, l2_len + IIP_PLAIN_IP + seg.hdr_len, ts);
 }
 
 /*
@@ -107,18 +133,14 @@ IIP_INLINE int iip_tcp_plain_sums_ok(const struct iip_pkt *pkt, const struct iip
 IIP_LOCAL iip_verdict iip_tcp_rx_plain(struct iip_stack *stk, struct iip_pkt *pkt)
 {
     struct iip_plain in;
-    struct iip_tcp_id *id;
     struct iip_tcp_conn *conn;
     iip_u32 l2_len = stk->l2_len;
     if (pkt->next || !iip_plain_parse(&in, pkt->data, pkt->len, l2_len, stk->mac))
         return IIP_NEXT_STEP;
-    id = iip_tcp_find4(stk, in.local4, in.remote4, in.ports);
-    if (!id || id->kind != IIP_ID_CONN)
+    conn = iip_tcp_plain_conn(stk, &in);
+    if (IIP_UNLIKELY(!conn))
         return IIP_NEXT_STEP;
-    conn = iip_tcp_conn_of_id(id);
-    if (!iip_tcp_expected(stk, conn, &in.seg) || !iip_tcp_plain_sums_ok(pkt, &in, l2_len))
-        return IIP_NEXT_STEP;
-    iip_count(stk, IIP_CTR_TCP_SEGS_IN);
-    pkt->len = l2_len + IIP_PLAIN_IP + in.l4_bytes; /* what pads the frame is no text */
-    return iip_tcp_take_expected(stk, conn, &in.seg, pkt, l2_len + IIP_PLAIN_IP + in.seg.hdr_len);
+    if (IIP_LIKELY(conn->id.options & IIP_HAS_TS)) /* each is laid out by itself: all lengths are known then */
+        return iip_tcp_rx_conn(stk, conn, pkt, &in, l2_len, IIP_HAS_TS);
+    return iip_tcp_rx_conn(stk, conn, pkt, &in, l2_len, 0);
 }

@@ -1,11 +1,9 @@
 /* rto.c - the retransmission timeout, in microseconds [RFC 6298]. */
 #include "tcp/tcp.h"
 
-static iip_u32 iip_tcp_rto_bounded(const struct iip_stack *stk, iip_u64 rto)
+static iip_u32 iip_tcp_rto_bounded(const struct iip_stack *stk, iip_u32 rto)
 {
-    if (rto < stk->tune.tcp_rto_min_us)
-        rto = stk->tune.tcp_rto_min_us;
-    return (iip_u32)iip_min64(rto, stk->tune.tcp_rto_max_us);
+    return iip_min32(iip_max32(rto, (iip_u32)stk->tune.tcp_rto_min_us), (iip_u32)stk->tune.tcp_rto_max_us);
 }
 
 /* [2.2, 2.3] alpha = 1/8, beta = 1/4, K = 4. */
@@ -26,7 +24,7 @@ IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *co
             err = -err;
         conn->rttvar4 += (iip_u32)err - (conn->rttvar4 >> 2);
     }
-    conn->rto_us = iip_tcp_rto_bounded(stk, (iip_u64)(conn->srtt8 >> 3) + conn->rttvar4);
+    conn->rto_us = iip_tcp_rto_bounded(stk, (conn->srtt8 >> 3) + conn->rttvar4);
 }
 
 /* [5.5] with back-off by the retransmissions so far; the user timeout is never overslept. */

@@ -4,7 +4,7 @@
  *   input.c    3.10.7: decode, look up, CLOSED, the predicted path     steps.c   3.10.7.4: the eight steps
  *   listen.c   3.10.7.2 and half-open connections, cookie.c            synsent.c 3.10.7.3
  *   ack.c      what an acceptable ACK does      recover.c  loss: scoreboard, recovery, what to send again
- *   text.c     in-order delivery, out-of-order hold
+ *   text.c     in-order delivery, out-of-order hold; text.h
  *   predict.c, plain.c  the short ways in and out         window.h  both windows
  *   output.c   what may be sent now             segment.c  how it is built        reply.c  RST, challenge ACK, bare segments
  *   timer.c    rto.c    cc.c newreno.c cubic.c  timewait.c  table.c  state.c  port.c  conn.c  user.c  option.c  note.c  icmp.c
@@ -128,8 +128,9 @@ struct iip_tcp_conn {
     struct iip_tcp_id id;
     iip_u32 flags;
     struct {
-        iip_u32 una, nxt, wnd, wl1, wl2;
+        iip_u32 una, nxt, wnd, wl1;
         iip_u32 end;           /* one past the last byte queued; FIN has this number */
+        iip_u32 wl2;
         iip_u32 max_wnd;
     } snd;
     struct {
@@ -184,6 +185,7 @@ enum { IIP_LISTEN_BUCKETS = 64, IIP_HALF_QUEUES = 8 };
 
 struct iip_tcp {
     struct iip_table table;
+    struct iip_tcp_conn *recent;                /* of the packet that came last by the short way, or null */
     struct iip_tcp_conn *touched_head, *touched_tail;
     struct iip_tcp_listener *listeners[IIP_LISTEN_BUCKETS];
     struct iip_pool conns4, conns6, minis4, minis6;
@@ -219,6 +221,11 @@ IIP_INLINE iip_u32 iip_tcp_ports(iip_u32 local, iip_u32 remote)
 }
 
 /* ---- table.c ---- */
+IIP_INLINE int iip_tcp_id_is4(const struct iip_tcp_id *id, iip_u32 local, iip_u32 remote, iip_u32 ports)
+{
+    return id->node.word == ports && id->remote4 == remote && id->local4 == local && id->family == 4;
+}
+
 IIP_INLINE struct iip_tcp_id *iip_tcp_find4(struct iip_stack *stk, iip_u32 local, iip_u32 remote, iip_u32 ports)
 {
     iip_u32 hash = iip_hash_tuple4(&stk->hash_key, local, remote, ports);
@@ -226,7 +233,7 @@ IIP_INLINE struct iip_tcp_id *iip_tcp_find4(struct iip_stack *stk, iip_u32 local
     struct iip_tcp_id *id;
     for (; node; node = node->next) {
         id = IIP_OUTER(node, struct iip_tcp_id, node);
-        if (node->hash == hash && node->word == ports && id->remote4 == remote && id->local4 == local && id->family == 4)
+        if (node->hash == hash && iip_tcp_id_is4(id, local, remote, ports))
             return id;
     }
     return 0;
@@ -332,20 +339,6 @@ IIP_LOCAL iip_verdict iip_tcp_text(struct iip_stack *stk, struct iip_tcp_conn *c
 IIP_LOCAL void iip_tcp_deliver(struct iip_tcp_conn *conn, struct iip_pkt *pkt);
 /* [RFC 2883] the next ACK reports [left, right) as a duplicate. */
 IIP_LOCAL void iip_tcp_dsack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 left, iip_u32 right);
-IIP_INLINE void iip_tcp_deliver_one(struct iip_tcp_conn *conn, struct iip_pkt *pkt)
-{
-    conn->in_wraps += (iip_u16)((conn->rcv.nxt ^ (conn->rcv.nxt + pkt->len)) >> 31);
-    conn->rcv.nxt += pkt->len;
-    conn->rcv.held += iip_max32(pkt->len, pkt->frame->size / 2);
-    if (conn->rcv_tail) {
-        pkt->link = conn->rcv_tail->link;
-        conn->rcv_tail->link = pkt;
-    } else {
-        pkt->link = pkt;
-    }
-    conn->rcv_tail = pkt;
-}
-IIP_LOCAL void iip_tcp_ack_for_text(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL iip_u32 iip_tcp_unread(const struct iip_tcp_conn *conn);
 IIP_LOCAL iip_u32 iip_tcp_sack_blocks(const struct iip_tcp_conn *conn, struct iip_sack_block *out, iip_u32 cap);
 

@@ -2,6 +2,8 @@
  * text.c - the seventh step: text that is next in order goes to the application, text behind a hole waits for it.
  * What arrived first stays: bytes that are here already are never replaced.
  */
+#include "tcp/text.h"
+
 #include "tcp/tcp.h"
 
 IIP_LOCAL void iip_tcp_deliver(struct iip_tcp_conn *conn, struct iip_pkt *pkt)
@@ -14,23 +16,6 @@ IIP_LOCAL void iip_tcp_deliver(struct iip_tcp_conn *conn, struct iip_pkt *pkt)
     }
     if (IIP_UNLIKELY((conn->flags & IIP_F_URG_RECV) && !iip_seq_lt(conn->rcv.nxt, conn->extra->rcv_up)))
         conn->flags &= ~(iip_u32)IIP_F_URG_RECV;
-}
-
-/* [RFC 9293 3.8.6.3] an ACK for every second full segment, which may ride on the application's answer; else a delayed one. */
-IIP_LOCAL void iip_tcp_ack_for_text(struct iip_stack *stk, struct iip_tcp_conn *conn)
-{
-    iip_u32 owed = conn->rcv.nxt - conn->rcv.acked;
-    if (owed >= 2U * conn->mss || (conn->flags & IIP_F_QUICKACK) || conn->quickacks || !stk->tune.tcp_delack_us) {
-        conn->flags |= IIP_F_ACK_DUE;
-        conn->quickacks -= conn->quickacks != 0;
-        iip_tcp_touch(stk, conn);
-    }
-    if (conn->flags & IIP_F_ACK_DELAYED)
-        return;
-    conn->flags |= IIP_F_ACK_DELAYED;
-    conn->ack_at = stk->now + stk->tune.tcp_delack_us;
-    if (IIP_UNLIKELY(!iip_timer_armed(&conn->timer) || conn->ack_at < conn->timer.at))
-        iip_tcp_arm(stk, conn);
 }
 
 /* [RFC 2018 4] the range that holds the latest segment is reported first. */

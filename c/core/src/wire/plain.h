@@ -12,50 +12,52 @@
 enum { IIP_PLAIN_IP = 20 };
 
 struct iip_plain {
-    struct iip_tcp_seg seg;
+    const iip_u8 *tcp;       /* the TCP header */
     iip_u32 local4, remote4; /* memory order */
     iip_u32 ports;           /* local << 16 | remote */
-    iip_u32 l4_bytes;        /* TCP header and payload */
+    iip_u32 total;           /* bytes of the IP packet; how many there are of TCP is not checked yet */
 };
 
-/* 1 when `len` bytes at p are a plain packet for the station `mac`, with an ACK and no flag but PSH beside it. */
+/* 1 when `len` bytes at p begin with the link and IP headers of a plain packet for the station `mac`: whose is it? */
 IIP_INLINE int iip_plain_parse(struct iip_plain *in, const iip_u8 *p, iip_u32 len, iip_u32 l2_len, const iip_u8 *mac)
 {
-    struct iip_tcp_seg *seg = &in->seg;
-    iip_u32 total;
     iip_u32 word;
     if (len < l2_len + IIP_PLAIN_IP + IIP_TCP_HEADER)
         return 0;
-    if (l2_len && (iip_raw32(p) != iip_raw32(mac) || iip_raw16(p + 4) != iip_raw16(mac + 4) || iip_get16(p + 12) != IIP_ETH_IPV4))
+    if (l2_len &&
+        (iip_raw32(p) != iip_raw32(mac) || iip_raw16(p + 4) != iip_raw16(mac + 4) || iip_get16(p + 12) != IIP_ETH_IPV4))
         return 0;
     p += l2_len;
-    total = iip_get16(p + 2);
-    if (p[0] != 0x45 || p[9] != 6 || (iip_get16(p + 6) & 0x3fff) || total > len - l2_len)
+    in->total = iip_get16(p + 2);
+    if (p[0] != 0x45 || p[9] != 6 || (iip_get16(p + 6) & 0x3fff) || in->total > len - l2_len)
         return 0;
     in->remote4 = iip_raw32(p + 12);
     in->local4 = iip_raw32(p + 16);
-    p += IIP_PLAIN_IP;
-    word = iip_get32(p);
+    in->tcp = p + IIP_PLAIN_IP;
+    word = iip_get32(in->tcp);
     in->ports = word << 16 | word >> 16;
-    word = iip_get32(p + 12);
-    seg->hdr_len = word >> 26 & 0x3c;
-    in->l4_bytes = total - IIP_PLAIN_IP;
-    if ((word & 0x00f70000U) != (iip_u32)IIP_TCP_ACK << 16 || total < IIP_PLAIN_IP + seg->hdr_len)
-        return 0;
-    seg->has = 0;
+    return 1;
+}
+
+/* 1 when its TCP header has an ACK, no flag but PSH beside it, and the timestamps alone (`ts`), or no option at all. */
+IIP_INLINE int iip_plain_segment(struct iip_tcp_seg *seg, const struct iip_plain *in, iip_u32 ts)
+{
+    const iip_u8 *p = in->tcp;
+    iip_u32 word = iip_get32(p + 12);
+    seg->hdr_len = ts ? IIP_TCP_HEADER + IIP_TCP_TS_LEN : IIP_TCP_HEADER;
     seg->ts_val = 0;
-    if (IIP_LIKELY(seg->hdr_len == IIP_TCP_HEADER + IIP_TCP_TS_LEN)) {
+    if ((word & 0xf0f70000U) != (seg->hdr_len << 26 | (iip_u32)IIP_TCP_ACK << 16) ||
+        in->total < IIP_PLAIN_IP + seg->hdr_len)
+        return 0;
+    if (ts) {
         if (iip_get32(p + 20) != 0x0101080aU)
             return 0;
-        seg->has = IIP_HAS_TS;
         seg->ts_val = iip_get32(p + 24);
-    } else if (seg->hdr_len != IIP_TCP_HEADER) {
-        return 0;
     }
     seg->seq = iip_get32(p + 4);
     seg->ack = iip_get32(p + 8);
     seg->wnd = word & 0xffff;
-    seg->len = in->l4_bytes - seg->hdr_len;
+    seg->len = in->total - IIP_PLAIN_IP - seg->hdr_len;
     return 1;
 }
 

@@ -207,9 +207,34 @@ static void crumbs_do_not_pin_memory(void)
     CHECK_EQ(peer_free(&c), 0);
 }
 
+/* The numbers of the connection that was heard last, from another port or another address: it is not that connection. */
+static void numbers_of_another(void)
+{
+    static struct peer p;
+    peer_init(&p);
+    REQUIRE(peer_new(&p, "another") == 0);
+    REQUIRE(peer_accepted(&p));
+    peer_send(&p, FL_ACK | FL_PSH, 10, 0);
+    CHECK_EQ(p.bytes_in, 10);
+    p.seq += 10;
+    p.their_port++;
+    peer_send(&p, FL_ACK | FL_PSH, 10, 10);
+    CHECK_EQ(p.bytes_in, 10);
+    CHECK_EQ(p.last.flags & FL_RST, FL_RST);
+    p.their_port--;
+    p.theirs.b[15]++;
+    peer_send(&p, FL_ACK | FL_PSH, 10, 10);
+    CHECK_EQ(p.bytes_in, 10);
+    p.theirs.b[15]--;
+    peer_send(&p, FL_ACK | FL_PSH, 10, 10);
+    CHECK_EQ(p.bytes_in, 20);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
 int main(void)
 {
     RUN(crumbs_do_not_pin_memory);
+    RUN(numbers_of_another);
     RUN(one_byte_pieces);
     RUN(one_byte_pieces_backwards);
     RUN(against_a_mirror);
