@@ -42,6 +42,17 @@ IIP_INLINE iip_u64 iip_word64le(const iip_u8 *p)
 #endif
 }
 
+/* The last word: the bytes that are left, in one piece where there are eight to read, and the length on top. */
+IIP_INLINE iip_u64 iip_sip_last(const iip_u8 *p, iip_u32 left, iip_u32 len)
+{
+    iip_u64 word = 0;
+    if (left && len >= 8)
+        word = iip_word64le(p + left - 8) >> (64 - 8 * left);
+    else if (left)
+        word = iip_get64le(p, left);
+    return word | (iip_u64)(len & 0xff) << 56;
+}
+
 IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len)
 {
     iip_u64 k0 = iip_word64le(key);
@@ -55,7 +66,7 @@ IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len
     s.v2 = k0 ^ IIP_U64(0x6c796765U, 0x6e657261U);
     s.v3 = k1 ^ IIP_U64(0x74656462U, 0x79746573U);
     for (;; left -= 8, p += 8) {
-        word = left >= 8 ? iip_word64le(p) : (iip_get64le(p, left) | (iip_u64)(len & 0xff) << 56);
+        word = left >= 8 ? iip_word64le(p) : iip_sip_last(p, left, len);
         s.v3 ^= word;
         iip_sip_round(&s);
         iip_sip_round(&s);

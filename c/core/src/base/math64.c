@@ -38,8 +38,16 @@ IIP_LOCAL iip_u32 iip_cbrt64(iip_u64 n)
     return (iip_u32)root;
 }
 
+/* Builtins only where they are an instruction: elsewhere (riscv64) the compiler calls a helper. */
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__) || defined(__s390x__))
+#define IIP_COUNTS_BITS
+#endif
+
 IIP_LOCAL iip_u32 iip_log2_64(iip_u64 n)
 {
+#ifdef IIP_COUNTS_BITS
+    return n ? 63 - (iip_u32)__builtin_clzll(n) : 0;
+#else
     iip_u32 log = 0;
     iip_u32 step;
     for (step = 32; step; step >>= 1) {
@@ -49,12 +57,12 @@ IIP_LOCAL iip_u32 iip_log2_64(iip_u64 n)
         }
     }
     return log;
+#endif
 }
 
-/* Only where it is an instruction: elsewhere (riscv64) the compiler calls a helper. */
 IIP_LOCAL iip_u32 iip_ctz64(iip_u64 n)
 {
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__) || defined(__s390x__))
+#ifdef IIP_COUNTS_BITS
     return (iip_u32)__builtin_ctzl(n);
 #else
     return iip_log2_64(n & (0 - n));

@@ -1,4 +1,5 @@
 /* conn.c - a connection's birth, its agreement with the peer, and its end. */
+#include "base/math64.h"
 #include "stack/up.h"
 #include "tcp/tcp.h"
 
@@ -315,12 +316,10 @@ IIP_LOCAL void iip_tcp_path_check(struct iip_stack *stk, struct iip_tcp_conn *co
 /* The shift that lets the window field name the whole receive buffer; 15: do not offer the option. */
 IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvbuf)
 {
-    iip_u32 shift = 0;
+    iip_u32 log2 = iip_log2_64(rcvbuf);
     if (stk->tune.tcp_wscale <= 15)
         return (iip_u32)stk->tune.tcp_wscale;
-    while (shift < 14 && rcvbuf >> shift > 65535)
-        shift++;
-    return shift;
+    return log2 <= 15 ? 0 : iip_min32(log2 - 15, 14);
 }
 
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)

@@ -64,7 +64,7 @@ static iip_verdict iip_tcp_no_conn_input(struct iip_stack *stk, struct iip_tcp_a
 {
     struct iip_tcp_listener *lis;
     struct iip_tcp_tuple t;
-    if (arr->rx->multicast || !iip_addr_is_unicast(stk, &arr->rx->src)) /* [RFC 9293 3.9.2.3 MUST-57, MUST-63] */
+    if (arr->rx->multicast) /* [RFC 9293 3.9.2.3 MUST-57]; IP let no source through that is none [MUST-63] */
         return IIP_CTR_DROP_TCP_ADDR;
     iip_tcp_tuple_rx(&t, arr->rx, &arr->seg);
     if (iip_ip_same(&t.local, &t.remote) && t.local_port == t.remote_port && !arr->rx->looped)

@@ -1,5 +1,14 @@
 #include "wire/tcp.h"
 
+/* Words of a SYN's options as nearly all stacks send them. */
+enum {
+    IIP_SYN_LEN = 20,
+    IIP_SYN_ORDER = 0x31842,
+    IIP_SYN_MSS = 0x0204,          /* and the MSS */
+    IIP_SYN_SACK_TS = 0x0402080a,  /* SACK permitted, timestamps follow */
+    IIP_SYN_WSCALE = 0x010303      /* NOP, and the shift */
+};
+
 static void iip_tcp_parse_sack(struct iip_tcp_seg *seg, const iip_u8 *p, iip_u32 len)
 {
     iip_u32 i;
@@ -31,11 +40,41 @@ static void iip_tcp_parse_option(struct iip_tcp_seg *seg, const iip_u8 *p, iip_u
     }
 }
 
+/*
+ * The one layout of a SYN's options that nearly all stacks send: MSS, SACK permitted, timestamps, NOP, window scale.
+ * 1 when that is all there is.
+ */
+static int iip_tcp_parse_syn(struct iip_tcp_seg *seg, const iip_u8 *p)
+{
+    iip_u32 first = iip_get32(p);
+    iip_u32 last = iip_get32(p + 16);
+    if (first >> 16 != IIP_SYN_MSS || iip_get32(p + 4) != IIP_SYN_SACK_TS || last >> 8 != IIP_SYN_WSCALE)
+        return 0;
+    seg->has = IIP_HAS_MSS | IIP_HAS_SACK_OK | IIP_HAS_TS | IIP_HAS_WSCALE;
+    seg->mss = (iip_u16)first;
+    seg->ts_val = iip_get32(p + 8);
+    seg->ts_ecr = iip_get32(p + 12);
+    seg->wscale = (iip_u8)last;
+    return 1;
+}
+
+static iip_u32 iip_tcp_emit_syn(iip_u8 *p, const struct iip_tcp_seg *seg)
+{
+    iip_put32(p, (iip_u32)IIP_SYN_MSS << 16 | seg->mss);
+    iip_put32(p + 4, IIP_SYN_SACK_TS);
+    iip_put32(p + 8, seg->ts_val);
+    iip_put32(p + 12, seg->ts_ecr);
+    iip_put32(p + 16, (iip_u32)IIP_SYN_WSCALE << 8 | seg->wscale);
+    return IIP_SYN_LEN;
+}
+
 IIP_LOCAL void iip_tcp_parse_options(struct iip_tcp_seg *seg, const iip_u8 *p)
 {
     const iip_u8 *end = p + seg->hdr_len;
     iip_u32 len;
     p += IIP_TCP_HEADER;
+    if (seg->hdr_len == IIP_TCP_HEADER + IIP_SYN_LEN && iip_tcp_parse_syn(seg, p))
+        return;
     while (p < end && *p != IIP_OPT_EOL) {
         if (*p == IIP_OPT_NOP) {
             p++;
@@ -94,6 +133,8 @@ IIP_LOCAL iip_u32 iip_tcp_emit_syn_options(iip_u8 *p, const struct iip_tcp_seg *
     iip_u32 len = 0;
     iip_u32 seen = 0;
     iip_u32 kind;
+    if (order == IIP_SYN_ORDER && seg->has == (IIP_HAS_MSS | IIP_HAS_SACK_OK | IIP_HAS_TS | IIP_HAS_WSCALE))
+        return iip_tcp_emit_syn(p, seg);
     for (; order && len < 28; order >>= 4) {
         kind = (iip_u32)(order & 15);
         if (kind != IIP_OPT_NOP && (seen >> kind & 1))

@@ -14,6 +14,10 @@ static void siphash_vectors(void)
         in[i] = (iip_u8)i;
     CHECK(iip_siphash(key, in, 15) == IIP_U64(0xa129ca61U, 0x49be45e5U));
     CHECK(iip_siphash(key, in, 0) == IIP_U64(0x726fdb47U, 0xdd0e0e31U));
+    CHECK(iip_siphash(key, in, 1) == IIP_U64(0x74f839c5U, 0x93dc67fdU));
+    CHECK(iip_siphash(key, in, 7) == IIP_U64(0xab0200f5U, 0x8b01d137U));
+    CHECK(iip_siphash(key, in, 14) == IIP_U64(0xf723ca90U, 0x8e7af2eeU));
+    CHECK(iip_siphash(key, in, 9) == IIP_U64(0x9e0082dfU, 0x0ba9e4b0U));
     CHECK(iip_siphash(key, in, 8) == IIP_U64(0x93f5f579U, 0x9a932462U));
     CHECK(iip_siphash(key, in, 63) == IIP_U64(0x958a324cU, 0xeb064572U));
 }
