@@ -105,13 +105,27 @@ IIP_LOCAL void iip_table_add(struct iip_table *tab, struct iip_node *node)
 
 IIP_LOCAL void iip_table_del(struct iip_table *tab, struct iip_node *node)
 {
-    struct iip_node **link = iip_table_bucket(tab, node->hash);
+    struct iip_node **link;
+    if (node->next == node)
+        return;
+    link = iip_table_bucket(tab, node->hash);
     while (*link && *link != node)
         link = &(*link)->next;
     if (!*link)
         return;
     *link = node->next;
     tab->count--;
+}
+
+/* A node that points to itself stands in no table. */
+IIP_LOCAL void iip_table_replace(struct iip_table *tab, struct iip_node *old, struct iip_node *node)
+{
+    struct iip_node **link = iip_table_bucket(tab, old->hash);
+    while (*link != old)
+        link = &(*link)->next;
+    *link = node;
+    node->next = old->next;
+    old->next = old;
 }
 
 IIP_LOCAL struct iip_node *iip_table_next(const struct iip_table *tab, const struct iip_node *node)

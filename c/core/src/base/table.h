@@ -38,7 +38,10 @@ struct iip_table {
 IIP_LOCAL int iip_table_init(struct iip_table *tab, const struct iip_table_mem *mem);
 IIP_LOCAL void iip_table_free(struct iip_table *tab);
 IIP_LOCAL void iip_table_add(struct iip_table *tab, struct iip_node *node);
+/* A node that iip_table_replace took out is left alone. */
 IIP_LOCAL void iip_table_del(struct iip_table *tab, struct iip_node *node);
+/* `node`, which has the hash of `old`, stands where `old` stood. */
+IIP_LOCAL void iip_table_replace(struct iip_table *tab, struct iip_node *old, struct iip_node *node);
 /* Visits all: null first, then the last answer; null at the end. Deleting the answer before asking on is not allowed. */
 IIP_LOCAL struct iip_node *iip_table_next(const struct iip_table *tab, const struct iip_node *node);
 

@@ -185,7 +185,7 @@ IIP_API iip_u64 iip_stack_deadline(struct iip_stack *stk)
     struct iip_timer *t;
     iip_u64 due;
     while ((t = iip_wheel_first(&stk->wheel)) != 0) {
-        due = t->kind == IIP_TIMER_TCP ? iip_tcp_timer_due(t) : t->at;
+        due = t->kind == IIP_TIMER_TCP || t->kind == IIP_TIMER_TCP_MINI ? iip_tcp_timer_due(stk, t) : t->at;
         if (due <= t->at)
             return t->at;
         if (due == IIP_NEVER)

@@ -32,7 +32,7 @@ IIP_LOCAL void iip_tcp_output_touched(struct iip_stack *stk, int hold);
 IIP_LOCAL void iip_tcp_timer(struct iip_stack *stk, struct iip_timer *t);
 IIP_LOCAL void iip_tcp_mini_timer(struct iip_stack *stk, struct iip_timer *t);
 /* When a lazily armed timer is really due; IIP_NEVER: it is not needed. */
-IIP_LOCAL iip_u64 iip_tcp_timer_due(const struct iip_timer *t);
+IIP_LOCAL iip_u64 iip_tcp_timer_due(const struct iip_stack *stk, const struct iip_timer *t);
 /* *more -1: others wait, for the next call. */
 IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap, int *more);
 

@@ -83,7 +83,7 @@ static void iip_tcp_conn_defaults(struct iip_stack *stk, struct iip_tcp_conn *co
         conn->flags |= IIP_F_KEEPALIVE;
 }
 
-IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const struct iip_tcp_tuple *t, void *user)
+IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_id *from, void *user)
 {
     struct iip_pool *pool = t->family == 4 ? &stk->tcp->conns4 : &stk->tcp->conns6;
     struct iip_tcp_conn *conn = (struct iip_tcp_conn *)iip_pool_get(stk, pool);
@@ -91,7 +91,10 @@ IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const str
     if (!conn)
         return 0;
     IIP_ZERO(conn, sizeof(*conn));
-    iip_tcp_id_init(stk, &conn->id, IIP_ID_CONN, t);
+    if (from)
+        iip_tcp_id_take(stk, &conn->id, IIP_ID_CONN, from);
+    else
+        iip_tcp_id_init(stk, &conn->id, IIP_ID_CONN, t);
     conn->ready.kind = IIP_READY_TCP;
     conn->timer.kind = IIP_TIMER_TCP;
     conn->user = user;

@@ -56,13 +56,14 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
     iip_tcp_secret_of(stk, t, &secret);
     secret.iss = iip_tcp_iss_above(secret.iss, used);
     if (stk->tcp->half_count < stk->tune.tcp_half_open_max)
-        half = iip_tcp_mini_new(stk, IIP_ID_HALF, t);
+        half = iip_tcp_mini_new(stk, t->family);
     if (!half) {
         iip_count(stk, IIP_CTR_TCP_COOKIES_SENT);
         secret.iss = iip_tcp_cookie_make(stk, t, syn);
         iip_tcp_synack_send(stk, t, syn, 0, &secret);
         return;
     }
+    iip_tcp_id_init(stk, &half->id, IIP_ID_HALF, t);
     half->id.options = (iip_u8)iip_tcp_agree(stk, syn);
     half->snd_nxt = secret.iss + 1;
     half->rcv_nxt = syn->seq + 1;
@@ -100,7 +101,7 @@ IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp
     iip_tcp_tuple_rx(&t, arr->rx, seg);
     if (seg->flags & IIP_TCP_ACK) { /* second: an ACK is answered with RST, unless it brings back a cookie */
         if (iip_tcp_cookie_check(stk, &t, seg, &syn)) {
-            conn = lis->waiting < lis->backlog ? iip_tcp_accept(stk, lis, &t, &syn, seg->ack - 1) : 0;
+            conn = lis->waiting < lis->backlog ? iip_tcp_accept(stk, lis, &t, 0, &syn, seg->ack - 1) : 0;
             if (!conn)
                 return IIP_CTR_DROP_TCP_BACKLOG;
             return iip_tcp_segment_arrives(stk, conn, arr);
@@ -118,7 +119,6 @@ IIP_LOCAL void iip_tcp_half_drop(struct iip_stack *stk, struct iip_tcp_mini *hal
     iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     stk->tcp->half_count--;
     iip_tcp_mini_free(stk, half);
-    iip_tcp_mini_arm(stk);
 }
 
 /* What the peer's SYN said, from the record. */
@@ -159,22 +159,25 @@ IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half
     iip_tcp_half_again(stk, half);
 }
 
-/* The handshake is complete: a connection takes the place of the record, and the listener learns of it. */
+/* The handshake is complete: a connection takes the place of the record, if there is one; the listener learns of it. */
 IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_tcp_listener *lis,
-                                              const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn, iip_u32 iss)
+                                              const struct iip_tcp_tuple *t, struct iip_tcp_id *half,
+                                              const struct iip_tcp_seg *syn, iip_u32 iss)
 {
-    struct iip_tcp_conn *conn = iip_tcp_conn_new(stk, t, lis);
+    struct iip_tcp_conn *conn;
     struct iip_ip local = t->local;
-    if (!conn)
+    struct iip_path path;
+    if (iip_path_find(stk, &local, &t->remote, &path))
         return 0;
+    conn = iip_tcp_conn_new(stk, t, half, lis);
+    if (!conn) {
+        iip_path_drop(stk, &path);
+        return 0;
+    }
+    conn->path = path;
     conn->rtt_sent = (iip_u32)stk->now - ((conn->iss - iss) << 2); /* the ISS is a clock of 4 us plus a constant */
     conn->iss = iss;
     conn->snd.una = conn->snd.nxt = conn->snd.end = iss + 1;
-    if (iip_path_find(stk, &local, &t->remote, &conn->path)) {
-        iip_table_del(&stk->tcp->table, &conn->id.node);
-        iip_tcp_conn_free(stk, conn);
-        return 0;
-    }
     iip_tcp_negotiate(stk, conn, syn);
     conn->rcv.edge = conn->rcv.nxt + iip_min32(conn->rcvbuf, 65535); /* what the SYN-ACK said */
     conn->snd.wl1 = syn->seq;
@@ -206,7 +209,7 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     if (lis->waiting >= lis->backlog)
         return IIP_CTR_DROP_TCP_BACKLOG; /* the SYN-ACK will be sent again, and the peer will answer again */
     iip_tcp_half_syn(half, &syn);
-    conn = iip_tcp_accept(stk, lis, &t, &syn, iss);
+    conn = iip_tcp_accept(stk, lis, &t, &half->id, &syn, iss);
     if (!conn)
         return IIP_CTR_DROP_TCP_MEMORY; /* the record stays, for the peer's next segment */
     iip_tcp_half_drop(stk, half);

@@ -193,11 +193,12 @@ static void iip_tcp_fin_arrived(struct iip_stack *stk, struct iip_tcp_conn *conn
     if (iip_seq_lt(conn->rcv.edge, conn->rcv.nxt))
         conn->rcv.edge = conn->rcv.nxt;
     conn->flags |= IIP_F_ACK_DUE;
-    iip_tcp_touch(stk, conn);
     iip_tcp_transit(conn, IIP_EV_RECEIVE_FIN);
     iip_tcp_notify(stk, conn, IIP_F_NOTE_FIN);
     if (conn->id.state == IIP_TCP_TIME_WAIT)
         iip_tcp_time_wait(stk, conn);
+    else
+        iip_tcp_touch(stk, conn);
 }
 
 /* Eighth: check the FIN bit. One that is not yet in order is remembered by its number. */

@@ -70,6 +70,21 @@ IIP_LOCAL void iip_tcp_id_init(struct iip_stack *stk, struct iip_tcp_id *id, iip
     iip_table_add(&stk->tcp->table, &id->node);
 }
 
+IIP_LOCAL void iip_tcp_id_take(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind, struct iip_tcp_id *from)
+{
+    struct iip_ip *ip;
+    const struct iip_ip *from_ip;
+    *id = *from;
+    id->kind = (iip_u8)kind;
+    if (id->family == 6) {
+        ip = iip_tcp_id_ip6(id);
+        from_ip = iip_tcp_id_ip6(from);
+        ip[0] = from_ip[0];
+        ip[1] = from_ip[1];
+    }
+    iip_table_replace(&stk->tcp->table, &from->node, &id->node);
+}
+
 IIP_LOCAL void iip_tcp_tuple_of(const struct iip_tcp_id *id, struct iip_tcp_tuple *t)
 {
     const struct iip_ip *ip;

@@ -14,10 +14,11 @@ static iip_u64 iip_tcp_due(const struct iip_tcp_conn *conn)
     return iip_min64(conn->rto_at, iip_min64(conn->ack_at, conn->idle_at));
 }
 
-IIP_LOCAL iip_u64 iip_tcp_timer_due(const struct iip_timer *t)
+IIP_LOCAL iip_u64 iip_tcp_timer_due(const struct iip_stack *stk, const struct iip_timer *t)
 {
-    const struct iip_tcp_conn *conn = IIP_OUTER(t, const struct iip_tcp_conn, timer);
-    return iip_tcp_due(conn);
+    if (t->kind == IIP_TIMER_TCP_MINI)
+        return iip_tcp_mini_due(stk);
+    return iip_tcp_due(IIP_OUTER(t, const struct iip_tcp_conn, timer));
 }
 
 IIP_LOCAL void iip_tcp_arm(struct iip_stack *stk, struct iip_tcp_conn *conn)

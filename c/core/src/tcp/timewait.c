@@ -16,14 +16,12 @@ static iip_u64 iip_tcp_tick_time(const struct iip_stack *stk, iip_u32 tick)
     return (now + (iip_u64)(iip_s64)(iip_s32)(tick - (iip_u32)now)) << IIP_TICK_BITS;
 }
 
-IIP_LOCAL struct iip_tcp_mini *iip_tcp_mini_new(struct iip_stack *stk, iip_u32 kind, const struct iip_tcp_tuple *t)
+IIP_LOCAL struct iip_tcp_mini *iip_tcp_mini_new(struct iip_stack *stk, iip_u32 family)
 {
-    struct iip_pool *pool = t->family == 4 ? &stk->tcp->minis4 : &stk->tcp->minis6;
+    struct iip_pool *pool = family == 4 ? &stk->tcp->minis4 : &stk->tcp->minis6;
     struct iip_tcp_mini *mini = (struct iip_tcp_mini *)iip_pool_get(stk, pool);
-    if (!mini)
-        return 0;
-    IIP_ZERO(mini, sizeof(*mini));
-    iip_tcp_id_init(stk, &mini->id, kind, t);
+    if (mini)
+        IIP_ZERO(mini, sizeof(*mini));
     return mini;
 }
 
@@ -31,6 +29,14 @@ IIP_LOCAL void iip_tcp_mini_free(struct iip_stack *stk, struct iip_tcp_mini *min
 {
     iip_table_del(&stk->tcp->table, &mini->id.node);
     iip_pool_put(mini->id.family == 4 ? &stk->tcp->minis4 : &stk->tcp->minis6, mini);
+}
+
+/* One timer for all, armed at or before the earliest head: when that leaves its queue the timer stays, as in timer.c. */
+static void iip_tcp_mini_arm(struct iip_stack *stk, iip_u64 due)
+{
+    struct iip_timer *t = &stk->tcp->mini_timer;
+    if (due != IIP_NEVER && (!iip_timer_armed(t) || due < t->at))
+        iip_wheel_set(&stk->wheel, t, due);
 }
 
 IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini, iip_u64 delay_us)
@@ -44,7 +50,8 @@ IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, s
         q->head = mini;
     q->tail = mini;
     q->count++;
-    iip_tcp_mini_arm(stk);
+    if (q->head == mini)
+        iip_tcp_mini_arm(stk, iip_tcp_tick_time(stk, mini->id.due));
 }
 
 IIP_LOCAL void iip_tcp_fifo_del(struct iip_tcp_fifo *q, struct iip_tcp_mini *mini)
@@ -60,10 +67,10 @@ IIP_LOCAL void iip_tcp_fifo_del(struct iip_tcp_fifo *q, struct iip_tcp_mini *min
     q->count--;
 }
 
-/* One timer for all: the earliest head of the queues. */
-IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk)
+/* The earliest head of the queues. */
+IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk)
 {
-    struct iip_tcp *tcp = stk->tcp;
+    const struct iip_tcp *tcp = stk->tcp;
     iip_u64 due = IIP_NEVER;
     iip_u32 left = tcp->half_count;
     iip_u32 i;
@@ -73,10 +80,7 @@ IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk)
         if (tcp->half[i].head)
             due = iip_min64(due, iip_tcp_tick_time(stk, tcp->half[i].head->id.due));
     }
-    if (due == IIP_NEVER)
-        iip_wheel_cancel(&stk->wheel, &tcp->mini_timer);
-    else if (!iip_timer_armed(&tcp->mini_timer) || tcp->mini_timer.at != due)
-        iip_wheel_set(&stk->wheel, &tcp->mini_timer, due);
+    return due;
 }
 
 static struct iip_tcp_mini *iip_tcp_fifo_due(const struct iip_stack *stk, const struct iip_tcp_fifo *q)
@@ -96,37 +100,31 @@ IIP_LOCAL void iip_tcp_mini_timer(struct iip_stack *stk, struct iip_timer *t)
         while ((mini = iip_tcp_fifo_due(stk, &tcp->half[i])) != 0)
             iip_tcp_half_due(stk, mini);
     }
-    iip_tcp_mini_arm(stk);
+    iip_tcp_mini_arm(stk, iip_tcp_mini_due(stk));
 }
 
 IIP_LOCAL void iip_tcp_wait_drop(struct iip_stack *stk, struct iip_tcp_mini *wait)
 {
     iip_tcp_fifo_del(&stk->tcp->wait, wait);
     iip_tcp_mini_free(stk, wait);
-    iip_tcp_mini_arm(stk);
 }
 
 /* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>: where the connection stands. */
-static void iip_tcp_mini_ack_from(struct iip_stack *stk, const struct iip_tcp_mini *mini, const struct iip_tcp_tuple *t, iip_u32 wnd, iip_u32 ts_off)
+IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *mini, iip_u32 wnd)
 {
+    struct iip_tcp_tuple t;
+    struct iip_tcp_secret secret;
     struct iip_tcp_seg seg;
+    iip_tcp_tuple_of(&mini->id, &t);
+    iip_tcp_secret_of(stk, &t, &secret);
     seg.seq = mini->snd_nxt;
     seg.ack = mini->rcv_nxt;
     seg.flags = IIP_TCP_ACK;
     seg.wnd = wnd;
     seg.has = mini->id.options & IIP_HAS_TS;
-    seg.ts_val = iip_tcp_ts_now(stk, ts_off);
+    seg.ts_val = iip_tcp_ts_now(stk, secret.ts_off);
     seg.ts_ecr = mini->ts_recent;
-    iip_tcp_bare(stk, t, &seg, 0);
-}
-
-IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *mini, iip_u32 wnd)
-{
-    struct iip_tcp_tuple t;
-    struct iip_tcp_secret secret;
-    iip_tcp_tuple_of(&mini->id, &t);
-    iip_tcp_secret_of(stk, &t, &secret);
-    iip_tcp_mini_ack_from(stk, mini, &t, wnd, secret.ts_off);
+    iip_tcp_bare(stk, &t, &seg, 0);
 }
 
 /* The connection becomes a record that remembers the tuple for 2 MSL [MUST-13]; without memory for one it is forgotten. */
@@ -134,25 +132,19 @@ IIP_LOCAL void iip_tcp_time_wait(struct iip_stack *stk, struct iip_tcp_conn *con
 {
     struct iip_tcp *tcp = stk->tcp;
     struct iip_tcp_mini *wait;
-    struct iip_tcp_tuple t;
-    iip_u64 twice = 2 * stk->tune.tcp_msl_us;
-    iip_u8 options = conn->id.options;
-    iip_u32 ack_owed = conn->flags & IIP_F_ACK_ANY;
-
-    iip_tcp_tuple_of(&conn->id, &t);
-    iip_tcp_end(stk, conn, IIP_OK);
     if (tcp->wait.count >= stk->tune.tcp_time_wait_max && tcp->wait.head)
         iip_tcp_wait_drop(stk, tcp->wait.head);
-    wait = iip_tcp_mini_new(stk, IIP_ID_WAIT, &t);
-    if (!wait)
-        return;
-    wait->id.options = options;
-    wait->snd_nxt = conn->snd.nxt;
-    wait->rcv_nxt = conn->rcv.nxt;
-    wait->ts_recent = conn->ts_recent;
-    iip_tcp_fifo_put(stk, &tcp->wait, wait, twice);
-    if (ack_owed)
-        iip_tcp_mini_ack_from(stk, wait, &t, 0, conn->ts_off);
+    wait = iip_tcp_mini_new(stk, conn->id.family);
+    if (wait) {
+        iip_tcp_id_take(stk, &wait->id, IIP_ID_WAIT, &conn->id);
+        wait->snd_nxt = conn->snd.nxt;
+        wait->rcv_nxt = conn->rcv.nxt;
+        wait->ts_recent = conn->ts_recent;
+        iip_tcp_fifo_put(stk, &tcp->wait, wait, 2 * stk->tune.tcp_msl_us);
+    }
+    if ((conn->flags & IIP_F_ACK_ANY) && !iip_tx_full(stk))
+        iip_tcp_segment(stk, conn, conn->snd.nxt, 0, 0);
+    iip_tcp_end(stk, conn, IIP_OK);
 }
 
 /* [RFC 6191, RFC 9293 MAY-2] a SYN that is newer than all that was, by timestamp or number, opens the tuple again. */

@@ -132,7 +132,7 @@ IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *lo
     int status = iip_tcp_connect_tuple(stk, local, peer, &t, &path);
     if (status)
         return status;
-    conn = iip_tcp_conn_new(stk, &t, user);
+    conn = iip_tcp_conn_new(stk, &t, 0, user);
     if (!conn) {
         iip_path_drop(stk, &path);
         return IIP_E_NOMEM;

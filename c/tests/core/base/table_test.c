@@ -85,6 +85,31 @@ static void holds_and_forgets(void)
     CHECK_EQ(live, 0);
 }
 
+/* A node that takes another one's place is found instead of it, in the same chain; the old one can be deleted no more. */
+static void one_takes_the_place_of_another(void)
+{
+    static struct entry fresh;
+    struct iip_table tab;
+    iip_u32 i;
+    REQUIRE(start(&tab, 0) == 0);
+    put_all(&tab);
+    fresh.node.hash = entries[7].node.hash;
+    iip_table_replace(&tab, &entries[7].node, &fresh.node);
+    CHECK_EQ(tab.count, ENTRIES);
+    CHECK(there(&tab, &fresh));
+    for (i = 0; i < ENTRIES; i++) {
+        if (!CHECK_EQ(there(&tab, &entries[i]), i != 7))
+            break;
+    }
+    iip_table_del(&tab, &entries[7].node);
+    CHECK_EQ(tab.count, ENTRIES);
+    iip_table_del(&tab, &fresh.node);
+    CHECK_EQ(tab.count, ENTRIES - 1);
+    CHECK(!there(&tab, &fresh));
+    iip_table_free(&tab);
+    CHECK_EQ(live, 0);
+}
+
 static void visits_each_once(void)
 {
     struct iip_table tab;
@@ -143,6 +168,7 @@ static void lives_without_memory(void)
 int main(void)
 {
     RUN(holds_and_forgets);
+    RUN(one_takes_the_place_of_another);
     RUN(visits_each_once);
     RUN(chains_stay_short);
     RUN(lives_without_memory);
