@@ -96,7 +96,7 @@ static void iip_table_split(struct iip_table *tab)
 IIP_LOCAL void iip_table_add(struct iip_table *tab, struct iip_node *node)
 {
     struct iip_node **bucket;
-    if (++tab->count > (tab->mask + 1 + tab->split) / 4 * 3)
+    if (++tab->count > (tab->mask + 1 + tab->split) / 8 * 9)
         iip_table_split(tab);
     bucket = iip_table_bucket(tab, node->hash);
     node->next = *bucket;

@@ -1,7 +1,7 @@
 /*
  * table.h - a hash table that grows a bucket at a time (linear hashing, Litwin 1980).
  *
- * Entries embed a node and bring a 32-bit keyed hash. Each insertion beyond three quarters load splits one bucket, so
+ * Entries embed a node and bring a 32-bit keyed hash. Each insertion beyond nine eighths load splits one bucket, so
  * no call ever moves more than one chain, and memory comes in segments of 512 buckets. When the host refuses a segment
  * the chains merely get longer.
  */

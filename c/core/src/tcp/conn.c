@@ -3,7 +3,7 @@
 #include "stack/up.h"
 #include "tcp/tcp.h"
 
-enum { IIP_CONNS_CHUNK = 16, IIP_MINIS_CHUNK = 64, IIP_IP6_BYTES = 2 * sizeof(struct iip_ip), IIP_RANGES_FIRST = 8 };
+enum { IIP_CONNS_CHUNK = 32, IIP_IP6_BYTES = 2 * sizeof(struct iip_ip), IIP_RANGES_FIRST = 8 };
 
 IIP_LOCAL int iip_tcp_new(struct iip_stack *stk)
 {
@@ -14,8 +14,8 @@ IIP_LOCAL int iip_tcp_new(struct iip_stack *stk)
     stk->tcp = tcp;
     iip_pool_init(&tcp->conns4, sizeof(struct iip_tcp_conn), IIP_CONNS_CHUNK);
     iip_pool_init(&tcp->conns6, ((sizeof(struct iip_tcp_conn) + 7) & ~7U) + IIP_IP6_BYTES, IIP_CONNS_CHUNK);
-    iip_pool_init(&tcp->minis4, sizeof(struct iip_tcp_mini), IIP_MINIS_CHUNK);
-    iip_pool_init(&tcp->minis6, sizeof(struct iip_tcp_mini) + IIP_IP6_BYTES, IIP_MINIS_CHUNK);
+    iip_tcp_minis_init(&tcp->minis4, sizeof(struct iip_tcp_mini));
+    iip_tcp_minis_init(&tcp->minis6, ((sizeof(struct iip_tcp_mini) + 7) & ~7U) + IIP_IP6_BYTES);
     tcp->mini_timer.kind = IIP_TIMER_TCP_MINI;
     iip_table_mem_of(stk, &mem);
     return iip_table_init(&tcp->table, &mem);
@@ -59,8 +59,8 @@ IIP_LOCAL void iip_tcp_free(struct iip_stack *stk)
     iip_table_free(&tcp->table);
     iip_pool_free(stk, &tcp->conns4);
     iip_pool_free(stk, &tcp->conns6);
-    iip_pool_free(stk, &tcp->minis4);
-    iip_pool_free(stk, &tcp->minis6);
+    iip_tcp_minis_free(stk, &tcp->minis4);
+    iip_tcp_minis_free(stk, &tcp->minis6);
     iip_mem_free(stk, tcp, sizeof(*tcp));
     stk->tcp = 0;
 }

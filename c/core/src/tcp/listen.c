@@ -116,7 +116,7 @@ IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp
 
 IIP_LOCAL void iip_tcp_half_drop(struct iip_stack *stk, struct iip_tcp_mini *half)
 {
-    iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
+    iip_tcp_fifo_del(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     stk->tcp->half_count--;
     iip_tcp_mini_free(stk, half);
 }
@@ -151,7 +151,7 @@ IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half
         iip_tcp_half_drop(stk, half);
         return;
     }
-    iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
+    iip_tcp_fifo_del(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     half->retries++;
     iip_tcp_fifo_put(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half,
                      iip_tcp_half_delay(stk, half->retries));

@@ -7,7 +7,7 @@
  *   text.c     in-order delivery, out-of-order hold; text.h
  *   predict.c, plain.c  the short ways in and out         window.h  both windows
  *   output.c   what may be sent now             segment.c  how it is built        reply.c  RST, challenge ACK, bare segments
- *   timer.c    rto.c    cc.c newreno.c cubic.c  timewait.c  table.c  state.c  port.c  conn.c  user.c  option.c  note.c  icmp.c
+ *   timer.c    rto.c    cc.c newreno.c cubic.c  mini.c timewait.c  table.c  state.c  port.c  conn.c  user.c  option.c  note.c  icmp.c
  */
 #ifndef IIP_TCP_TCP_H
 #define IIP_TCP_TCP_H
@@ -39,7 +39,7 @@ struct iip_tcp_tuple {
     iip_u8 family;
 };
 
-/* A half-open connection or one in TIME-WAIT: 64 bytes for IPv4. Times in ticks of 256 us, modulo 2^32. */
+/* A half-open connection or one in TIME-WAIT: 56 bytes for IPv4. Times in ticks of 256 us, modulo 2^32. */
 struct iip_tcp_mini {
     struct iip_tcp_id id;
     iip_u32 snd_nxt;       /* half-open: ISS + 1 */
@@ -48,12 +48,20 @@ struct iip_tcp_mini {
     iip_u16 mss;           /* half-open: what the peer announced, 0: nothing */
     iip_u8 wscale;         /* half-open: of the peer */
     iip_u8 retries;        /* half-open: SYN-ACKs sent again */
-    struct iip_tcp_mini *prev, *next; /* FIFO by `due` */
+    iip_u32 prev, next;    /* FIFO by `due`: references, 0: none */
 };
 
 struct iip_tcp_fifo {
-    struct iip_tcp_mini *head, *tail;
+    iip_u32 head, tail;    /* references */
     iip_u32 count;
+};
+
+/* The records of one family; `free` is a list by `next`. */
+struct iip_tcp_minis {
+    iip_u8 **chunk;
+    iip_u32 chunks, room;  /* chunks that there are, and that the directory has room for */
+    iip_u32 size;          /* bytes of a record */
+    iip_u32 free;          /* reference */
 };
 
 /* ---- a connection ---- */
@@ -181,14 +189,15 @@ struct iip_tcp_listener {
     void *user;
 };
 
-enum { IIP_LISTEN_BUCKETS = 64, IIP_HALF_QUEUES = 8 };
+enum { IIP_LISTEN_BUCKETS = 64, IIP_HALF_QUEUES = 8, IIP_MINIS_CHUNK = 64 };
 
 struct iip_tcp {
     struct iip_table table;
     struct iip_tcp_conn *recent;                /* of the packet that came last by the short way, or null */
     struct iip_tcp_conn *touched_head, *touched_tail;
     struct iip_tcp_listener *listeners[IIP_LISTEN_BUCKETS];
-    struct iip_pool conns4, conns6, minis4, minis6;
+    struct iip_pool conns4, conns6;
+    struct iip_tcp_minis minis4, minis6;
     struct iip_tcp_fifo wait;                   /* TIME-WAIT */
     struct iip_tcp_fifo half[IIP_HALF_QUEUES];  /* half-open, by retries */
     iip_u32 half_count;
@@ -308,11 +317,27 @@ IIP_LOCAL iip_verdict iip_tcp_wait_input(struct iip_stack *stk, struct iip_tcp_m
 IIP_LOCAL iip_verdict iip_tcp_closed_input(struct iip_stack *stk, struct iip_tcp_arrival *arr);
 IIP_LOCAL void iip_tcp_time_wait(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_wait_drop(struct iip_stack *stk, struct iip_tcp_mini *wait);
-/* Zeroed, and not yet in the table. */
+/* ---- mini.c ---- */
+/* The reference of record `i` of its family: the family in the lowest bit, and never 0. */
+IIP_INLINE iip_u32 iip_tcp_mini_ref(iip_u32 i, iip_u32 six)
+{
+    return (i + 1) << 1 | six;
+}
+
+IIP_INLINE struct iip_tcp_mini *iip_tcp_mini_at(const struct iip_tcp *tcp, iip_u32 ref)
+{
+    const struct iip_tcp_minis *pool = ref & 1 ? &tcp->minis6 : &tcp->minis4;
+    iip_u32 i = (ref >> 1) - 1;
+    return (struct iip_tcp_mini *)(void *)(pool->chunk[i / IIP_MINIS_CHUNK] + i % IIP_MINIS_CHUNK * pool->size);
+}
+
+IIP_LOCAL void iip_tcp_minis_init(struct iip_tcp_minis *pool, iip_u32 size);
+IIP_LOCAL void iip_tcp_minis_free(struct iip_stack *stk, struct iip_tcp_minis *pool);
+/* Zeroed, in no queue, and not yet in the table. */
 IIP_LOCAL struct iip_tcp_mini *iip_tcp_mini_new(struct iip_stack *stk, iip_u32 family);
 IIP_LOCAL void iip_tcp_mini_free(struct iip_stack *stk, struct iip_tcp_mini *mini);
 IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini, iip_u64 delay_us);
-IIP_LOCAL void iip_tcp_fifo_del(struct iip_tcp_fifo *q, struct iip_tcp_mini *mini);
+IIP_LOCAL void iip_tcp_fifo_del(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini);
 IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk);
 IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *mini, iip_u32 wnd);
 
