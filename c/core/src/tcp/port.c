@@ -4,7 +4,7 @@
 enum { IIP_PORT_FIRST = 1024, IIP_PORT_COUNT = 65536 - IIP_PORT_FIRST };
 
 /* An IPv4 address is in its last four bytes. */
-static iip_u64 iip_tcp_tuple_siphash(const struct iip_stack *stk, const struct iip_tcp_tuple *t, iip_u32 purpose)
+static iip_u64 iip_tcp_tuple_siphash(const struct iip_stack *stk, const struct iip_tcp_tuple *t)
 {
     iip_u8 b[40];
     iip_u32 len = t->family == 4 ? 8 : 32;
@@ -17,14 +17,13 @@ static iip_u64 iip_tcp_tuple_siphash(const struct iip_stack *stk, const struct i
     }
     iip_put16(b + len, t->local_port);
     iip_put16(b + len + 2, t->remote_port);
-    iip_put16(b + len + 4, purpose);
-    return iip_siphash(stk->key, b, len + 6);
+    return iip_siphash(stk->key, b, len + 4);
 }
 
 /* [RFC 6528 3] ISN = clock of 4 us + PRF(tuple, secret); the timestamp offset likewise without clock [RFC 7323 7]. */
 IIP_LOCAL void iip_tcp_secret_of(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_secret *out)
 {
-    iip_u64 prf = iip_tcp_tuple_siphash(stk, t, 0);
+    iip_u64 prf = iip_tcp_tuple_siphash(stk, t);
     out->iss = (iip_u32)prf + (iip_u32)(stk->now >> 2);
     out->ts_off = (iip_u32)(prf >> 32);
 }
@@ -40,16 +39,26 @@ static int iip_tcp_port_usable(struct iip_stack *stk, const struct iip_tcp_tuple
     return !id;
 }
 
-/* [RFC 6056 3.3.3] the first candidate comes from a keyed hash of the destination and a counter; then one after the other. */
+/* A port that nobody can foretell, less IIP_PORT_FIRST: SipHash counts, and each of its words serves four times. */
+static iip_u32 iip_tcp_port_draw(struct iip_stack *stk)
+{
+    struct iip_tcp *tcp = stk->tcp;
+    iip_u32 turn = tcp->port_next++;
+    iip_u8 count[7] = { 'p', 'o', 'r', 0, 0, 0, 0 }; /* of a length that nothing else is hashed in */
+    if (!(turn & 3)) {
+        iip_put32(count + 3, turn >> 2);
+        tcp->port_bits = iip_siphash(stk->key, count, sizeof(count));
+    }
+    return ((iip_u32)(tcp->port_bits >> 16 * (turn & 3)) & 0xffff) * (iip_u32)IIP_PORT_COUNT >> 16;
+}
+
+/* [RFC 6056 3.3.2] the first candidate is random; then one after the other. */
 IIP_LOCAL int iip_tcp_port_choose(struct iip_stack *stk, struct iip_tcp_tuple *t)
 {
-    iip_u32 start;
+    iip_u32 start = iip_tcp_port_draw(stk);
     iip_u32 i;
-    t->local_port = 0;
-    start = (iip_u32)iip_tcp_tuple_siphash(stk, t, 1 + (stk->tcp->port_next & 0x7fff));
-    stk->tcp->port_next++;
     for (i = 0; i < IIP_PORT_COUNT; i++) {
-        t->local_port = (iip_u16)(IIP_PORT_FIRST + (start % IIP_PORT_COUNT + i) % IIP_PORT_COUNT);
+        t->local_port = (iip_u16)(IIP_PORT_FIRST + (start + i) % IIP_PORT_COUNT);
         if (iip_tcp_port_usable(stk, t))
             return IIP_OK;
     }

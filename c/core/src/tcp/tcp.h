@@ -203,7 +203,8 @@ struct iip_tcp {
     iip_u32 half_count;
     struct iip_timer mini_timer;
     struct iip_bucket rst_bucket;
-    iip_u32 port_next;
+    iip_u32 port_next;                          /* ports drawn so far */
+    iip_u64 port_bits;                          /* of which the next ones come */
     iip_u8 cookie_key[16];
 };
 
