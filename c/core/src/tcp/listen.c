@@ -1,5 +1,5 @@
 /*
- * listen.c - SEGMENT ARRIVES in LISTEN [RFC 9293 3.10.7.2], and half-open connections: 64 bytes each [RFC 4987 3.6]
+ * listen.c - SEGMENT ARRIVES in LISTEN [RFC 9293 3.10.7.2], and half-open connections: 56 bytes each [RFC 4987 3.6]
  * until the ACK that completes the handshake. When there are too many, cookies take their place.
  */
 #include "tcp/tcp.h"

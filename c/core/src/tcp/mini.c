@@ -5,7 +5,10 @@
 #include "stack/up.h"
 #include "tcp/tcp.h"
 
-enum { IIP_TICK_BITS = 8, /* 256 us */ IIP_MINIS_ROOM = 16 };
+enum {
+    IIP_TICK_BITS = 8,  /* 256 us */
+    IIP_MINIS_ROOM = 16 /* chunks that the first directory has room for */
+};
 
 static iip_u32 iip_tcp_tick(iip_u64 us)
 {
@@ -92,11 +95,13 @@ IIP_LOCAL void iip_tcp_mini_free(struct iip_stack *stk, struct iip_tcp_mini *min
     iip_table_del(&stk->tcp->table, &mini->id.node);
     mini->next = pool->free;
     pool->free = ref;
+    if (!stk->tcp->half_count && !stk->tcp->wait.head)
+        iip_wheel_cancel(&stk->wheel, &stk->tcp->mini_timer);
 }
 
 /* ---- their queues ---- */
 
-/* One timer for all, armed at or before the earliest head: when that leaves its queue the timer stays, as in timer.c. */
+/* One timer for all, armed at or before the earliest head: until the last record leaves it stays where it is, as in timer.c. */
 static void iip_tcp_mini_arm(struct iip_stack *stk, iip_u64 due)
 {
     struct iip_timer *t = &stk->tcp->mini_timer;
@@ -105,7 +110,8 @@ static void iip_tcp_mini_arm(struct iip_stack *stk, iip_u64 due)
 }
 
 /* Whoever stands in no queue keeps its own reference in `next`. */
-IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini, iip_u64 delay_us)
+IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini,
+                                iip_u64 delay_us)
 {
     iip_u32 ref = mini->next;
     mini->id.due = iip_tcp_tick(stk->now + delay_us);

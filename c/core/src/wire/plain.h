@@ -18,7 +18,7 @@ struct iip_plain {
     iip_u32 total;           /* bytes of the IP packet; how many there are of TCP is not checked yet */
 };
 
-/* 1 when `len` bytes at p begin with the link and IP headers of a plain packet for the station `mac`: whose is it? */
+/* 1 when `len` bytes at p begin as a plain packet for the station `mac` does, with an ACK and no flag but PSH: whose is it? */
 IIP_INLINE int iip_plain_parse(struct iip_plain *in, const iip_u8 *p, iip_u32 len, iip_u32 l2_len, const iip_u8 *mac)
 {
     iip_u32 word;

@@ -7,11 +7,12 @@
 
 enum { ALL = IIP_HAS_MSS | IIP_HAS_WSCALE | IIP_HAS_SACK_OK | IIP_HAS_TS };
 
-static const uint8_t usual[20] = { 2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 1, 3, 3, 7 };
+static const uint8_t usual[20] = {2,    4,    0x05, 0xb4, 4,    2,    8, 10, 0x11, 0x22,
+                                  0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 1, 3,  3,    7};
 
 static struct iip_tcp_seg a_syn(void)
 {
-    struct iip_tcp_seg seg = { 0 };
+    struct iip_tcp_seg seg = {0};
     seg.has = ALL;
     seg.mss = 1460;
     seg.wscale = 7;
@@ -23,8 +24,8 @@ static struct iip_tcp_seg a_syn(void)
 /* What a header with these options says. */
 static struct iip_tcp_seg read_options(const uint8_t *options, uint32_t len)
 {
-    struct iip_tcp_seg seg = { 0 };
-    uint8_t header[60] = { 0 };
+    struct iip_tcp_seg seg = {0};
+    uint8_t header[60] = {0};
     memcpy(header + 20, options, len);
     seg.hdr_len = 20 + len;
     iip_tcp_parse_options(&seg, header);
@@ -50,7 +51,7 @@ static void writes_the_usual_layout(void)
 
 static void reads_every_order(void)
 {
-    static const uint32_t orders[] = { 0x31842, 0x11842, 0x24831, 0x8432, 0x43218, 0x13248 };
+    static const uint32_t orders[] = {0x31842, 0x11842, 0x24831, 0x8432, 0x43218, 0x13248};
     struct iip_tcp_seg syn = a_syn();
     uint8_t out[40];
     uint32_t i;
@@ -70,8 +71,9 @@ static void reads_every_order(void)
 /* What the SYN does not have is not written, though the order names it. */
 static void writes_only_what_there_is(void)
 {
-    static const uint8_t bare[4] = { 2, 4, 0x05, 0xb4 };
-    static const uint8_t no_sack[20] = { 2, 4, 0x05, 0xb4, 8, 10, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 1, 3, 3, 7, 0, 0 };
+    static const uint8_t bare[4] = {2, 4, 0x05, 0xb4};
+    static const uint8_t no_sack[20] = {2,    4,    0x05, 0xb4, 8, 10, 0x11, 0x22, 0x33, 0x44,
+                                        0x55, 0x66, 0x77, 0x88, 1, 3,  3,    7,    0,    0};
     struct iip_tcp_seg syn = a_syn();
     uint8_t out[40];
     syn.has = ALL & ~IIP_HAS_SACK_OK;
