@@ -83,7 +83,8 @@ static void iip_tcp_conn_defaults(struct iip_stack *stk, struct iip_tcp_conn *co
         conn->flags |= IIP_F_KEEPALIVE;
 }
 
-IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_id *from, void *user)
+IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const struct iip_tcp_tuple *t,
+                                                struct iip_tcp_id *from, void *user)
 {
     struct iip_pool *pool = t->family == 4 ? &stk->tcp->conns4 : &stk->tcp->conns6;
     struct iip_tcp_conn *conn = (struct iip_tcp_conn *)iip_pool_get(stk, pool);

@@ -44,7 +44,7 @@ static iip_u32 iip_tcp_port_draw(struct iip_stack *stk)
 {
     struct iip_tcp *tcp = stk->tcp;
     iip_u32 turn = tcp->port_next++;
-    iip_u8 count[7] = { 'p', 'o', 'r', 0, 0, 0, 0 }; /* of a length that nothing else is hashed in */
+    iip_u8 count[7] = {'p', 'o', 'r', 0, 0, 0, 0}; /* of a length that nothing else is hashed in */
     if (!(turn & 3)) {
         iip_put32(count + 3, turn >> 2);
         tcp->port_bits = iip_siphash(stk->key, count, sizeof(count));

@@ -267,7 +267,8 @@ IIP_LOCAL int iip_tcp_sends(const struct iip_tcp_conn *conn);
 
 /* ---- conn.c ---- */
 /* `from`: the half-open record whose place in the table it takes, or null. */
-IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_id *from, void *user);
+IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const struct iip_tcp_tuple *t,
+                                                struct iip_tcp_id *from, void *user);
 /* Ends a connection: out of the table, queues freed; the CLOSED note still waits. */
 IIP_LOCAL void iip_tcp_end(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_s32 reason);
 IIP_LOCAL void iip_tcp_conn_free(struct iip_stack *stk, struct iip_tcp_conn *conn);
@@ -307,8 +308,9 @@ IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp
 IIP_LOCAL iip_verdict iip_tcp_half_input(struct iip_stack *stk, struct iip_tcp_mini *half, struct iip_tcp_arrival *arr);
 IIP_LOCAL void iip_tcp_half_drop(struct iip_stack *stk, struct iip_tcp_mini *half);
 IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half);
-IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_tcp_listener *lis, const struct iip_tcp_tuple *t,
-                                              struct iip_tcp_id *half, const struct iip_tcp_seg *syn, iip_u32 iss);
+IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_tcp_listener *lis,
+                                              const struct iip_tcp_tuple *t, struct iip_tcp_id *half,
+                                              const struct iip_tcp_seg *syn, iip_u32 iss);
 IIP_LOCAL iip_u32 iip_tcp_cookie_make(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn);
 /* 1 and *syn filled with what the SYN said, when the ACK brings back a cookie of ours. */
 IIP_LOCAL int iip_tcp_cookie_check(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *seg, struct iip_tcp_seg *syn);
@@ -337,7 +339,8 @@ IIP_LOCAL void iip_tcp_minis_free(struct iip_stack *stk, struct iip_tcp_minis *p
 /* Zeroed, in no queue, and not yet in the table. */
 IIP_LOCAL struct iip_tcp_mini *iip_tcp_mini_new(struct iip_stack *stk, iip_u32 family);
 IIP_LOCAL void iip_tcp_mini_free(struct iip_stack *stk, struct iip_tcp_mini *mini);
-IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini, iip_u64 delay_us);
+IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini,
+                                iip_u64 delay_us);
 IIP_LOCAL void iip_tcp_fifo_del(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini);
 IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk);
 IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *mini, iip_u32 wnd);
