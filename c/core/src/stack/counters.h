@@ -76,7 +76,7 @@
     X(TCP_PASSIVE, "tcp_passive", "connections accepted")                                                     \
     X(TCP_CLOSED, "tcp_closed", "connections ended, in any way")                                              \
     X(TCP_SEGS_IN, "tcp_segs_in", "segments received")                                                        \
-    X(TCP_SEGS_OUT, "tcp_segs_out", "segments sent, retransmissions included")                                \
+    X(TCP_SEGS_OUT, "tcp_segs_out", "segments sent as on the wire: large packets as cut; retransmissions too")\
     X(TCP_RETRANS, "tcp_retrans", "segments sent again")                                                      \
     X(TCP_RTO, "tcp_rto", "retransmission timeouts")                                                          \
     X(TCP_FAST_RETRANS, "tcp_fast_retrans", "fast recoveries entered")                                        \

@@ -110,6 +110,7 @@ IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *con
     way.wnd = iip_tcp_window_field(conn);
     if (IIP_UNLIKELY(len > conn->mss)) {
         pkt->seg_size = conn->mss;
+        iip_tcp_count_cut(stk, len, conn->mss);
         marks = IIP_PKT_TSO;
     }
     headers = iip_tcp_plain_headers(&way);

@@ -162,6 +162,7 @@ static void iip_tcp_segment_full(struct iip_stack *stk, struct iip_tcp_conn *con
     if (len > conn->mss) {
         pkt->flags |= IIP_PKT_TSO;
         pkt->seg_size = conn->mss;
+        iip_tcp_count_cut(stk, len, conn->mss);
     }
     iip_tcp_to_ip(stk, conn, pkt);
 }

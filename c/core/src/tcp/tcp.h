@@ -372,6 +372,11 @@ IIP_LOCAL iip_verdict iip_tcp_text(struct iip_stack *stk, struct iip_tcp_conn *c
 IIP_LOCAL void iip_tcp_deliver(struct iip_tcp_conn *conn, struct iip_pkt *pkt);
 /* [RFC 2883] the next ACK reports [left, right) as a duplicate. */
 IIP_LOCAL void iip_tcp_dsack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 left, iip_u32 right);
+/* A large packet counts for the segments that the port cuts it into; the first is counted where all are. */
+IIP_INLINE void iip_tcp_count_cut(struct iip_stack *stk, iip_u32 len, iip_u32 seg_size)
+{
+    stk->ctr[IIP_CTR_TCP_SEGS_OUT] += (len - 1) / seg_size;
+}
 IIP_LOCAL iip_u32 iip_tcp_unread(const struct iip_tcp_conn *conn);
 IIP_LOCAL iip_u32 iip_tcp_sack_blocks(const struct iip_tcp_conn *conn, struct iip_sack_block *out, iip_u32 cap);
 
