@@ -34,7 +34,7 @@ static void iip_buf_credit(struct iip_loop *loop, const struct iip_buf *buf)
         iip_tcp_credit(loop->stk, conn->core, buf->charge);
 }
 
-void iip_buf_free(struct iip_loop *loop, struct iip_buf *buf)
+static inline void iip_buf_end(struct iip_loop *loop, struct iip_buf *buf)
 {
     struct iip_pkt *pkt = buf->pkt;
     buf->pkt = NULL;
@@ -45,18 +45,26 @@ void iip_buf_free(struct iip_loop *loop, struct iip_buf *buf)
     iip_slots_put(&loop->bufs, &buf->slot);
 }
 
-int32_t iip_buf_put(struct iip_loop *loop, uint64_t handle)
+void iip_buf_free(struct iip_loop *loop, struct iip_buf *buf)
 {
-    struct iip_slot *slot;
-    int32_t last = iip_slot_drop(&loop->bufs, handle, &slot);
-    if (last < 0) {
-        loop->stats.stale_handles++;
-        return last;
+    iip_buf_end(loop, buf);
+}
+
+uint32_t iip_buf_put(struct iip_loop *loop, const uint64_t *handles, uint32_t n)
+{
+    uint32_t stale = 0;
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        struct iip_slot *slot;
+        int32_t last = iip_slot_drop(&loop->bufs, handles[i], &slot);
+        if (IIP_LIKELY(last > 0))
+            iip_buf_end(loop, (struct iip_buf *)slot);
+        else
+            stale += last < 0;
     }
-    if (last)
-        iip_buf_free(loop, (struct iip_buf *)slot);
-    loop->stats.releases++;
-    return IIP_OK;
+    loop->stats.stale_handles += stale;
+    loop->stats.releases += n - stale;
+    return stale;
 }
 
 /* Takes the whole list at once, so that its head cannot be mistaken for an older one that looks the same. */
@@ -105,7 +113,7 @@ int32_t iip_buf_release(uint64_t handle)
     if (last)
         return last;
     if (atomic_load_explicit(&loop->owner, memory_order_relaxed) == iip_thread_token())
-        return iip_buf_put(loop, handle);
+        return iip_buf_put(loop, &handle, 1) ? IIP_E_STALE : IIP_OK;
     last = iip_slot_drop(&loop->bufs, handle, &slot);
     if (last < 0)
         atomic_fetch_add_explicit(&loop->stale, 1, memory_order_relaxed);
@@ -189,8 +197,8 @@ struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size)
     return loop->ops->frame_get(loop->queue, size);
 }
 
-/* The packet of an empty buffer shows all its room; sending it sets what was written. */
-static int32_t iip_buf_empty(struct iip_loop *loop, struct iip_span *out)
+/* The packet of an empty buffer shows all its room; sending it sets what was written. `mark`: IIP_BUF_LAID_OUT or 0. */
+static inline int32_t iip_buf_empty(struct iip_loop *loop, struct iip_span *out, uint32_t mark)
 {
     struct iip_frame *frame = iip_buf_frame(loop, IIP_TX_HEADROOM + 1);
     struct iip_buf *buf;
@@ -208,6 +216,7 @@ static int32_t iip_buf_empty(struct iip_loop *loop, struct iip_span *out)
         return IIP_E_NOMEM;
     }
     out->buf = iip_slot_handle(&loop->bufs, &buf->slot);
+    buf->slot.index |= mark;
     out->addr = (uintptr_t)pkt->data;
     out->len = pkt->len;
     out->reserved = 0;
@@ -223,18 +232,14 @@ int32_t iip_buf_alloc(struct iip_loop *loop, struct iip_span *out)
         return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_ALLOC, .to = out});
     if (!out)
         return IIP_E_INVAL;
-    return loop->closing ? IIP_E_CLOSED : iip_buf_empty(loop, out);
+    return loop->closing ? IIP_E_CLOSED : iip_buf_empty(loop, out, 0);
 }
 
 static int32_t iip_buf_lay(struct iip_loop *loop, uint32_t i)
 {
-    int32_t st;
     if (loop->pool_low && i >= IIP_TX_FREE_LOW)
         return IIP_E_NOBUFS;
-    st = iip_buf_empty(loop, &loop->tx_free[i]);
-    if (!st)
-        iip_slot_peek(&loop->bufs, loop->tx_free[i].buf)->index |= IIP_BUF_LAID_OUT;
-    return st;
+    return iip_buf_empty(loop, &loop->tx_free[i], IIP_BUF_LAID_OUT);
 }
 
 void iip_buf_taken(struct iip_loop *loop, uint32_t taken)

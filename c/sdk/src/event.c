@@ -92,33 +92,58 @@ static int iip_event_bytes(struct iip_loop *loop, const struct iip_note *note, u
     return 1;
 }
 
-/*
- * Nearly every note of data is one packet in one view, of a connection that credits by release, while buffers are not
- * few: the same as iip_event_run does, in a straight line. 0: it is none of these.
- */
-static int iip_event_quick(struct iip_loop *loop, const struct iip_note *note)
+static inline void iip_event_data(struct iip_loop *loop, struct iip_event *ev, struct iip_obj *obj, uint64_t src,
+                                  struct iip_buf *buf)
 {
-    struct iip_obj *obj = note->user;
-    struct iip_pkt *pkt = note->pkt;
-    struct iip_event *ev = &loop->events[loop->event_n];
-    struct iip_buf *buf;
-    if (note->type != IIP_NOTE_DATA || !obj || !pkt || pkt->link || pkt->next || loop->pool_low || obj->slot.next)
-        return 0;
-    buf = iip_buf_make(loop, pkt);
-    if (!buf)
-        return 0;
+    const struct iip_pkt *pkt = buf->pkt;
     buf->conn = obj;
     buf->generation = iip_slot_generation(&obj->slot);
-    buf->charge = iip_pkt_charge(pkt);
-    *ev = (struct iip_event){.src = iip_slot_handle(&loop->conns, &obj->slot),
+    *ev = (struct iip_event){.src = src,
                              .user = obj->user,
                              .type = IIP_EVENT_DATA,
                              .buf = iip_slot_handle(&loop->bufs, &buf->slot),
                              .addr = (uintptr_t)pkt->data,
                              .len = pkt->len};
     iip_buf_place(loop, pkt, &ev->offset, &ev->region);
-    loop->event_n++;
-    return 1;
+    buf->charge = iip_pkt_charge(pkt);
+}
+
+/*
+ * Nearly every note is data for a connection that credits by release, in packets of one view each: while it is, and
+ * buffers are not few, the same as iip_event_run does, in a straight line. It stops in front of anything else, and
+ * where there is no room.
+ */
+static void iip_event_stream(struct iip_loop *loop)
+{
+    struct iip_note *note = &loop->notes[loop->note_i];
+    const struct iip_note *note_end = &loop->notes[loop->note_n];
+    struct iip_event *ev = &loop->events[loop->event_n];
+    const struct iip_event *ev_end = &loop->events[loop->event_max];
+    for (; note != note_end; note++) {
+        struct iip_obj *obj = note->user;
+        struct iip_pkt *pkt = note->pkt;
+        uint64_t src;
+        if (note->type != IIP_NOTE_DATA || !obj || !pkt || obj->slot.next)
+            break;
+        src = iip_slot_handle(&loop->conns, &obj->slot);
+        while (pkt && !pkt->next && ev != ev_end) {
+            struct iip_pkt *rest = pkt->link;
+            struct iip_buf *buf = iip_buf_make(loop, pkt);
+            if (IIP_UNLIKELY(!buf))
+                break;
+            pkt->link = NULL;
+            iip_event_data(loop, ev, obj, src, buf);
+            if (rest)
+                ev->flags = IIP_EVENT_MORE;
+            ev++;
+            pkt = rest;
+        }
+        note->pkt = pkt;
+        if (pkt)
+            break;
+    }
+    loop->note_i = (uint32_t)(note - loop->notes);
+    loop->event_n = (uint32_t)(ev - loop->events);
 }
 
 /* A run, or the rest of it; 0: it could not be handed up whole. */
@@ -265,15 +290,19 @@ static int iip_event_note(struct iip_loop *loop, struct iip_note *note)
 
 static int iip_event_notes(struct iip_loop *loop)
 {
-    do {
-        for (; loop->note_i < loop->note_n; loop->note_i++) {
-            struct iip_note *note = &loop->notes[loop->note_i];
-            if (iip_event_full(loop) || (!iip_event_quick(loop, note) && !iip_event_note(loop, note)))
-                return 0;
+    for (;;) {
+        if (!loop->pool_low)
+            iip_event_stream(loop);
+        if (loop->note_i == loop->note_n) {
+            iip_event_fetch(loop);
+            if (!loop->note_n)
+                return 1;
+        } else if (iip_event_full(loop) || !iip_event_note(loop, &loop->notes[loop->note_i])) {
+            return 0;
+        } else {
+            loop->note_i++;
         }
-        iip_event_fetch(loop);
-    } while (loop->note_n);
-    return 1;
+    }
 }
 
 /* ---- what does not come from the core ---- */

@@ -148,6 +148,19 @@ static inline void iip_slots_put(struct iip_slots *t, struct iip_slot *slot)
     iip_slots_count(t, -1);
 }
 
+/* The same for a slot whose one reference is the caller's, all in one step; 0: it has others, nothing was done. */
+static inline int iip_slots_put_sole(struct iip_slots *t, struct iip_slot *slot)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    uint64_t next = (((word >> 32) + 1) & IIP_GENERATION_MASK) << 32;
+    if ((uint32_t)word != 1 ||
+        !atomic_compare_exchange_strong_explicit(&slot->word, &word, next, memory_order_acq_rel, memory_order_relaxed))
+        return 0;
+    iip_slots_append(t, slot);
+    iip_slots_count(t, -1);
+    return 1;
+}
+
 /* One reference less, by any thread: 1 if it was the last, 0 if not, IIP_E_STALE. */
 static inline int32_t iip_slot_drop(struct iip_slots *t, uint64_t handle, struct iip_slot **out)
 {

@@ -267,15 +267,31 @@ static int iip_op_makes(uint32_t code)
     return code == IIP_OP_CONNECT || code == IIP_OP_LISTEN || code == IIP_OP_UDP_OPEN || code == IIP_OP_TIMER;
 }
 
-int32_t iip_op_apply(struct iip_loop *loop, struct iip_op *op)
+static inline int32_t iip_op_do(struct iip_loop *loop, struct iip_op *op)
 {
     uint32_t code = op->code;
+    int32_t st;
     op->out = 0;
     if (code >= sizeof iip_op_table_of / sizeof iip_op_table_of[0])
-        op->status = IIP_E_NOT_SUPPORTED;
-    else if (loop->closing && iip_op_makes(code))
-        op->status = IIP_E_CLOSED;
+        st = IIP_E_NOT_SUPPORTED;
+    else if (IIP_UNLIKELY(loop->closing) && iip_op_makes(code))
+        st = IIP_E_CLOSED;
     else
-        op->status = iip_op_table_of[code](loop, op);
-    return op->status;
+        st = iip_op_table_of[code](loop, op);
+    op->status = st;
+    return st;
+}
+
+int32_t iip_op_apply(struct iip_loop *loop, struct iip_op *op)
+{
+    return iip_op_do(loop, op);
+}
+
+uint32_t iip_op_apply_all(struct iip_loop *loop, struct iip_op *ops, uint32_t n)
+{
+    const struct iip_op *end = ops + n;
+    uint32_t failed = 0;
+    for (; ops != end; ops++)
+        failed += iip_op_do(loop, ops) < 0;
+    return failed;
 }

@@ -320,6 +320,7 @@ void iip_event_forget(struct iip_loop *loop, const struct iip_obj *obj);   /* no
 
 /* ---- op.c ---- */
 int32_t iip_op_apply(struct iip_loop *loop, struct iip_op *op);
+uint32_t iip_op_apply_all(struct iip_loop *loop, struct iip_op *ops, uint32_t n); /* how many failed */
 int iip_op_sends(uint32_t code); /* ... a run of the stream */
 /* Forgets which connections had a short send. */
 void iip_op_end(struct iip_loop *loop);
@@ -337,7 +338,8 @@ int32_t iip_conn_option(struct iip_loop *loop, struct iip_obj *obj, uint32_t opt
 /* ---- buf.c ---- */
 /* A buffer with one reference, holding nobody's window; null: no memory. */
 struct iip_buf *iip_buf_make(struct iip_loop *loop, struct iip_pkt *pkt);
-int32_t iip_buf_put(struct iip_loop *loop, uint64_t handle);   /* owner's release */
+/* The owner's releases; how many of the handles were stale. */
+uint32_t iip_buf_put(struct iip_loop *loop, const uint64_t *handles, uint32_t n);
 void iip_buf_drain(struct iip_loop *loop);                     /* the return list */
 void iip_buf_free(struct iip_loop *loop, struct iip_buf *buf); /* all references are gone */
 void iip_buf_taken(struct iip_loop *loop, uint32_t taken);     /* the first entries of tx_free are the application's */

@@ -8,12 +8,11 @@
 #include "op.h"
 
 /* What was not taken blocks later sends of this turn, which would tear the stream. */
-static int32_t iip_op_sent(struct iip_loop *loop, struct iip_obj *obj, struct iip_op *op, int32_t taken)
+static __attribute__((noinline)) int32_t iip_op_short(struct iip_loop *loop, struct iip_obj *obj, struct iip_op *op,
+                                                      int32_t taken)
 {
     if (taken >= 0)
         op->out = (uint32_t)taken;
-    if (taken >= 0 && (uint32_t)taken == op->len)
-        return op->flags & IIP_OP_SHUT ? iip_tcp_shutdown(loop->stk, obj->core) : IIP_OK;
     if (taken < 0 && taken != IIP_E_AGAIN && taken != IIP_E_NOBUFS && taken != IIP_E_NOMEM)
         return taken;
     if (loop->shorted_n < loop->shorted_cap && !(obj->slot.index & IIP_CONN_SHORT)) {
@@ -22,6 +21,14 @@ static int32_t iip_op_sent(struct iip_loop *loop, struct iip_obj *obj, struct ii
     }
     loop->taken_in_part += taken > 0;
     return taken > 0 ? IIP_OK : taken == 0 ? IIP_E_AGAIN : taken;
+}
+
+static inline int32_t iip_op_sent(struct iip_loop *loop, struct iip_obj *obj, struct iip_op *op, int32_t taken)
+{
+    if (IIP_UNLIKELY(taken < 0 || (uint32_t)taken != op->len))
+        return iip_op_short(loop, obj, op, taken);
+    op->out = op->len;
+    return IIP_UNLIKELY(op->flags & IIP_OP_SHUT) ? iip_tcp_shutdown(loop->stk, obj->core) : IIP_OK;
 }
 
 void iip_op_end(struct iip_loop *loop)
@@ -66,11 +73,13 @@ static struct iip_pkt *iip_op_view(struct iip_loop *loop, struct iip_buf *buf, c
 }
 
 /* All was taken: the reference is used up. With its packet gone there is nothing to free but the slot. */
-static void iip_op_buf_sent(struct iip_loop *loop, struct iip_buf *buf, uint64_t handle, int own)
+static inline void iip_op_buf_sent(struct iip_loop *loop, struct iip_buf *buf, uint64_t handle, int own)
 {
     struct iip_slot *slot;
     if (own)
         buf->pkt = NULL;
+    if (IIP_LIKELY(own && !buf->conn && iip_slots_put_sole(&loop->bufs, &buf->slot)))
+        return;
     if (iip_slot_drop(&loop->bufs, handle, &slot) == 1)
         iip_buf_free(loop, buf);
 }

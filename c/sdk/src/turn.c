@@ -33,23 +33,17 @@ static int32_t iip_turn_check(const struct iip_loop *loop, const struct iip_turn
 
 static void iip_turn_release(struct iip_loop *loop, struct iip_turn *turn)
 {
-    uint32_t i;
-    uint32_t failed = 0;
-    for (i = 0; i < turn->release_n; i++)
-        failed += iip_buf_put(loop, loop->releases[i]) != IIP_OK;
-    turn->release_failed = failed;
+    turn->release_failed = iip_buf_put(loop, loop->releases, turn->release_n);
     iip_buf_drain(loop);
 }
 
 static void iip_turn_ops(struct iip_loop *loop, struct iip_turn *turn)
 {
-    uint32_t failed = 0;
-    uint32_t i;
+    uint32_t failed;
     loop->taken_in_part = 0;
-    for (i = 0; i < turn->op_n; i++)
-        failed += iip_op_apply(loop, &loop->op_area[i]) < 0;
+    failed = iip_op_apply_all(loop, loop->op_area, turn->op_n);
     turn->op_short = failed + loop->taken_in_part;
-    loop->stats.ops += i;
+    loop->stats.ops += turn->op_n;
     loop->stats.ops_failed += failed;
     iip_post_apply(loop);
     iip_op_end(loop);
