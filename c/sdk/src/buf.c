@@ -34,7 +34,7 @@ static void iip_buf_credit(struct iip_loop *loop, const struct iip_buf *buf)
         iip_tcp_credit(loop->stk, conn->core, buf->charge);
 }
 
-static inline void iip_buf_end(struct iip_loop *loop, struct iip_buf *buf)
+static inline void iip_buf_empty_out(struct iip_loop *loop, struct iip_buf *buf)
 {
     struct iip_pkt *pkt = buf->pkt;
     buf->pkt = NULL;
@@ -42,12 +42,22 @@ static inline void iip_buf_end(struct iip_loop *loop, struct iip_buf *buf)
         iip_buf_credit(loop, buf);
     if (pkt)
         iip_pkt_free(loop->stk, pkt);
-    iip_slots_put(&loop->bufs, &buf->slot);
 }
 
 void iip_buf_free(struct iip_loop *loop, struct iip_buf *buf)
 {
-    iip_buf_end(loop, buf);
+    iip_buf_empty_out(loop, buf);
+    iip_slots_put(&loop->bufs, &buf->slot);
+}
+
+/* Of one that others may hold too, or that is none: 0 or IIP_E_STALE. */
+static __attribute__((noinline)) int32_t iip_buf_drop(struct iip_loop *loop, uint64_t handle)
+{
+    struct iip_slot *slot;
+    int32_t last = iip_slot_drop(&loop->bufs, handle, &slot);
+    if (last > 0)
+        iip_buf_free(loop, (struct iip_buf *)slot);
+    return last < 0 ? last : IIP_OK;
 }
 
 uint32_t iip_buf_put(struct iip_loop *loop, const uint64_t *handles, uint32_t n)
@@ -55,12 +65,13 @@ uint32_t iip_buf_put(struct iip_loop *loop, const uint64_t *handles, uint32_t n)
     uint32_t stale = 0;
     uint32_t i;
     for (i = 0; i < n; i++) {
-        struct iip_slot *slot;
-        int32_t last = iip_slot_drop(&loop->bufs, handles[i], &slot);
-        if (IIP_LIKELY(last > 0))
-            iip_buf_end(loop, (struct iip_buf *)slot);
-        else
-            stale += last < 0;
+        struct iip_slot *slot = iip_slot_peek(&loop->bufs, handles[i]);
+        if (IIP_LIKELY(slot && iip_slot_end(slot, handles[i]))) {
+            iip_buf_empty_out(loop, (struct iip_buf *)slot);
+            iip_slots_back(&loop->bufs, slot);
+        } else {
+            stale += iip_buf_drop(loop, handles[i]) < 0;
+        }
     }
     loop->stats.stale_handles += stale;
     loop->stats.releases += n - stale;

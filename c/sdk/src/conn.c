@@ -217,8 +217,8 @@ int32_t iip_loop_conns(struct iip_loop *loop, uint64_t after, uint64_t *out, uin
     for (i = after ? ((uint32_t)after & IIP_SLOT_MASK) + 1 : 0; i < count && n < cap && n < INT32_MAX; i++) {
         const struct iip_slot *slot = iip_slot_at(&loop->conns, i);
         uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-        if ((uint32_t)word)
-            out[n++] = loop->conns.base | (word >> 32) << IIP_HANDLE_SLOT_BITS | i;
+        if (iip_slot_refs(word))
+            out[n++] = loop->conns.base | (word & IIP_SLOT_NAME);
     }
     return (int32_t)n;
 }

@@ -34,6 +34,7 @@ int32_t iip_slots_grow(struct iip_slots *t)
     for (i = first; i < first + IIP_SLOT_STEP; i++) {
         struct iip_slot *slot = iip_slot_at(t, i);
         slot->index = i;
+        atomic_store_explicit(&slot->word, i, memory_order_relaxed);
         iip_slots_append(t, slot);
     }
     atomic_store_explicit(&t->count, first + IIP_SLOT_STEP, memory_order_release);
@@ -50,9 +51,9 @@ int32_t iip_slot_keep(struct iip_slots *t, uint64_t handle)
     do {
         if (!iip_slot_matches(word, handle))
             return IIP_E_STALE;
-        if ((uint32_t)word == UINT32_MAX)
+        if (word > UINT64_MAX - IIP_SLOT_REF)
             return IIP_E_RANGE;
-    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word + 1, memory_order_acq_rel,
+    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word + IIP_SLOT_REF, memory_order_acq_rel,
                                                     memory_order_relaxed));
     return IIP_OK;
 }

@@ -2,8 +2,9 @@
  * handle.h - slots with generations, and the integers that name them.
  *
  * A handle is kind(3) loop(7) generation(21) slot(22) from the top; see <iip/iip.h>. The word of a slot holds its
- * generation and its references, and is the only part that other threads may touch (besides `next` while the slot is on
- * its way home). Slots never move and are never freed: late calls with an old handle read a word, not a hole.
+ * references above its name, which is the lower part of its handle; it is the only part that other threads may touch
+ * (besides `next` while the slot is on its way home). Slots never move and are never freed: late calls with an old
+ * handle read a word, not a hole.
  */
 #ifndef IIP_SDK_HANDLE_H
 #define IIP_SDK_HANDLE_H
@@ -26,9 +27,12 @@ enum {
 };
 
 #define IIP_SLOT_NONE UINT32_MAX
+#define IIP_SLOT_REF ((uint64_t)1 << IIP_HANDLE_LOOP_SHIFT) /* one reference, in a word */
+#define IIP_SLOT_NAME (IIP_SLOT_REF - 1)                    /* bits of a word that are the same in the handle */
+#define IIP_SLOT_AGAIN ((uint64_t)1 << IIP_HANDLE_SLOT_BITS) /* one generation */
 
 struct iip_slot {
-    _Atomic uint64_t word; /* generation << 32 | references; no references: free, or on its way home */
+    _Atomic uint64_t word; /* references, generation, own number; no references: free, or on its way home */
     uint32_t index;        /* own number; the bits above IIP_SLOT_MASK are flags of the owner */
     uint32_t next;         /* in the free list or the return list; while live the kind's own */
 };
@@ -70,19 +74,24 @@ static inline uint32_t iip_slot_index(const struct iip_slot *slot)
 
 static inline uint32_t iip_slot_generation(const struct iip_slot *slot)
 {
-    return (uint32_t)(atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32);
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    return (uint32_t)(word >> IIP_HANDLE_SLOT_BITS) & IIP_GENERATION_MASK;
+}
+
+static inline uint32_t iip_slot_refs(uint64_t word)
+{
+    return (uint32_t)(word >> IIP_HANDLE_LOOP_SHIFT);
 }
 
 static inline uint64_t iip_slot_handle(const struct iip_slots *t, const struct iip_slot *slot)
 {
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    return t->base | (word >> 32) << IIP_HANDLE_SLOT_BITS | iip_slot_index(slot);
+    return t->base | (atomic_load_explicit(&slot->word, memory_order_relaxed) & IIP_SLOT_NAME);
 }
 
 /* Does the word belong to the live object that the handle names? */
 static inline int iip_slot_matches(uint64_t word, uint64_t handle)
 {
-    return (uint32_t)word != 0 && (((word >> 32) ^ (handle >> IIP_HANDLE_SLOT_BITS)) & IIP_GENERATION_MASK) == 0;
+    return iip_slot_refs(word) != 0 && ((word ^ handle) & IIP_SLOT_NAME) == 0;
 }
 
 /* The slot that a handle points at, live or not; null when it can be none of this table's. */
@@ -133,32 +142,32 @@ static inline struct iip_slot *iip_slots_take(struct iip_slots *t)
     t->head = slot->next;
     slot->index &= IIP_SLOT_MASK;
     word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    atomic_store_explicit(&slot->word, word + 1, memory_order_release);
+    atomic_store_explicit(&slot->word, word + IIP_SLOT_REF, memory_order_release);
     iip_slots_count(t, 1);
     return slot;
+}
+
+/* The slot's generation has moved on: it may be used again. */
+static inline void iip_slots_back(struct iip_slots *t, struct iip_slot *slot)
+{
+    iip_slots_append(t, slot);
+    iip_slots_count(t, -1);
 }
 
 /* The slot, whose references are all gone, may be used again: the generation moves on. */
 static inline void iip_slots_put(struct iip_slots *t, struct iip_slot *slot)
 {
-    uint64_t generation = atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32;
-    generation = (generation + 1) & IIP_GENERATION_MASK;
-    atomic_store_explicit(&slot->word, generation << 32, memory_order_release);
-    iip_slots_append(t, slot);
-    iip_slots_count(t, -1);
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    atomic_store_explicit(&slot->word, (word + IIP_SLOT_AGAIN) & IIP_SLOT_NAME, memory_order_release);
+    iip_slots_back(t, slot);
 }
 
-/* The same for a slot whose one reference is the caller's, all in one step; 0: it has others, nothing was done. */
-static inline int iip_slots_put_sole(struct iip_slots *t, struct iip_slot *slot)
+/* If the handle names this slot and has its only reference, both end at once: 1, and iip_slots_back is due. Else 0. */
+static inline int iip_slot_end(struct iip_slot *slot, uint64_t handle)
 {
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    uint64_t next = (((word >> 32) + 1) & IIP_GENERATION_MASK) << 32;
-    if ((uint32_t)word != 1 ||
-        !atomic_compare_exchange_strong_explicit(&slot->word, &word, next, memory_order_acq_rel, memory_order_relaxed))
-        return 0;
-    iip_slots_append(t, slot);
-    iip_slots_count(t, -1);
-    return 1;
+    uint64_t word = (handle & IIP_SLOT_NAME) | IIP_SLOT_REF;
+    return atomic_compare_exchange_strong_explicit(&slot->word, &word, (handle + IIP_SLOT_AGAIN) & IIP_SLOT_NAME,
+                                                   memory_order_acq_rel, memory_order_relaxed);
 }
 
 /* One reference less, by any thread: 1 if it was the last, 0 if not, IIP_E_STALE. */
@@ -172,10 +181,10 @@ static inline int32_t iip_slot_drop(struct iip_slots *t, uint64_t handle, struct
     do {
         if (!iip_slot_matches(word, handle))
             return IIP_E_STALE;
-    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word - 1, memory_order_acq_rel,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word - IIP_SLOT_REF,
+                                                    memory_order_acq_rel, memory_order_relaxed));
     *out = slot;
-    return (uint32_t)word == 1;
+    return iip_slot_refs(word) == 1;
 }
 
 static inline uint32_t iip_handle_kind(uint64_t handle)

@@ -179,12 +179,12 @@ static uint32_t iip_loop_end_bufs(struct iip_loop *loop)
         if (buf->slot.index & IIP_SLOT_FREE)
             continue;
         word = atomic_load_explicit(&buf->slot.word, memory_order_relaxed);
-        while ((uint32_t)word && !atomic_compare_exchange_weak(&buf->slot.word, &word, word & ~(uint64_t)UINT32_MAX))
+        while (iip_slot_refs(word) && !atomic_compare_exchange_weak(&buf->slot.word, &word, word & IIP_SLOT_NAME))
             ;
-        leaked += (uint32_t)word != 0 && !(buf->slot.index & IIP_BUF_LAID_OUT);
+        leaked += iip_slot_refs(word) != 0 && !(buf->slot.index & IIP_BUF_LAID_OUT);
         iip_pkt_free(loop->stk, buf->pkt);
         buf->pkt = NULL;
-        if ((uint32_t)word)
+        if (iip_slot_refs(word))
             iip_slots_put(t, &buf->slot);
     }
     return leaked;

@@ -140,11 +140,9 @@ int32_t iip_region_remove(uint64_t region)
     pthread_mutex_lock(&iip_extern_lock);
     slot = iip_extern_table.chunk ? iip_slot_find(&iip_extern_table, region) : NULL;
     if (slot) {
-        uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
         st = IIP_E_BUSY;
-        /* Sends keep and drop references without the lock. */
-        if ((uint32_t)word == 1 && atomic_compare_exchange_strong(&slot->word, &word, word - 1)) {
-            iip_slots_put(&iip_extern_table, slot);
+        if (iip_slot_end(slot, region)) { /* sends keep and drop references without the lock */
+            iip_slots_back(&iip_extern_table, slot);
             st = IIP_OK;
         }
     }
@@ -222,14 +220,14 @@ struct iip_extern *iip_region_send(struct iip_loop *loop, uint64_t region, uint6
     *status = IIP_OK;
     return ext;
 refuse:
-    atomic_fetch_sub_explicit(&row->slot.word, 1, memory_order_release);
+    atomic_fetch_sub_explicit(&row->slot.word, IIP_SLOT_REF, memory_order_release);
     return NULL;
 }
 
 static void iip_region_unkeep(uint64_t region)
 {
     struct iip_slot *slot = iip_slot_peek(&iip_extern_table, region);
-    atomic_fetch_sub_explicit(&slot->word, 1, memory_order_release);
+    atomic_fetch_sub_explicit(&slot->word, IIP_SLOT_REF, memory_order_release);
 }
 
 void iip_region_unsend(struct iip_loop *loop, struct iip_extern *ext)

@@ -64,7 +64,7 @@ static struct iip_pkt *iip_op_view(struct iip_loop *loop, struct iip_buf *buf, c
 {
     struct iip_pkt *pkt = buf->pkt;
     uint64_t word = atomic_load_explicit(&buf->slot.word, memory_order_acquire);
-    if ((uint32_t)word != 1)
+    if (iip_slot_refs(word) != 1)
         return iip_pkt_new(loop->stk, pkt->frame, pkt->data + op->offset, op->len);
     pkt->data += op->offset;
     pkt->len = pkt->total = op->len;
@@ -78,8 +78,10 @@ static inline void iip_op_buf_sent(struct iip_loop *loop, struct iip_buf *buf, u
     struct iip_slot *slot;
     if (own)
         buf->pkt = NULL;
-    if (IIP_LIKELY(own && !buf->conn && iip_slots_put_sole(&loop->bufs, &buf->slot)))
+    if (IIP_LIKELY(own && !buf->conn && iip_slot_end(&buf->slot, handle))) {
+        iip_slots_back(&loop->bufs, &buf->slot);
         return;
+    }
     if (iip_slot_drop(&loop->bufs, handle, &slot) == 1)
         iip_buf_free(loop, buf);
 }
