@@ -86,6 +86,41 @@ static void a_kept_one_is_dropped_as_often(void)
     forget(&t);
 }
 
+/* The only reference ends together with its generation; of several, none. */
+static void the_only_reference_ends_in_one_step(void)
+{
+    struct iip_slots t = table(IIP_KIND_BUF, 0);
+    uint64_t a = take(&t);
+    struct iip_slot *slot = iip_slot_find(&t, a);
+    CHECK_EQ(iip_slot_keep(&t, a), IIP_OK);
+    CHECK(!iip_slot_end(slot, a));
+    CHECK_EQ(drop(&t, a), 0);
+    CHECK(!iip_slot_end(slot, a + ((uint64_t)1 << IIP_HANDLE_SLOT_BITS))); /* of another generation */
+    CHECK(!iip_slot_end(slot, a + 1));                                     /* of another slot */
+    CHECK(iip_slot_end(slot, a));
+    iip_slots_back(&t, slot);
+    CHECK_EQ(t.live, 0);
+    CHECK(!iip_slot_end(slot, a));
+    CHECK_EQ(drop(&t, a), IIP_E_STALE);
+    CHECK(iip_slot_generation(slot) != (uint32_t)(a >> IIP_HANDLE_SLOT_BITS & IIP_GENERATION_MASK));
+    forget(&t);
+}
+
+static void too_many_references_are_refused(void)
+{
+    struct iip_slots t = table(IIP_KIND_BUF, 0);
+    uint64_t a = take(&t);
+    uint32_t n = 1;
+    while (iip_slot_keep(&t, a) == IIP_OK)
+        n++;
+    CHECK_EQ(n, (1 << 21) - 1);
+    CHECK_EQ(iip_slot_keep(&t, a), IIP_E_RANGE);
+    while (--n)
+        drop(&t, a);
+    CHECK_EQ(drop(&t, a), 1);
+    forget(&t);
+}
+
 static void other_tables_and_wild_numbers_are_stale(void)
 {
     struct iip_slots t = table(IIP_KIND_BUF, 3), other_loop = table(IIP_KIND_BUF, 4),
@@ -186,6 +221,8 @@ int main(void)
     RUN(the_largest_handle_survives_a_double);
     RUN(what_was_dropped_is_stale);
     RUN(a_kept_one_is_dropped_as_often);
+    RUN(the_only_reference_ends_in_one_step);
+    RUN(too_many_references_are_refused);
     RUN(other_tables_and_wild_numbers_are_stale);
     RUN(the_slot_behind_the_last_is_stale);
     RUN(slots_come_back_first_in_first_out);
