@@ -138,7 +138,7 @@ static int setup_queue(struct iip_port *port, struct iip_port_queue *q, const st
 
 static int setup_queues(struct iip_port *port, const struct rte_eth_dev_info *info, char *err, size_t err_len)
 {
-    uint16_t nb_rx = port->ring, nb_tx = port->ring, i;
+    uint16_t nb_rx = port->ring, nb_tx = nb_rx, i;
     int rc = rte_eth_dev_adjust_nb_rx_tx_desc(port->port_id, &nb_rx, &nb_tx);
 
     if (rc < 0)

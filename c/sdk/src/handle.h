@@ -181,8 +181,8 @@ static inline int32_t iip_slot_drop(struct iip_slots *t, uint64_t handle, struct
     do {
         if (!iip_slot_matches(word, handle))
             return IIP_E_STALE;
-    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word - IIP_SLOT_REF,
-                                                    memory_order_acq_rel, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word - IIP_SLOT_REF, memory_order_acq_rel,
+                                                    memory_order_relaxed));
     *out = slot;
     return iip_slot_refs(word) == 1;
 }

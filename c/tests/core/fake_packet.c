@@ -49,7 +49,7 @@ uint16_t fake_csum(const void *bytes, size_t len, uint32_t start)
 
 static int is_v4(const struct iip_ip *ip)
 {
-    static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255 };
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255};
     return memcmp(ip->b, mapped, 12) == 0;
 }
 
@@ -202,7 +202,8 @@ void fake_ip_packet(struct fake_buf *b, const struct fake_hdr *hdr, uint8_t prot
 
 static uint8_t scratch[66000];
 
-void fake_udp(struct fake_buf *b, const struct fake_hdr *hdr, uint16_t src_port, uint16_t dst_port, const void *payload, size_t len)
+void fake_udp(struct fake_buf *b, const struct fake_hdr *hdr, uint16_t src_port, uint16_t dst_port, const void *payload,
+              size_t len)
 {
     uint16_t csum;
     put16(scratch, src_port);
@@ -216,7 +217,8 @@ void fake_udp(struct fake_buf *b, const struct fake_hdr *hdr, uint16_t src_port,
     fake_ip_packet(b, hdr, 17, scratch, len + 8);
 }
 
-void fake_tcp(struct fake_buf *b, const struct fake_hdr *hdr, const struct fake_seg *seg, const void *payload, size_t len)
+void fake_tcp(struct fake_buf *b, const struct fake_hdr *hdr, const struct fake_seg *seg, const void *payload,
+              size_t len)
 {
     uint32_t hdr_len = 20 + seg->opts_len;
     put16(scratch, seg->src_port);
@@ -232,12 +234,14 @@ void fake_tcp(struct fake_buf *b, const struct fake_hdr *hdr, const struct fake_
         memcpy(scratch + 20, seg->opts, seg->opts_len);
     if (len)
         memcpy(scratch + hdr_len, payload, len);
-    put16(scratch + 16, fake_csum(scratch, hdr_len + len, pseudo(&hdr->src, &hdr->dst, 6, (uint32_t)(hdr_len + len))) ^
-                            (hdr->bad_csum ? 1 : 0));
+    put16(scratch + 16,
+          fake_csum(scratch, hdr_len + len, pseudo(&hdr->src, &hdr->dst, 6, (uint32_t)(hdr_len + len))) ^
+              (hdr->bad_csum ? 1 : 0));
     fake_ip_packet(b, hdr, 6, scratch, hdr_len + len);
 }
 
-void fake_icmp(struct fake_buf *b, const struct fake_hdr *hdr, uint8_t type, uint8_t code, uint32_t word, const void *payload, size_t len)
+void fake_icmp(struct fake_buf *b, const struct fake_hdr *hdr, uint8_t type, uint8_t code, uint32_t word,
+               const void *payload, size_t len)
 {
     int v4 = is_v4(&hdr->dst);
     scratch[0] = type;
@@ -246,16 +250,18 @@ void fake_icmp(struct fake_buf *b, const struct fake_hdr *hdr, uint8_t type, uin
     put32(scratch + 4, word);
     if (len)
         memcpy(scratch + 8, payload, len);
-    put16(scratch + 2, fake_csum(scratch, len + 8, v4 ? 0 : pseudo(&hdr->src, &hdr->dst, 58, (uint32_t)len + 8)) ^
-                           (hdr->bad_csum ? 1 : 0));
+    put16(scratch + 2,
+          fake_csum(scratch, len + 8, v4 ? 0 : pseudo(&hdr->src, &hdr->dst, 58, (uint32_t)len + 8)) ^
+              (hdr->bad_csum ? 1 : 0));
     fake_ip_packet(b, hdr, v4 ? 1 : 58, scratch, len + 8);
 }
 
-void fake_arp(struct fake_buf *b, uint16_t op, const uint8_t *sender_mac, const char *sender, const uint8_t *target_mac, const char *target)
+void fake_arp(struct fake_buf *b, uint16_t op, const uint8_t *sender_mac, const char *sender, const uint8_t *target_mac,
+              const char *target)
 {
     static const uint8_t all[6] = FAKE_MAC_ALL;
     static const uint8_t ours[6] = FAKE_MAC_OURS;
-    static const uint8_t head[6] = { 0, 1, 8, 0, 6, 4 };
+    static const uint8_t head[6] = {0, 1, 8, 0, 6, 4};
     struct iip_ip ip;
     uint8_t *p;
     fake_eth(b, op == 1 ? all : ours, sender_mac, 0x0806);
@@ -271,7 +277,8 @@ void fake_arp(struct fake_buf *b, uint16_t op, const uint8_t *sender_mac, const 
     b->len = 14 + 28;
 }
 
-void fake_ndp(struct fake_buf *b, const struct fake_hdr *hdr, uint8_t type, uint32_t flags, const char *target, const uint8_t *mac)
+void fake_ndp(struct fake_buf *b, const struct fake_hdr *hdr, uint8_t type, uint32_t flags, const char *target,
+              const uint8_t *mac)
 {
     uint8_t body[24];
     struct iip_ip ip;

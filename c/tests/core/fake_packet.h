@@ -60,13 +60,18 @@ struct fake_hdr fake_v6(void);
 
 uint32_t fake_eth(struct fake_buf *b, const uint8_t *dst, const uint8_t *src, uint16_t type);
 void fake_ip_packet(struct fake_buf *b, const struct fake_hdr *hdr, uint8_t proto, const void *payload, size_t len);
-void fake_udp(struct fake_buf *b, const struct fake_hdr *hdr, uint16_t src_port, uint16_t dst_port, const void *payload, size_t len);
-void fake_tcp(struct fake_buf *b, const struct fake_hdr *hdr, const struct fake_seg *seg, const void *payload, size_t len);
+void fake_udp(struct fake_buf *b, const struct fake_hdr *hdr, uint16_t src_port, uint16_t dst_port, const void *payload,
+              size_t len);
+void fake_tcp(struct fake_buf *b, const struct fake_hdr *hdr, const struct fake_seg *seg, const void *payload,
+              size_t len);
 /* ICMP or ICMPv6, by the family of hdr. */
-void fake_icmp(struct fake_buf *b, const struct fake_hdr *hdr, uint8_t type, uint8_t code, uint32_t word, const void *payload, size_t len);
-void fake_arp(struct fake_buf *b, uint16_t op, const uint8_t *sender_mac, const char *sender, const uint8_t *target_mac, const char *target);
+void fake_icmp(struct fake_buf *b, const struct fake_hdr *hdr, uint8_t type, uint8_t code, uint32_t word,
+               const void *payload, size_t len);
+void fake_arp(struct fake_buf *b, uint16_t op, const uint8_t *sender_mac, const char *sender, const uint8_t *target_mac,
+              const char *target);
 /* Neighbour solicitation (135) or advertisement (136) with the option of a station's address; mac null: without. */
-void fake_ndp(struct fake_buf *b, const struct fake_hdr *hdr, uint8_t type, uint32_t flags, const char *target, const uint8_t *mac);
+void fake_ndp(struct fake_buf *b, const struct fake_hdr *hdr, uint8_t type, uint32_t flags, const char *target,
+              const uint8_t *mac);
 /* Teaches the stack a neighbour, permanently. */
 int fake_neigh(struct fake_host *h, const char *ip);
 

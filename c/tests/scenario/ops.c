@@ -8,14 +8,16 @@ static const char *const statuses[] = {
     "OK", "AGAIN", "INVAL", "NOMEM", "NOBUFS", "ADDR_IN_USE", "ADDR_NOT_AVAIL", "UNREACHABLE", "NET_UNREACHABLE", "REFUSED", "RESET",
     "TIMEOUT", "ABORTED", "NOT_CONNECTED", "SHUTDOWN", "MSGSIZE", "NOT_FOUND", "RANGE", "NOT_SUPPORTED", "ACCESS", "BUSY", "STALE",
 };
-static const char *const states[] = { "CLOSED", "LISTEN", "SYN_SENT", "SYN_RECEIVED", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2",
-                                      "CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT" };
-static const char *const note_names[] = { "", "accept", "connected", "data", "fin", "writable", "urgent", "error", "closed", "udp",
-                                          "udp_error", "foreign" };
+static const char *const states[] = {"CLOSED",      "LISTEN",     "SYN_SENT",   "SYN_RECEIVED",
+                                     "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT",
+                                     "CLOSING",     "LAST_ACK",   "TIME_WAIT"};
+static const char *const note_names[] = {"",       "accept", "connected", "data", "fin",       "writable",
+                                         "urgent", "error",  "closed",    "udp",  "udp_error", "foreign"};
 
 const char *status_name(int status)
 {
-    return status <= 0 && -status < (int)(sizeof(statuses) / sizeof(statuses[0])) ? statuses[-status] : "an unknown status";
+    return status <= 0 && -status < (int)(sizeof(statuses) / sizeof(statuses[0])) ? statuses[-status]
+                                                                                  : "an unknown status";
 }
 
 static int name_index(const char *const *names, int n, const char *name)
@@ -45,7 +47,8 @@ static void answer(struct run *r, int64_t got, int64_t want)
     if (got == want)
         return;
     if (got < 0 || want < 0)
-        scn_fail(r, "the answer is %s, not %s", got <= 0 ? status_name((int)got) : "a number", want <= 0 ? status_name((int)want) : "a number");
+        scn_fail(r, "the answer is %s, not %s", got <= 0 ? status_name((int)got) : "a number",
+                 want <= 0 ? status_name((int)want) : "a number");
     scn_fail(r, "the answer is %lld, not %lld", (long long)got, (long long)want);
 }
 
@@ -112,7 +115,7 @@ static void op_layer(struct run *r, char **w, int n)
 
 static void op_caps(struct run *r, char **w, int n)
 {
-    static const char *const names[] = { "ipcsum", "tcpcsum", "udpcsum", "tso", "sg" };
+    static const char *const names[] = {"ipcsum", "tcpcsum", "udpcsum", "tso", "sg"};
     int i;
     for (i = 1; i < n; i++) {
         if (name_index(names, 5, w[i]) < 0)
@@ -294,8 +297,9 @@ static void op_simple(struct run *r, char **w, int n)
 
 static void op_opt(struct run *r, char **w, int n)
 {
-    static const char *const names[] = { "", "nodelay", "cork", "keepalive", "keepidle_us", "keepintvl_us", "keepcnt", "user_timeout_us",
-                                         "dscp", "ttl", "sndbuf", "rcvbuf", "quickack", "cc", "syn_retries" };
+    static const char *const names[] =
+        {"",     "nodelay", "cork",   "keepalive", "keepidle_us", "keepintvl_us", "keepcnt",    "user_timeout_us",
+         "dscp", "ttl",     "sndbuf", "rcvbuf",    "quickack",    "cc",           "syn_retries"};
     int64_t want;
     int i;
     wanted(r, w, &n, 0, &want);
@@ -326,7 +330,9 @@ static void op_notes(struct run *r, char **w, int n)
 static void op_refuse(struct run *r, char **w, int n)
 {
     world_need(r);
-    r->th.room = n > 1 && !strcmp(w[1], "off") ? UINT32_MAX : n > 1 && strcmp(w[1], "on") ? (uint32_t)scn_number(r, w[1]) : 0;
+    r->th.room = n > 1 && !strcmp(w[1], "off") ? UINT32_MAX
+        : n > 1 && strcmp(w[1], "on")          ? (uint32_t)scn_number(r, w[1])
+                                               : 0;
 }
 
 static void op_fail(struct run *r, char **w, int n)
@@ -387,7 +393,8 @@ static void op_data(struct run *r, char **w, int n)
 {
     uint64_t want = (uint64_t)scn_number(r, n > 1 ? w[1] : NULL), got = r->flow->received - r->flow->claimed;
     if (got != want)
-        scn_fail(r, "%llu bytes were handed to the application since the last time, not %llu", (unsigned long long)got, (unsigned long long)want);
+        scn_fail(r, "%llu bytes were handed to the application since the last time, not %llu", (unsigned long long)got,
+                 (unsigned long long)want);
     r->flow->claimed = r->flow->received;
 }
 
@@ -495,7 +502,8 @@ static void op_end(struct run *r, char **w, int n)
     (void)n;
     for (i = 0; i < r->note_count; i++)
         if (r->notes[i].type != IIP_NOTE_WRITABLE)
-            scn_fail(r, "a note %s (%s) was not expected", note_names[r->notes[i].type], status_name(r->notes[i].status));
+            scn_fail(r, "a note %s (%s) was not expected", note_names[r->notes[i].type],
+                     status_name(r->notes[i].status));
 }
 
 /* ---- whole handshakes, for scripts that are about what comes after ---- */
@@ -520,14 +528,16 @@ static void op_open(struct run *r, char **w, int n, const char *rest)
     if (ts)
         snprintf(ts_text, sizeof(ts_text), " <nop,nop,ts %lld:0>", strtoll(strstr(opts, "ts ") + 3, NULL, 10));
     if (!strcmp(w[0], "accepted")) {
-        const char *const text[] = { in, "> S. 0 ack 1 <*>", last, "note accept", "state ESTABLISHED" };
+        const char *const text[] = {in, "> S. 0 ack 1 <*>", last, "note accept", "state ESTABLISHED"};
         if (!r->listener)
             scn_line(r, "listen on any");
-        snprintf(in, sizeof(in), "< S 0 win %lld %s", (long long)(win > 65535 ? 65535 : win), opts ? opts : "<mss 1460>");
+        snprintf(in, sizeof(in), "< S 0 win %lld %s", (long long)(win > 65535 ? 65535 : win),
+                 opts ? opts : "<mss 1460>");
         snprintf(last, sizeof(last), "< . 1 ack 1 win %lld%s", (long long)win, ts_text);
         lines(r, r->flow->name, text, 5);
     } else {
-        const char *const text[] = { "connect", "> S 0 <*>", in, "> . 1 ack 1 <*>", "note connected", "state ESTABLISHED" };
+        const char *const text[] = {"connect",         "> S 0 <*>",      in,
+                                    "> . 1 ack 1 <*>", "note connected", "state ESTABLISHED"};
         snprintf(in, sizeof(in), "< S. 0 ack 1 win %lld %s", (long long)win, opts ? opts : "<mss 1460>");
         lines(r, r->flow->name, text, 6);
     }

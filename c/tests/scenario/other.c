@@ -68,7 +68,7 @@ static void inject_raw(struct run *r, char **w, int n)
     const char *p;
     for (i = 1; i < n; i++)
         for (p = w[i]; p[0] && p[1] && len < sizeof(packet); p += 2) {
-            char byte[3] = { p[0], p[1], 0 };
+            char byte[3] = {p[0], p[1], 0};
             packet[len++] = (uint8_t)strtoul(byte, NULL, 16);
         }
     world_input(r, packet, len, 0, 0);
@@ -117,10 +117,13 @@ void other_expect(struct run *r, char **w, int n)
     free(s);
     if (error)
         scn_fail(r, "%s", error);
-    if (w[0][0] == 'i' && (n < 3 || (got.proto != PROTO_ICMP && got.proto != PROTO_ICMP6) || got.data[0] != scn_number(r, w[1]) ||
-                           got.data[1] != scn_number(r, w[2])))
-        scn_fail(r, "got protocol %u, type %u code %u", got.proto, got.len ? got.data[0] : 0, got.len > 1 ? got.data[1] : 0);
-    if (w[0][0] == 'u' && (n < 4 || got.proto != PROTO_UDP || got.sport != scn_number(r, w[1]) || got.dport != scn_number(r, w[2]) ||
-                           got.len != scn_number(r, w[3])))
+    if (w[0][0] == 'i' &&
+        (n < 3 || (got.proto != PROTO_ICMP && got.proto != PROTO_ICMP6) || got.data[0] != scn_number(r, w[1]) ||
+         got.data[1] != scn_number(r, w[2])))
+        scn_fail(r, "got protocol %u, type %u code %u", got.proto, got.len ? got.data[0] : 0,
+                 got.len > 1 ? got.data[1] : 0);
+    if (w[0][0] == 'u' &&
+        (n < 4 || got.proto != PROTO_UDP || got.sport != scn_number(r, w[1]) || got.dport != scn_number(r, w[2]) ||
+         got.len != scn_number(r, w[3])))
         scn_fail(r, "got protocol %u, %u to %u, %u bytes", got.proto, got.sport, got.dport, got.len);
 }

@@ -139,7 +139,7 @@ static void wait_for(struct run *r, const char *word, int expects)
     world_need(r);
     r->mark = r->now;
     if (expects < 0) { /* +1s drain */
-        while (op_run(r, (char *[]){ "drain" }, 1, ""), r->now < r->mark + (uint64_t)to)
+        while (op_run(r, (char *[]){"drain"}, 1, ""), r->now < r->mark + (uint64_t)to)
             world_until(r, r->mark + (uint64_t)to);
         world_settle(r);
         return;
@@ -158,7 +158,7 @@ static void wait_for(struct run *r, const char *word, int expects)
 static void end_section(struct run *r)
 {
     world_quiet(r);
-    op_run(r, (char *[]){ "end" }, 1, "");
+    op_run(r, (char *[]){"end"}, 1, "");
     world_end(r);
 }
 
@@ -197,7 +197,8 @@ void scn_line(struct run *r, const char *line)
             *at++ = 0;
         at += strspn(at, " \t");
         semi = strchr(at, ':');
-        wait_for(r, word, !strcmp(at, "drain") ? -1 : *at == '>' || (semi && semi[1] == ' ' && strstr(semi, " >") == semi + 1));
+        wait_for(r, word,
+                 !strcmp(at, "drain") ? -1 : *at == '>' || (semi && semi[1] == ' ' && strstr(semi, " >") == semi + 1));
         if (!*at)
             return;
     }

@@ -233,7 +233,7 @@ static const char *decode_l4(struct segment *s, const uint8_t *l4, uint32_t len)
 
 const char *segment_decode(struct segment *s, const uint8_t *in, uint32_t len)
 {
-    static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     segment_init(s, 4);
     if (len < 20)
         return "IP header cut short";

@@ -44,10 +44,24 @@ const char *segment_decode(struct segment *s, const uint8_t *in, uint32_t len);
 uint32_t wire_sum(uint32_t sum, const uint8_t *p, uint32_t len);
 uint16_t wire_fold(uint32_t sum);
 uint32_t wire_pseudo(const struct segment *s, uint32_t l4_len);
-static inline uint32_t get16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
-static inline uint32_t get32(const uint8_t *p) { return get16(p) << 16 | get16(p + 2); }
-static inline void put16(uint8_t *p, uint32_t v) { p[0] = (uint8_t)(v >> 8); p[1] = (uint8_t)v; }
-static inline void put32(uint8_t *p, uint32_t v) { put16(p, v >> 16); put16(p + 2, v & 0xffff); }
+static inline uint32_t get16(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 8 | p[1];
+}
+static inline uint32_t get32(const uint8_t *p)
+{
+    return get16(p) << 16 | get16(p + 2);
+}
+static inline void put16(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+static inline void put32(uint8_t *p, uint32_t v)
+{
+    put16(p, v >> 16);
+    put16(p + 2, v & 0xffff);
+}
 
 /* The byte at `offset` of every stream in the tests. */
 static inline uint8_t pattern(uint64_t offset)

@@ -138,7 +138,7 @@ static void send_tso(struct testhost *th, const struct iip_pkt *pkt, const uint8
         }
         put32(out + l4 + 4, get32(whole + l4 + 4) + at - head);
         if (at + part < len)
-            out[l4 + 13] &= (uint8_t)~(FL_FIN | FL_PSH);
+            out[l4 + 13] &= (uint8_t) ~(FL_FIN | FL_PSH);
         if (i)
             out[l4 + 13] &= (uint8_t)~FL_CWR;
         finish(th, pkt, out + l3, head - l3 + part, 0);
@@ -152,7 +152,8 @@ static const char *promise(const struct testhost *th, const struct iip_pkt *pkt,
         return "total differs from the bytes of the chain";
     if (pkt->l2_len != th->l2_len)
         return "l2_len differs from the layer of the stack";
-    if (pkt->flags & IIP_PKT_TSO && (!pkt->seg_size || (uint32_t)pkt->l2_len + pkt->l3_len + pkt->l4_len + pkt->seg_size > 16384))
+    if (pkt->flags & IIP_PKT_TSO &&
+        (!pkt->seg_size || (uint32_t)pkt->l2_len + pkt->l3_len + pkt->l4_len + pkt->seg_size > 16384))
         return "a TSO packet without a sensible segment size";
     return NULL;
 }

@@ -204,7 +204,11 @@ static uint32_t build_options(const struct flow *f, const struct seg_text *t, ui
             continue;
         }
         b[n] = o->kind;
-        b[n + 1] = (uint8_t)(o->kind == OPT_MSS ? 4 : o->kind == OPT_WSCALE ? 3 : o->kind == OPT_SACK_OK ? 2 : o->kind == OPT_TS ? 10 : 2 + 8 * o->count);
+        b[n + 1] = (uint8_t)(o->kind == OPT_MSS           ? 4
+                                 : o->kind == OPT_WSCALE  ? 3
+                                 : o->kind == OPT_SACK_OK ? 2
+                                 : o->kind == OPT_TS      ? 10
+                                                          : 2 + 8 * o->count);
         if (o->kind == OPT_NOP || o->kind == OPT_EOL) {
             n++;
             continue;
@@ -298,11 +302,21 @@ static void print_options(const struct flow *f, const struct segment *s, int out
         if (!len || i + len > s->opt_len)
             break;
         switch (p[0]) {
-        case OPT_EOL: add(out, cap, "%seol", comma); break;
-        case OPT_NOP: add(out, cap, "%snop", comma); break;
-        case OPT_MSS: add(out, cap, "%smss %u", comma, get16(p + 2)); break;
-        case OPT_WSCALE: add(out, cap, "%swscale %u", comma, p[2]); break;
-        case OPT_SACK_OK: add(out, cap, "%ssackOK", comma); break;
+        case OPT_EOL:
+            add(out, cap, "%seol", comma);
+            break;
+        case OPT_NOP:
+            add(out, cap, "%snop", comma);
+            break;
+        case OPT_MSS:
+            add(out, cap, "%smss %u", comma, get16(p + 2));
+            break;
+        case OPT_WSCALE:
+            add(out, cap, "%swscale %u", comma, p[2]);
+            break;
+        case OPT_SACK_OK:
+            add(out, cap, "%ssackOK", comma);
+            break;
         case OPT_TS:
             add(out, cap, "%sts %u:%u", comma, get32(p + 2) - (outgoing && f->ts_known ? f->ts_base : 0),
                 get32(p + 6) - (!outgoing && f->ts_known ? f->ts_base : 0));
@@ -312,7 +326,9 @@ static void print_options(const struct flow *f, const struct segment *s, int out
             for (k = 2; k + 8 <= len; k += 8)
                 add(out, cap, " %u:%u", get32(p + k) - base, get32(p + k + 4) - base);
             break;
-        default: add(out, cap, "%skind %u", comma, p[0]); break;
+        default:
+            add(out, cap, "%skind %u", comma, p[0]);
+            break;
         }
     }
     add(out, cap, ">");
@@ -321,7 +337,8 @@ static void print_options(const struct flow *f, const struct segment *s, int out
 void text_print(struct run *r, const struct flow *f, const struct segment *s, int outgoing, char *out, size_t cap)
 {
     uint32_t own = f->own_known ? f->own_isn : 0;
-    int64_t seq = (int32_t)(s->seq - (outgoing ? own : f->peer_isn)), ack = (int32_t)(s->ack - (outgoing ? f->peer_isn : own));
+    int64_t seq = (int32_t)(s->seq - (outgoing ? own : f->peer_isn)),
+            ack = (int32_t)(s->ack - (outgoing ? f->peer_isn : own));
     int i;
     (void)r;
     out[0] = 0;
@@ -367,8 +384,10 @@ static int same_option(const struct flow *f, const struct opt_text *o, const uin
     if (o->kind != p[0])
         return 0;
     switch (o->kind) {
-    case OPT_MSS: return o->any || get16(p + 2) == o->n[0];
-    case OPT_WSCALE: return o->any || p[2] == o->n[0];
+    case OPT_MSS:
+        return o->any || get16(p + 2) == o->n[0];
+    case OPT_WSCALE:
+        return o->any || p[2] == o->n[0];
     case OPT_TS:
         /* the millisecond in which the clock stood at first is not known: one more or less is right */
         return (o->any & 1 || get32(p + 2) - f->ts_base + 1 - o->n[0] <= 2) && (o->any & 2 || get32(p + 6) == o->n[1]);
@@ -379,7 +398,8 @@ static int same_option(const struct flow *f, const struct opt_text *o, const uin
             if (get32(p + 2 + 4 * i) != f->peer_isn + o->n[i])
                 return 0;
         return 1;
-    default: return 1;
+    default:
+        return 1;
     }
 }
 

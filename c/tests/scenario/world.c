@@ -4,11 +4,11 @@
 
 #include "scn.h"
 
-static const uint8_t our_mac[6] = { 2, 0, 0, 0, 0, 1 }, peer_mac[6] = { 2, 0, 0, 0, 0, 2 };
+static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
 
 static void default_address(struct iip_ip *ip, int family, int host)
 {
-    static const uint8_t v6[16] = { 0x20, 0x01, 0x0d, 0xb8 };
+    static const uint8_t v6[16] = {0x20, 0x01, 0x0d, 0xb8};
     iip_ip_v4(ip, 192, 0, 2, (iip_u8)host);
     if (family == 6) {
         memcpy(ip->b, v6, 16);
@@ -47,7 +47,8 @@ static void on_sent(void *arg, const uint8_t *bytes, uint32_t len)
         return; /* ARP is not what scripts are about */
     bytes += r->th.l2_len;
     len -= r->th.l2_len;
-    if (r->th.l2_len && bytes[0] >> 4 == 6 && len > 40 && bytes[6] == PROTO_ICMP6 && bytes[40] >= 133 && bytes[40] <= 137)
+    if (r->th.l2_len && bytes[0] >> 4 == 6 && len > 40 && bytes[6] == PROTO_ICMP6 && bytes[40] >= 133 &&
+        bytes[40] <= 137)
         return; /* nor neighbour discovery */
     s = malloc(sizeof(*s) + len);
     s->next = NULL;
@@ -142,7 +143,8 @@ static void note_data(struct run *r, struct flow *f, const struct iip_note *note
         f->kept[f->kept_count++] = pkt;
     }
     if (f->received - before != note->bytes)
-        scn_fail(r, "a DATA note says %u bytes, its packets have %llu", note->bytes, (unsigned long long)(f->received - before));
+        scn_fail(r, "a DATA note says %u bytes, its packets have %llu", note->bytes,
+                 (unsigned long long)(f->received - before));
     if (r->auto_credit)
         world_credit(r, f, UINT64_MAX);
 }
@@ -153,7 +155,8 @@ static void note_accept(struct run *r, const struct iip_note *note)
     int i;
     for (i = 0; i < r->flow_count; i++) {
         f = &r->flows[i];
-        if (memcmp(f->peer.ip.b, note->peer.ip.b, 16) || f->peer.port != note->peer.port || f->local.port != note->local.port)
+        if (memcmp(f->peer.ip.b, note->peer.ip.b, 16) || f->peer.port != note->peer.port ||
+            f->local.port != note->local.port)
             continue;
         f->conn = note->conn;
         iip_tcp_user_set(note->conn, f);
@@ -255,8 +258,8 @@ void world_quiet(struct run *r)
         return;
     error = segment_decode(&s, r->first->bytes, r->first->len);
     text_print(r, r->flow, &s, 1, text, sizeof(text));
-    scn_fail(r, "nothing more was expected\n    got       %s  at +%.6f s%s%s", text, (double)(r->first->at - r->mark) / 1e6,
-             error ? "\n    and it is wrong: " : "", error ? error : "");
+    scn_fail(r, "nothing more was expected\n    got       %s  at +%.6f s%s%s", text,
+             (double)(r->first->at - r->mark) / 1e6, error ? "\n    and it is wrong: " : "", error ? error : "");
 }
 
 void world_advance(struct run *r, uint64_t to)
@@ -330,7 +333,8 @@ void world_end(struct run *r)
     iip_stack_free(r->stk);
     r->stk = NULL;
     if (r->th.frames_live || r->th.mem_live)
-        scn_fail(r, "leak: %lld frames, %lld blocks of memory", (long long)r->th.frames_live, (long long)r->th.mem_live);
+        scn_fail(r, "leak: %lld frames, %lld blocks of memory", (long long)r->th.frames_live,
+                 (long long)r->th.mem_live);
 }
 
 /* After a failure: the stack may be in any state, so only what is ours is given back. */

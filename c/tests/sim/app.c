@@ -32,7 +32,8 @@ static void on_data(struct sim *sim, struct node *node, struct end *e, const str
                              (unsigned long long)e->received);
     }
     if (e->received - before != note->bytes)
-        sim_fail(sim, "connection %d: a DATA note of %u bytes has %llu", e->at->index, note->bytes, (unsigned long long)(e->received - before));
+        sim_fail(sim, "connection %d: a DATA note of %u bytes has %llu", e->at->index, note->bytes,
+                 (unsigned long long)(e->received - before));
     for (pkt = note->pkt; pkt; pkt = view) {
         view = pkt->link;
         e->kept[e->kept_to++ % KEPT_MAX] = pkt;
@@ -50,8 +51,8 @@ static struct attempt *accepted(struct sim *sim, struct node *node, const struct
     int i;
     for (i = sim->attempts - 1; i >= 0; i--) {
         struct attempt *at = &sim->attempt[i];
-        if (at->server == node->index && at->cport == note->peer.port && !memcmp(sim->node[at->client].ip.b, note->peer.ip.b, 16) &&
-            at->sport == note->local.port)
+        if (at->server == node->index && at->cport == note->peer.port &&
+            !memcmp(sim->node[at->client].ip.b, note->peer.ip.b, 16) && at->sport == note->local.port)
             return at;
     }
     return NULL;
@@ -122,9 +123,9 @@ static void on_closed(struct sim *sim, struct end *e, int status)
     e->conn = NULL;
     release(sim, e);
     if (sim->verbose)
-        printf("%12.6f   connection %d, %s: closed with %d; sent %llu of %llu, received %llu\n", (double)sim->now / 1e6, e->at->index,
-               e->side ? "server" : "client", status, (unsigned long long)e->sent, (unsigned long long)e->total,
-               (unsigned long long)e->received);
+        printf("%12.6f   connection %d, %s: closed with %d; sent %llu of %llu, received %llu\n", (double)sim->now / 1e6,
+               e->at->index, e->side ? "server" : "client", status, (unsigned long long)e->sent,
+               (unsigned long long)e->total, (unsigned long long)e->received);
 }
 
 /* By the pointer: a cookie that was set after ACCEPT is not in notes that were taken together with it. */
@@ -341,7 +342,8 @@ void app_judge(struct sim *sim)
             /* The last ACK was lost and TIME-WAIT is over: our FIN is answered with RST, though all has arrived. */
             if (e->status == IIP_E_RESET && !peer->status && e->received == peer->total && peer->received == e->total)
                 continue;
-            if (forgiven(sim, at, e->status) && forgiven(sim, at, peer->status) && (at->dirty || e->status || peer->status))
+            if (forgiven(sim, at, e->status) && forgiven(sim, at, peer->status) &&
+                (at->dirty || e->status || peer->status))
                 continue;
             if (e->status)
                 sim_fail(sim, "connection %d, %s: closed with status %d", i, side ? "server" : "client", e->status);

@@ -81,7 +81,8 @@ static void on_syn(struct sim *sim, struct attempt *at, int side, const struct s
     }
     if (s->len)
         BREACH(sim, at, s, side, "data in a SYN");
-    if (s->flags & FL_ACK && ((s->wscale >= 0 && p->wscale < 0) || (s->has_ts && !p->ts) || (s->has_sack_ok && !p->sack)))
+    if (s->flags & FL_ACK &&
+        ((s->wscale >= 0 && p->wscale < 0) || (s->has_ts && !p->ts) || (s->has_sack_ok && !p->sack)))
         BREACH(sim, at, s, side, "a SYN-ACK with an option that the SYN did not have");
     b->ts = s->has_ts;
     b->sack = s->has_sack_ok;

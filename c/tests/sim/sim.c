@@ -31,7 +31,7 @@ static void on_sent(void *arg, const uint8_t *bytes, uint32_t len)
 
 static void make_node(struct sim *sim, int i)
 {
-    static const uint8_t v6[16] = { 0xfd, 0, 0, 0, 0, 0, 0, 1 };
+    static const uint8_t v6[16] = {0xfd, 0, 0, 0, 0, 0, 0, 1};
     struct node *node = &sim->node[i];
     struct iip_stack_cfg cfg;
     struct iip_endpoint any;
@@ -67,7 +67,8 @@ static void make_node(struct sim *sim, int i)
     node->th.stk = node->stk;
     memset(&any, 0, sizeof(any));
     any.port = 80;
-    if (iip_stack_addr_add(node->stk, &node->ip, sim->plan.family == 4 ? 24 : 64) || iip_tcp_listen(node->stk, &any, 64, NULL, &node->lis))
+    if (iip_stack_addr_add(node->stk, &node->ip, sim->plan.family == 4 ? 24 : 64) ||
+        iip_tcp_listen(node->stk, &any, 64, NULL, &node->lis))
         sim_fail(sim, "address or listener failed");
     plan_tune(sim, node);
     node->th.frame_fail_ppm = sim->plan.frame_fail;
@@ -94,8 +95,8 @@ static void settle(struct sim *sim, struct node *node)
         node->room_at = sim->now + 1 + below(sim, 3000);
     node->due = iip_stack_deadline(node->stk);
     if (node->due <= sim->now)
-        sim_fail(sim, "node %d: the deadline %llu has passed after output at %llu", node->index, (unsigned long long)node->due,
-                 (unsigned long long)sim->now);
+        sim_fail(sim, "node %d: the deadline %llu has passed after output at %llu", node->index,
+                 (unsigned long long)node->due, (unsigned long long)sim->now);
     if (node->due != IIP_NEVER)
         node->due += below(sim, sim->plan.lag_us + 1);
     if (node->th.error)
@@ -154,7 +155,7 @@ static void tell_police(struct sim *sim, struct node *node, struct event *e)
 static void deliver(struct sim *sim)
 {
     struct iip_pkt *pkts[MAX_NODES][64];
-    uint32_t n[MAX_NODES] = { 0 };
+    uint32_t n[MAX_NODES] = {0};
     struct event e;
     int i;
     for (i = 0; i < 64 && wire_take(sim, &e); i++) {
@@ -219,7 +220,8 @@ static void check_node(struct sim *sim, struct node *node)
 {
     struct testhost *th = &node->th;
     if (testhost_account(node->stk))
-        sim_fail(sim, "node %d: the account is off by %lld packets", node->index, (long long)testhost_account(node->stk));
+        sim_fail(sim, "node %d: the account is off by %lld packets", node->index,
+                 (long long)testhost_account(node->stk));
     if (testhost_counter(node->stk, "tx_packets") != th->taken)
         sim_fail(sim, "node %d: tx_packets is %llu, transmit took %llu", node->index,
                  (unsigned long long)testhost_counter(node->stk, "tx_packets"), (unsigned long long)th->taken);
@@ -228,8 +230,8 @@ static void check_node(struct sim *sim, struct node *node)
                  (unsigned long long)testhost_counter(node->stk, "tx_bytes"), (unsigned long long)th->taken_bytes);
     if ((testhost_counter(node->stk, "tcp_segs_out") != node->segments && !sim->plan.l2) ||
         (testhost_counter(node->stk, "tcp_rst_sent") != node->resets && !sim->plan.l2))
-        sim_fail(sim, "node %d: tcp_segs_out is %llu, tcp_rst_sent %llu; it sent %llu segments, %llu of them RST", node->index,
-                 (unsigned long long)testhost_counter(node->stk, "tcp_segs_out"),
+        sim_fail(sim, "node %d: tcp_segs_out is %llu, tcp_rst_sent %llu; it sent %llu segments, %llu of them RST",
+                 node->index, (unsigned long long)testhost_counter(node->stk, "tcp_segs_out"),
                  (unsigned long long)testhost_counter(node->stk, "tcp_rst_sent"), (unsigned long long)node->segments,
                  (unsigned long long)node->resets);
     if (iip_tcp_next(node->stk, NULL))
@@ -241,7 +243,8 @@ static void check_node(struct sim *sim, struct node *node)
     iip_stack_free(node->stk);
     node->stk = NULL;
     if (th->frames_live || th->mem_live)
-        sim_fail(sim, "node %d: leak of %lld frames and %lld blocks", node->index, (long long)th->frames_live, (long long)th->mem_live);
+        sim_fail(sim, "node %d: leak of %lld frames and %lld blocks", node->index, (long long)th->frames_live,
+                 (long long)th->mem_live);
     if (th->error)
         sim_fail(sim, "node %d: %s", node->index, th->error);
 }
@@ -250,17 +253,19 @@ static void describe(const struct sim *sim)
 {
     const struct plan *p = &sim->plan;
     int i, side;
-    printf("plan: %d nodes, IPv%d, %d connections; millionths: loss %u dup %u reorder %u corrupt %u frames %u memory %u refuse %u; "
-           "delay %u us jitter %u us rate %u/ms mtu %u then %u lag %u us frame %u view %u harsh %d\n", p->nodes, p->family, p->conns, p->loss, p->dup,
-           p->reorder, p->corrupt, p->frame_fail, p->mem_fail, p->refuse, p->delay_us, p->jitter_us, p->rate, p->mtu, p->mtu_small,
-           p->lag_us, p->rx_frame_min, p->view, p->harsh);
+    printf(
+        "plan: %d nodes, IPv%d, %d connections; millionths: loss %u dup %u reorder %u corrupt %u frames %u memory %u refuse %u; "
+        "delay %u us jitter %u us rate %u/ms mtu %u then %u lag %u us frame %u view %u harsh %d\n",
+        p->nodes, p->family, p->conns, p->loss, p->dup, p->reorder, p->corrupt, p->frame_fail, p->mem_fail, p->refuse,
+        p->delay_us, p->jitter_us, p->rate, p->mtu, p->mtu_small, p->lag_us, p->rx_frame_min, p->view, p->harsh);
     for (i = 0; i < sim->attempts; i++)
         for (side = 0; side < 2; side++) {
             const struct end *e = &sim->attempt[i].end[side];
-            printf("connection %d, %s: node %d live %d done %d status %d connected %d shut %d fin %d blocked %d sent %llu of %llu, received %llu%s\n", i,
-                   side ? "server" : "client", side ? sim->attempt[i].server : sim->attempt[i].client, e->live, e->done, e->status,
-                   e->connected, e->shut, e->fin, e->blocked, (unsigned long long)e->sent, (unsigned long long)e->total,
-                   (unsigned long long)e->received, sim->attempt[i].dirty ? ", dirty" : "");
+            printf(
+                "connection %d, %s: node %d live %d done %d status %d connected %d shut %d fin %d blocked %d sent %llu of %llu, received %llu%s\n",
+                i, side ? "server" : "client", side ? sim->attempt[i].server : sim->attempt[i].client, e->live, e->done,
+                e->status, e->connected, e->shut, e->fin, e->blocked, (unsigned long long)e->sent,
+                (unsigned long long)e->total, (unsigned long long)e->received, sim->attempt[i].dirty ? ", dirty" : "");
         }
 }
 
@@ -370,7 +375,9 @@ int main(int argc, char **argv)
         else if (!strcmp(argv[a], "-v"))
             verbose = 1;
         else
-            return fprintf(stderr, "usage: iip_sim [--seeds N] [--start S] [--twice] [--slow-path] [--failures N] [-v]\n"), 2;
+            return fprintf(stderr,
+                           "usage: iip_sim [--seeds N] [--start S] [--twice] [--slow-path] [--failures N] [-v]\n"),
+                   2;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGABRT, on_crash);

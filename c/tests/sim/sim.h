@@ -105,9 +105,18 @@ struct sim {
 };
 
 void sim_fail(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
-static inline uint64_t rnd(struct sim *sim) { return testhost_random(&sim->rng); }
-static inline uint64_t below(struct sim *sim, uint64_t n) { return n ? rnd(sim) % n : 0; }
-static inline int chance(struct sim *sim, uint32_t ppm) { return ppm && rnd(sim) % 1000000 < ppm; }
+static inline uint64_t rnd(struct sim *sim)
+{
+    return testhost_random(&sim->rng);
+}
+static inline uint64_t below(struct sim *sim, uint64_t n)
+{
+    return n ? rnd(sim) % n : 0;
+}
+static inline int chance(struct sim *sim, uint32_t ppm)
+{
+    return ppm && rnd(sim) % 1000000 < ppm;
+}
 static inline uint8_t stream_byte(const struct attempt *at, int side, uint64_t offset)
 {
     return pattern(offset + 7919u * (uint64_t)(2 * at->index + side));

@@ -3,7 +3,7 @@
 
 void node_mac(uint8_t mac[6], int index)
 {
-    static const uint8_t base[6] = { 2, 0, 0, 0, 0, 0 };
+    static const uint8_t base[6] = {2, 0, 0, 0, 0, 0};
     memcpy(mac, base, 6);
     mac[5] = (uint8_t)(1 + index);
 }
@@ -83,7 +83,7 @@ static void damage(struct sim *sim, uint8_t *bytes, uint32_t len)
 
 static void deliver(struct sim *sim, int to, const uint8_t *bytes, uint32_t len, uint64_t at)
 {
-    struct event e = { .at = at, .order = sim->order++, .to = to, .len = len, .bytes = malloc(len) };
+    struct event e = {.at = at, .order = sim->order++, .to = to, .len = len, .bytes = malloc(len)};
     memcpy(e.bytes, bytes, len);
     if (chance(sim, sim->plan.corrupt) && is_ip(sim, bytes, len))
         damage(sim, e.bytes + sim->plan.l2, len - sim->plan.l2);
@@ -115,7 +115,8 @@ static void too_big(struct sim *sim, struct node *from, const uint8_t *bytes, ui
         node_mac(packet + 6, 99);
         put16(packet + 12, s.family == 4 ? 0x0800 : 0x86dd);
     }
-    deliver(sim, from->index, packet, l2 + segment_encode(&s, packet + l2, sizeof(packet) - l2), sim->now + sim->plan.delay_us);
+    deliver(sim, from->index, packet, l2 + segment_encode(&s, packet + l2, sizeof(packet) - l2),
+            sim->now + sim->plan.delay_us);
 }
 
 /* Whose address it is: 16 bytes of IPv6, or the last byte of an IPv4 address. */

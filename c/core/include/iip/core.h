@@ -172,7 +172,8 @@ struct iip_stack_cfg {
 };
 
 /* Makes a stack at time `now`. The host's functions are copied, its context must outlive the stack. NOMEM, INVAL. */
-IIP_API int iip_stack_new(const struct iip_stack_cfg *cfg, const struct iip_host *host, iip_u64 now, struct iip_stack **out);
+IIP_API int iip_stack_new(const struct iip_stack_cfg *cfg, const struct iip_host *host, iip_u64 now,
+                          struct iip_stack **out);
 /* Ends everything without a packet and gives back every frame and all memory. */
 IIP_API void iip_stack_free(struct iip_stack *stk);
 
@@ -190,7 +191,8 @@ IIP_API const char *iip_stack_tunable(iip_u32 i);
 IIP_API int iip_stack_addr_add(struct iip_stack *stk, const struct iip_ip *ip, iip_u32 prefix_len);
 IIP_API int iip_stack_addr_del(struct iip_stack *stk, const struct iip_ip *ip);
 /* Static routes; gateway null or any: on link. The longest prefix wins; prefix_len counts within the family (0..32, 0..128). */
-IIP_API int iip_stack_route_add(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 prefix_len, const struct iip_ip *gateway);
+IIP_API int iip_stack_route_add(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 prefix_len,
+                                const struct iip_ip *gateway);
 IIP_API int iip_stack_route_del(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 prefix_len);
 /* A permanent neighbour entry. */
 IIP_API int iip_stack_neigh_add(struct iip_stack *stk, const struct iip_ip *ip, const iip_u8 mac[6]);
@@ -260,11 +262,13 @@ IIP_API int iip_stack_speaks(const struct iip_stack *stk);
 /* ---- TCP (RFC 9293 3.9.1) ---------------------------------------------------------------------------------------- */
 
 /* OPEN, passive. `local` with any address listens on all, of one family or both. ADDR_IN_USE, ADDR_NOT_AVAIL, NOMEM. */
-IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *local, iip_u32 backlog, void *user, struct iip_tcp_listener **out);
+IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *local, iip_u32 backlog, void *user,
+                           struct iip_tcp_listener **out);
 /* Stops listening; connections not yet accepted are reset, accepted ones live on. */
 IIP_API void iip_tcp_unlisten(struct iip_stack *stk, struct iip_tcp_listener *lis);
 /* OPEN, active. `local` may be null, or leave address or port open. ADDR_NOT_AVAIL, ADDR_IN_USE, UNREACHABLE, INVAL (no unicast peer), NOMEM. */
-IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer, void *user, struct iip_tcp_conn **out);
+IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer,
+                            void *user, struct iip_tcp_conn **out);
 
 /*
  * SEND. A connection pointer is valid from connect or ACCEPT until its CLOSED note is read.
@@ -345,11 +349,13 @@ IIP_API struct iip_tcp_conn *iip_tcp_next(struct iip_stack *stk, struct iip_tcp_
 /* ---- UDP --------------------------------------------------------------------------------------------------------- */
 
 /* `peer` null: unconnected. ADDR_IN_USE, ADDR_NOT_AVAIL, NOMEM. local->port 0: a random free port. */
-IIP_API int iip_udp_open(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer, void *user, struct iip_udp_sock **out);
+IIP_API int iip_udp_open(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer,
+                         void *user, struct iip_udp_sock **out);
 IIP_API void iip_udp_close(struct iip_stack *stk, struct iip_udp_sock *sock);
 /* Sends one datagram; the packet is taken on success and stays the caller's on failure. `from` null: the socket's
    address, or by route; `to` null: the connected peer. AGAIN (the port is full), MSGSIZE, UNREACHABLE, INVAL. */
-IIP_API int iip_udp_send(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *from, const struct iip_endpoint *to, struct iip_pkt *pkt);
+IIP_API int iip_udp_send(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *from,
+                         const struct iip_endpoint *to, struct iip_pkt *pkt);
 enum { IIP_UDP_TTL = 1, IIP_UDP_DSCP };
 IIP_API int iip_udp_set(struct iip_stack *stk, struct iip_udp_sock *sock, iip_u32 option, iip_u64 value);
 IIP_API void iip_udp_local(const struct iip_udp_sock *sock, struct iip_endpoint *local);

@@ -84,7 +84,7 @@ IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len
 
 IIP_LOCAL void iip_hash_key_init(struct iip_hash_key *hk, const iip_u8 key[16])
 {
-    iip_u8 label[5] = { 't', 'a', 'b', 'l', 0 };
+    iip_u8 label[5] = {'t', 'a', 'b', 'l', 0};
     iip_u32 i;
     for (i = 0; i <= IIP_HASH_WORDS; i++) {
         label[4] = (iip_u8)i;

@@ -168,7 +168,8 @@ static void iip_addr_link(struct iip_stack *stk, struct iip_addr *addr)
     iip_addr_set_broadcast(stk, addr);
 }
 
-IIP_LOCAL int iip_addr_add_quietly(struct iip_stack *stk, const struct iip_ip *ip, iip_u32 prefix_len, struct iip_addr **out)
+IIP_LOCAL int iip_addr_add_quietly(struct iip_stack *stk, const struct iip_ip *ip, iip_u32 prefix_len,
+                                   struct iip_addr **out)
 {
     struct iip_addr *addr;
     int status = iip_addr_check(stk, ip, prefix_len);
@@ -267,7 +268,8 @@ static iip_u32 iip_addr_match(const struct iip_addr *addr, const struct iip_ip *
     return iip_min32(iip_ip_common_bits(&addr->own.ip, ip), (iip_u32)addr->prefix_len + (addr->family == 4 ? 96 : 0));
 }
 
-static int iip_addr_better(const struct iip_addr *a, const struct iip_addr *b, const struct iip_ip *dst, const struct iip_ip *hop)
+static int iip_addr_better(const struct iip_addr *a, const struct iip_addr *b, const struct iip_ip *dst,
+                           const struct iip_ip *hop)
 {
     iip_u32 scope_a = iip_addr_scope(&a->own.ip);
     iip_u32 scope_b = iip_addr_scope(&b->own.ip);
@@ -278,7 +280,8 @@ static int iip_addr_better(const struct iip_addr *a, const struct iip_addr *b, c
     return iip_addr_match(a, dst) > iip_addr_match(b, dst); /* rule 8 */
 }
 
-IIP_LOCAL const struct iip_addr *iip_addr_select(const struct iip_stack *stk, const struct iip_ip *dst, const struct iip_ip *hop)
+IIP_LOCAL const struct iip_addr *iip_addr_select(const struct iip_stack *stk, const struct iip_ip *dst,
+                                                 const struct iip_ip *hop)
 {
     iip_u32 family = iip_ip_is_v4(dst) ? 4 : 6;
     const struct iip_addr *best = 0;

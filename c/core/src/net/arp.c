@@ -2,7 +2,7 @@
 #include "net/state.h"
 #include "wire/arp.h"
 
-static const iip_u8 iip_mac_all[6] = { 255, 255, 255, 255, 255, 255 };
+static const iip_u8 iip_mac_all[6] = {255, 255, 255, 255, 255, 255};
 
 /* ---- out ---- */
 
@@ -62,7 +62,8 @@ static void iip_arp_reply(struct iip_stack *stk, const struct iip_arp *request)
 /* ---- in ---- */
 
 /* Someone else says that it has an address of ours, or probes for one that we probe for [RFC 5227 2.1.1, 2.4]. */
-static struct iip_addr *iip_arp_claimed(const struct iip_stack *stk, const struct iip_ip *sender, const struct iip_ip *target)
+static struct iip_addr *iip_arp_claimed(const struct iip_stack *stk, const struct iip_ip *sender,
+                                        const struct iip_ip *target)
 {
     struct iip_addr *addr = iip_addr_find(stk, sender);
     if (addr || !iip_ip_unset(sender))
@@ -71,7 +72,8 @@ static struct iip_addr *iip_arp_claimed(const struct iip_stack *stk, const struc
     return addr && addr->state == IIP_ADDR_TENTATIVE ? addr : 0;
 }
 
-static iip_verdict iip_arp_learn(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_arp *arp, const struct iip_ip *sender, int for_us)
+static iip_verdict iip_arp_learn(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_arp *arp,
+                                 const struct iip_ip *sender, int for_us)
 {
     int useful = 0;
     if (!iip_ip_unset(sender)) {

@@ -78,7 +78,8 @@ IIP_LOCAL void iip_dad_timer(struct iip_stack *stk, struct iip_addr *addr)
  * [RFC 5227 2.4 (c)] An address in use is kept and defended, once in ten seconds, by the stack that heard it; one not
  * yet in use is given up by all that share it.
  */
-IIP_LOCAL void iip_dad_conflict(struct iip_stack *stk, struct iip_addr *addr, const struct iip_pkt *pkt, const iip_u8 *l3)
+IIP_LOCAL void iip_dad_conflict(struct iip_stack *stk, struct iip_addr *addr, const struct iip_pkt *pkt,
+                                const iip_u8 *l3)
 {
     if (iip_rx_is_told(pkt) && addr->state != IIP_ADDR_TENTATIVE)
         return;

@@ -29,7 +29,8 @@ static int iip_fragment_take(struct iip_stack *stk, struct iip_pkt *head, struct
     return 0;
 }
 
-static void iip_fragment_put_v4(struct iip_pkt *pkt, const struct iip_tx_ip *ip, iip_u32 id, iip_u32 offset, iip_u32 len, int more)
+static void iip_fragment_put_v4(struct iip_pkt *pkt, const struct iip_tx_ip *ip, iip_u32 id, iip_u32 offset,
+                                iip_u32 len, int more)
 {
     struct iip_ipv4 h;
     h.src = iip_ip_to_v4(ip->src);
@@ -48,7 +49,8 @@ static void iip_fragment_put_v4(struct iip_pkt *pkt, const struct iip_tx_ip *ip,
     pkt->l3_len = IIP_IPV4_LEN;
 }
 
-static void iip_fragment_put_v6(struct iip_pkt *pkt, const struct iip_tx_ip *ip, iip_u32 id, iip_u32 offset, iip_u32 len, int more)
+static void iip_fragment_put_v6(struct iip_pkt *pkt, const struct iip_tx_ip *ip, iip_u32 id, iip_u32 offset,
+                                iip_u32 len, int more)
 {
     struct iip_ipv6 h;
     struct iip_ipv6_fragment f;
@@ -70,8 +72,8 @@ static void iip_fragment_put_v6(struct iip_pkt *pkt, const struct iip_tx_ip *ip,
 }
 
 /* One fragment: a header of its own and views of the payload. */
-static struct iip_pkt *iip_fragment_make(struct iip_stack *stk, const struct iip_tx_ip *ip, struct iip_cut *cut, iip_u32 id,
-                                         iip_u32 offset, iip_u32 len, int more)
+static struct iip_pkt *iip_fragment_make(struct iip_stack *stk, const struct iip_tx_ip *ip, struct iip_cut *cut,
+                                         iip_u32 id, iip_u32 offset, iip_u32 len, int more)
 {
     iip_u32 header = ip->family == 4 ? IIP_IPV4_LEN : IIP_IPV6_LEN + IIP_IPV6_FRAGMENT_LEN;
     struct iip_pkt *pkt = iip_pkt_alloc(stk, header);
@@ -91,7 +93,8 @@ static struct iip_pkt *iip_fragment_make(struct iip_stack *stk, const struct iip
 }
 
 /* All fragments, before the first one leaves: a part of a datagram is of no use to anyone. */
-static int iip_fragment_all(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_tx_ip *ip, iip_u32 room, struct iip_pktq *out)
+static int iip_fragment_all(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_tx_ip *ip, iip_u32 room,
+                            struct iip_pktq *out)
 {
     iip_u32 total = iip_pkt_bytes(pkt);
     iip_u32 id = iip_ip_next_id(stk, ip->src, ip->dst, ip->proto);
@@ -111,7 +114,8 @@ static int iip_fragment_all(struct iip_stack *stk, const struct iip_pkt *pkt, co
     return 0;
 }
 
-IIP_LOCAL void iip_ip_fragment(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, struct iip_path *path)
+IIP_LOCAL void iip_ip_fragment(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                               struct iip_path *path)
 {
     iip_u32 header = ip->family == 4 ? IIP_IPV4_LEN : IIP_IPV6_LEN + IIP_IPV6_FRAGMENT_LEN;
     iip_u32 room = (path->mtu - header) & ~(iip_u32)7;

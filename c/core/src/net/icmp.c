@@ -65,13 +65,15 @@ IIP_LOCAL iip_verdict iip_icmp_input(struct iip_stack *stk, struct iip_pkt *pkt,
     }
 }
 
-IIP_LOCAL iip_verdict iip_icmpv6_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, int fragmented)
+IIP_LOCAL iip_verdict iip_icmpv6_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                       int fragmented)
 {
     iip_u32 len = pkt->next ? iip_pkt_bytes(pkt) : pkt->len;
     iip_u32 type;
     if (len < IIP_ICMP_LEN)
         return IIP_CTR_DROP_ICMP;
-    if (iip_csum_fold(iip_csum_add(iip_ip_pseudo(&rx->src, &rx->dst, 6, IIP_PROTO_ICMPV6, len), iip_pkt_csum(pkt, 0, len))) != 0xffff)
+    if (iip_csum_fold(iip_csum_add(iip_ip_pseudo(&rx->src, &rx->dst, 6, IIP_PROTO_ICMPV6, len),
+                                   iip_pkt_csum(pkt, 0, len))) != 0xffff)
         return IIP_CTR_DROP_ICMP;
     type = iip_icmp_type(pkt->data);
     if (type >= IIP_ICMPV6_RS && type <= IIP_ICMPV6_REDIRECT)

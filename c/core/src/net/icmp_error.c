@@ -9,11 +9,13 @@ static int iip_icmp_is_error_type(iip_u32 family, iip_u32 type)
 {
     if (family == 6)
         return type < IIP_ICMPV6_INFO;
-    return type == IIP_ICMP_UNREACHABLE || type == 4 || type == 5 || type == IIP_ICMP_TIME_EXCEEDED || type == IIP_ICMP_PARAM_PROBLEM;
+    return type == IIP_ICMP_UNREACHABLE || type == 4 || type == 5 || type == IIP_ICMP_TIME_EXCEEDED ||
+        type == IIP_ICMP_PARAM_PROBLEM;
 }
 
 /* [RFC 1122 3.2.2; RFC 4443 2.4 (e)] Never about an error, a group (but for an unknown option that asks for it), or from who is no host. */
-static int iip_icmp_may_complain(const struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 type, iip_u32 code)
+static int iip_icmp_may_complain(const struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx,
+                                 iip_u32 type, iip_u32 code)
 {
     int option = rx->family == 6 && type == IIP_ICMPV6_PARAM_PROBLEM && code == IIP_ICMPV6_CODE_OPTION;
     if (rx->multicast && !option)
@@ -44,7 +46,8 @@ static void iip_icmp_csum(struct iip_pkt *pkt, const struct iip_tx_ip *ip)
     iip_icmp_csum_set(pkt->data, sum);
 }
 
-static void iip_icmp_emit_error(struct iip_stack *stk, const struct iip_pkt *about, const struct iip_rx *rx, const struct iip_icmp *h)
+static void iip_icmp_emit_error(struct iip_stack *stk, const struct iip_pkt *about, const struct iip_rx *rx,
+                                const struct iip_icmp *h)
 {
     struct iip_pkt *pkt = iip_pkt_alloc(stk, IIP_IPV6_MTU_MIN);
     struct iip_ip src = rx->dst;
@@ -78,7 +81,8 @@ static void iip_icmp_emit_error(struct iip_stack *stk, const struct iip_pkt *abo
     iip_path_drop(stk, &path);
 }
 
-IIP_LOCAL void iip_icmp_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 type, iip_u32 code, iip_u32 value)
+IIP_LOCAL void iip_icmp_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx,
+                                    iip_u32 type, iip_u32 code, iip_u32 value)
 {
     struct iip_icmp h;
     if (!iip_icmp_may_complain(stk, pkt, rx, type, code))
@@ -156,7 +160,7 @@ static int iip_icmp_quote_read(struct iip_icmp_error *err, struct iip_icmp_quote
 /* [RFC 1191 5] A router from before path MTU discovery says 0: the next lower MTU that links have. */
 static iip_u32 iip_icmp_plateau(iip_u32 total)
 {
-    static const iip_u16 plateau[] = { 32000, 17914, 8166, 4352, 2002, 1492, 1006 };
+    static const iip_u16 plateau[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006};
     iip_u32 i;
     for (i = 0; i < IIP_COUNT(plateau); i++) {
         if (plateau[i] < total)
@@ -217,7 +221,8 @@ static int iip_icmp_error_tell(struct iip_stack *stk, const struct iip_icmp_erro
 }
 
 /* A path MTU is believed when the transport found that the error fits [RFC 5927 4], here or in the stack that tells us. */
-static iip_verdict iip_icmp_error_believe(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx, const struct iip_icmp_error *err)
+static iip_verdict iip_icmp_error_believe(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx,
+                                          const struct iip_icmp_error *err)
 {
     if (err->status == IIP_E_MSGSIZE && iip_pmtu_learn(stk, &err->dst, err->mtu))
         iip_tell_others(stk, pkt, rx->l3, &err->dst);

@@ -39,7 +39,8 @@ IIP_LOCAL iip_u32 iip_ip_common_bits(const struct iip_ip *a, const struct iip_ip
     return bits;
 }
 
-IIP_LOCAL iip_u64 iip_ip_pseudo(const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, iip_u32 proto, iip_u32 len)
+IIP_LOCAL iip_u64 iip_ip_pseudo(const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, iip_u32 proto,
+                                iip_u32 len)
 {
     iip_u64 sum = iip_csum_word(proto) + iip_csum_word(len & 0xffff) + iip_csum_word(len >> 16);
     if (IIP_LIKELY(family == 4))

@@ -58,7 +58,8 @@ static int iip_ipv4_fragment_is_tiny(const struct iip_ipv4 *h)
     return h->frag_offset == 8 || (!h->frag_offset && h->total - h->hdr_len < 20);
 }
 
-static iip_verdict iip_ipv4_fragment(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ipv4 *h, const struct iip_rx *rx)
+static iip_verdict iip_ipv4_fragment(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ipv4 *h,
+                                     const struct iip_rx *rx)
 {
     struct iip_frag f;
     struct iip_pkt *whole;
@@ -138,8 +139,8 @@ IIP_INLINE int iip_ipv4_addrs_plain(const struct iip_net *net, const iip_u8 *p)
 {
     iip_u32 src = iip_raw32(p + 12);
     const iip_u32 *special = net->v4_special;
-    return iip_raw32(p + 16) == net->v4_ours && net->v4_ours && !net->v4_many && (iip_u8)(p[12] - 1) < 223 && p[12] != 127 &&
-           src != special[0] && src != special[1] && src != special[2] && src != special[3];
+    return iip_raw32(p + 16) == net->v4_ours && net->v4_ours && !net->v4_many && (iip_u8)(p[12] - 1) < 223 &&
+        p[12] != 127 && src != special[0] && src != special[1] && src != special[2] && src != special[3];
 }
 
 /* 1 when the header says nothing that needs thought, and the packet is as long as it says. */

@@ -17,9 +17,11 @@ struct iip_walk {
     iip_u8 whole;       /* it was put together: a further fragment header makes no sense */
 };
 
-static iip_verdict iip_ipv6_slow(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 looped, struct iip_rx *rx, struct iip_walk *walk);
+static iip_verdict iip_ipv6_slow(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 looped, struct iip_rx *rx,
+                                 struct iip_walk *walk);
 
-static iip_verdict iip_ipv6_deliver(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, const struct iip_walk *walk)
+static iip_verdict iip_ipv6_deliver(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                    const struct iip_walk *walk)
 {
     if (IIP_LIKELY(rx->proto == IIP_PROTO_TCP))
         return iip_tcp_input(stk, pkt, rx);
@@ -44,7 +46,8 @@ static void iip_ipv6_advance(struct iip_pkt *pkt, struct iip_rx *rx, const struc
 /* Is there another extension header that we know? Hop-by-hop only counts in front of all others. */
 static int iip_ipv6_more(const struct iip_walk *walk)
 {
-    return walk->next == IIP_PROTO_DSTOPTS || walk->next == IIP_PROTO_ROUTING || (walk->next == IIP_PROTO_HOPOPTS && walk->at == IIP_IPV6_LEN);
+    return walk->next == IIP_PROTO_DSTOPTS || walk->next == IIP_PROTO_ROUTING ||
+        (walk->next == IIP_PROTO_HOPOPTS && walk->at == IIP_IPV6_LEN);
 }
 
 /* [RFC 4443 2.4 (e.1)] Is it an ICMPv6 error that lies behind the headers from here on? Their contents do not matter. */
@@ -62,7 +65,8 @@ static int iip_ipv6_is_error(const struct iip_pkt *pkt, const struct iip_rx *rx,
 }
 
 /* A parameter problem about the headers; pkt stands at the fixed header, where the quote begins. */
-static void iip_ipv6_problem(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, const struct iip_walk *walk, iip_u32 code, iip_u32 at)
+static void iip_ipv6_problem(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, const struct iip_walk *walk,
+                             iip_u32 code, iip_u32 at)
 {
     if (iip_ipv6_is_error(pkt, rx, walk))
         return;
@@ -72,7 +76,8 @@ static void iip_ipv6_problem(struct iip_stack *stk, struct iip_pkt *pkt, struct 
 
 /* ---- extension headers ---- */
 
-static iip_verdict iip_ipv6_options(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, const struct iip_walk *walk, iip_u32 len)
+static iip_verdict iip_ipv6_options(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx,
+                                    const struct iip_walk *walk, iip_u32 len)
 {
     iip_u32 at = 0;
     int action = iip_ipv6_options_walk(rx->l3 + walk->at, len, &at);
@@ -86,7 +91,8 @@ static iip_verdict iip_ipv6_options(struct iip_stack *stk, struct iip_pkt *pkt, 
 }
 
 /* We are no router: a routing header that still has segments to visit is refused, whatever its type [RFC 8200 4.4, RFC 5095]. */
-static iip_verdict iip_ipv6_routing(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, const struct iip_walk *walk, const struct iip_ipv6_ext *ext)
+static iip_verdict iip_ipv6_routing(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx,
+                                    const struct iip_walk *walk, const struct iip_ipv6_ext *ext)
 {
     if (!ext->segments_left)
         return IIP_DONE;
@@ -134,7 +140,8 @@ static struct iip_pkt *iip_ipv6_pull(struct iip_stack *stk, struct iip_pkt *pkt)
 }
 
 /* [RFC 7112] A first fragment holds all headers, the transport's too: `pkt` stands at the fixed header. */
-static int iip_ipv6_first_is_complete(const struct iip_pkt *pkt, const struct iip_walk *walk, const struct iip_ipv6_fragment *fh)
+static int iip_ipv6_first_is_complete(const struct iip_pkt *pkt, const struct iip_walk *walk,
+                                      const struct iip_ipv6_fragment *fh)
 {
     struct iip_walk rest = *walk;
     struct iip_ipv6_ext ext;
@@ -152,7 +159,8 @@ static int iip_ipv6_first_is_complete(const struct iip_pkt *pkt, const struct ii
 }
 
 /* The datagram is whole: the fragment header leaves the first fragment's headers, and the walk begins again. */
-static iip_verdict iip_ipv6_whole(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_frag *f, struct iip_rx *rx)
+static iip_verdict iip_ipv6_whole(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_frag *f,
+                                  struct iip_rx *rx)
 {
     struct iip_pkt *flat;
     struct iip_walk walk;
@@ -169,13 +177,15 @@ static iip_verdict iip_ipv6_whole(struct iip_stack *stk, struct iip_pkt *pkt, co
     return iip_rx_settle(stk, flat, iip_ipv6_slow(stk, flat, rx->looped, rx, &walk));
 }
 
-static iip_verdict iip_ipv6_fragment_bad(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, const struct iip_walk *walk, iip_u32 code, iip_u32 at)
+static iip_verdict iip_ipv6_fragment_bad(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx,
+                                         const struct iip_walk *walk, iip_u32 code, iip_u32 at)
 {
     iip_ipv6_problem(stk, pkt, rx, walk, code, at);
     return IIP_CTR_DROP_FRAGMENT;
 }
 
-static void iip_ipv6_frag_fill(struct iip_frag *f, const struct iip_rx *rx, const struct iip_walk *walk, const struct iip_ipv6_fragment *fh)
+static void iip_ipv6_frag_fill(struct iip_frag *f, const struct iip_rx *rx, const struct iip_walk *walk,
+                               const struct iip_ipv6_fragment *fh)
 {
     f->src = &rx->src;
     f->dst = &rx->dst;
@@ -192,7 +202,8 @@ static void iip_ipv6_frag_fill(struct iip_frag *f, const struct iip_rx *rx, cons
 }
 
 /* `pkt` stands at the fixed header, `walk` at the fragment header. */
-static iip_verdict iip_ipv6_fragment(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, struct iip_walk *walk, const struct iip_ipv6_fragment *fh)
+static iip_verdict iip_ipv6_fragment(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx,
+                                     struct iip_walk *walk, const struct iip_ipv6_fragment *fh)
 {
     struct iip_frag f;
     struct iip_pkt *whole;
@@ -228,7 +239,8 @@ static void iip_ipv6_pass_fragment(struct iip_walk *walk, const struct iip_ipv6_
 }
 
 /* Headers to the end; the addresses were looked at, and the first view holds the headers or they are too long. */
-static iip_verdict iip_ipv6_slow(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 looped, struct iip_rx *rx, struct iip_walk *walk)
+static iip_verdict iip_ipv6_slow(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 looped, struct iip_rx *rx,
+                                 struct iip_walk *walk)
 {
     struct iip_ipv6_fragment fh;
     iip_verdict verdict;
@@ -276,7 +288,8 @@ static int iip_ipv6_src_ok(const struct iip_stack *stk, const struct iip_rx *rx,
         return 1;
     if (iip_ip_any(&rx->src))
         return rx->multicast;
-    return !iip_ip_is_v4(&rx->src) && !iip_ip_is_loopback(&rx->src) && iip_addr_is_unicast(stk, &rx->src) && !iip_addr_find(stk, &rx->src);
+    return !iip_ip_is_v4(&rx->src) && !iip_ip_is_loopback(&rx->src) && iip_addr_is_unicast(stk, &rx->src) &&
+        !iip_addr_find(stk, &rx->src);
 }
 
 static int iip_ipv6_dst_ok(const struct iip_stack *stk, struct iip_rx *rx, iip_u32 group, iip_u32 looped)
@@ -285,7 +298,8 @@ static int iip_ipv6_dst_ok(const struct iip_stack *stk, struct iip_rx *rx, iip_u
         rx->multicast = 1;
         return iip_addr_is_joined(stk, &rx->dst);
     }
-    if (group || iip_ip_is_v4(&rx->dst) || (!looped && iip_ip_is_loopback(&rx->dst)) || !iip_addr_is_ours(stk, &rx->dst))
+    if (group || iip_ip_is_v4(&rx->dst) || (!looped && iip_ip_is_loopback(&rx->dst)) ||
+        !iip_addr_is_ours(stk, &rx->dst))
         return 0;
     if (!looped)
         stk->net->v6_ours = rx->dst;
@@ -293,7 +307,8 @@ static int iip_ipv6_dst_ok(const struct iip_stack *stk, struct iip_rx *rx, iip_u
 }
 
 /* Where the headers have to be moved together, the packet is no longer the one that rx.c knows. */
-static iip_verdict iip_ipv6_gather(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 looped, struct iip_rx *rx, struct iip_walk *walk)
+static iip_verdict iip_ipv6_gather(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 looped, struct iip_rx *rx,
+                                   struct iip_walk *walk)
 {
     struct iip_pkt *flat = iip_ipv6_pull(stk, pkt);
     if (!flat)
@@ -328,8 +343,9 @@ IIP_INLINE int iip_ipv6_addrs_plain(const struct iip_net *net, const iip_u8 *p)
     iip_u64 low = iip_raw64(p + 16);
     iip_u64 dst = iip_raw64(p + 24);
     const iip_u64 *special = net->v6_special;
-    return dst == iip_raw64(net->v6_ours.b) && dst && iip_raw64(p + 32) == iip_raw64(net->v6_ours.b + 8) && !net->v6_many &&
-           iip_raw64(p + 8) && p[8] != 0xff && low != special[0] && low != special[1] && low != special[2] && low != special[3];
+    return dst == iip_raw64(net->v6_ours.b) && dst && iip_raw64(p + 32) == iip_raw64(net->v6_ours.b + 8) &&
+        !net->v6_many && iip_raw64(p + 8) && p[8] != 0xff && low != special[0] && low != special[1] &&
+        low != special[2] && low != special[3];
 }
 
 IIP_INLINE int iip_ipv6_is_simple(const struct iip_stack *stk, const struct iip_pkt *pkt)
@@ -337,7 +353,8 @@ IIP_INLINE int iip_ipv6_is_simple(const struct iip_stack *stk, const struct iip_
     const iip_u8 *p = pkt->data;
     if (pkt->len < IIP_IPV6_LEN || pkt->next || !iip_ipv6_is_v6(p) || iip_ipv6_payload(p) + IIP_IPV6_LEN > pkt->len)
         return 0;
-    return (iip_ipv6_next(p) == IIP_PROTO_TCP || iip_ipv6_next(p) == IIP_PROTO_UDP) && iip_ipv6_addrs_plain(stk->net, p);
+    return (iip_ipv6_next(p) == IIP_PROTO_TCP || iip_ipv6_next(p) == IIP_PROTO_UDP) &&
+        iip_ipv6_addrs_plain(stk->net, p);
 }
 
 IIP_LOCAL iip_verdict iip_ipv6_input(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 group, iip_u32 looped)

@@ -26,7 +26,8 @@ static void iip_ndp_header(struct iip_pkt *pkt, const struct iip_ip *src, const 
 }
 
 /* mac null: dst is a group. */
-static void iip_ndp_send(struct iip_stack *stk, const struct iip_ndp *ndp, const struct iip_ip *src, const struct iip_ip *dst, const iip_u8 *mac)
+static void iip_ndp_send(struct iip_stack *stk, const struct iip_ndp *ndp, const struct iip_ip *src,
+                         const struct iip_ip *dst, const iip_u8 *mac)
 {
     struct iip_pkt *pkt = iip_tx_full(stk) ? 0 : iip_pkt_alloc(stk, IIP_NDP_LEN + IIP_NDP_LLA_LEN);
     iip_u8 group[6];
@@ -35,7 +36,9 @@ static void iip_ndp_send(struct iip_stack *stk, const struct iip_ndp *ndp, const
         return;
     }
     pkt->len = iip_ndp_emit(pkt->data, ndp);
-    iip_icmp_csum_set(pkt->data, iip_csum_add(iip_ip_pseudo(src, dst, 6, IIP_PROTO_ICMPV6, pkt->len), iip_csum_bytes(pkt->data, pkt->len)));
+    iip_icmp_csum_set(pkt->data,
+                      iip_csum_add(iip_ip_pseudo(src, dst, 6, IIP_PROTO_ICMPV6, pkt->len),
+                                   iip_csum_bytes(pkt->data, pkt->len)));
     iip_ndp_header(pkt, src, dst);
     pkt->total = pkt->len;
     pkt->flags = IIP_PKT_IPV6;
@@ -128,7 +131,8 @@ static int iip_ndp_ns_valid(const struct iip_ndp *ns, const struct iip_rx *rx)
     return !ns->has_mac && iip_ip_same(&rx->dst, &group);
 }
 
-static iip_verdict iip_ndp_ns_input(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_ndp *ns, const struct iip_rx *rx)
+static iip_verdict iip_ndp_ns_input(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_ndp *ns,
+                                    const struct iip_rx *rx)
 {
     struct iip_addr *addr = iip_addr_find(stk, &ns->target);
     if (!iip_ndp_ns_valid(ns, rx) || !addr || iip_neigh_is_echo(stk, pkt, rx->l3))
@@ -147,7 +151,8 @@ static iip_verdict iip_ndp_ns_input(struct iip_stack *stk, const struct iip_pkt 
     return IIP_DONE;
 }
 
-static iip_verdict iip_ndp_na_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ndp *na, const struct iip_rx *rx)
+static iip_verdict iip_ndp_na_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ndp *na,
+                                    const struct iip_rx *rx)
 {
     struct iip_addr *addr = iip_addr_find(stk, &na->target);
     int useful;
@@ -168,7 +173,8 @@ static iip_verdict iip_ndp_na_input(struct iip_stack *stk, struct iip_pkt *pkt, 
 static iip_verdict iip_ndp_ignore(const struct iip_pkt *pkt, iip_u32 type)
 {
     iip_u32 fixed = type == IIP_ICMPV6_RA ? 16 : (type == IIP_ICMPV6_REDIRECT ? 40 : 8);
-    return iip_ndp_options_check(pkt->data, pkt->len, fixed) ? (iip_verdict)IIP_CTR_DROP_NDP : (iip_verdict)IIP_CTR_DROP_ICMP;
+    return iip_ndp_options_check(pkt->data, pkt->len, fixed) ? (iip_verdict)IIP_CTR_DROP_NDP
+                                                             : (iip_verdict)IIP_CTR_DROP_ICMP;
 }
 
 IIP_LOCAL iip_verdict iip_ndp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, int fragmented)

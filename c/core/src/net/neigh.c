@@ -351,7 +351,7 @@ static void iip_neigh_set(struct iip_stack *stk, struct iip_neigh *neigh, const 
 /* A station that nobody may have: a group, or none. */
 static int iip_neigh_mac_bad(const struct iip_stack *stk, const iip_u8 *mac)
 {
-    static const iip_u8 none[6] = { 0, 0, 0, 0, 0, 0 };
+    static const iip_u8 none[6] = {0, 0, 0, 0, 0, 0};
     return iip_eth_is_group(mac) || IIP_SAME(mac, none, 6) || IIP_SAME(mac, stk->mac, 6);
 }
 

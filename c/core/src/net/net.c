@@ -15,7 +15,7 @@ static int iip_net_tables(struct iip_stack *stk)
 /* What has no secret in it would let others guess how many datagrams we send [RFC 6274 3.5.2, RFC 7739]. */
 static void iip_net_seed_ids(struct iip_stack *stk)
 {
-    iip_u8 label[4] = { 'i', 'd', 0, 0 };
+    iip_u8 label[4] = {'i', 'd', 0, 0};
     iip_u32 i;
     for (i = 0; i < IIP_ID_SLOTS; i++) {
         label[2] = (iip_u8)i;

@@ -21,7 +21,8 @@ struct iip_path {
  */
 IIP_LOCAL int iip_path_find(struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path);
 /* Finds the path anew if addresses, routes or path MTUs changed since it was found; on failure it stays as it is. */
-IIP_LOCAL int iip_path_renew(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path);
+IIP_LOCAL int iip_path_renew(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
+                             struct iip_path *path);
 IIP_LOCAL void iip_path_drop(struct iip_stack *stk, struct iip_path *path);
 /* The transport heard from the other side: the neighbour is reachable (RFC 4861 7.3.1). */
 IIP_LOCAL void iip_path_confirm(struct iip_stack *stk, struct iip_path *path);
@@ -42,12 +43,14 @@ struct iip_tx_ip {
  * Sends an L4 packet (data at the L4 header, writable headroom for the link header and the IP header in front of the first view; total,
  * l4_len and the L4 marks set). Takes it. A TSO packet is never fragmented. Path must be valid.
  */
-IIP_LOCAL void iip_ip_output(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, struct iip_path *path);
+IIP_LOCAL void iip_ip_output(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                             struct iip_path *path);
 /* The same for one packet without a path of its own: routes it first. IIP_OK, or why not (the packet is freed either way). */
 IIP_LOCAL int iip_ip_output_once(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip);
 
 /* Pseudo-header sum, not folded, in memory order. */
-IIP_LOCAL iip_u64 iip_ip_pseudo(const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, iip_u32 proto, iip_u32 len);
+IIP_LOCAL iip_u64 iip_ip_pseudo(const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, iip_u32 proto,
+                                iip_u32 len);
 
 IIP_LOCAL int iip_addr_is_ours(const struct iip_stack *stk, const struct iip_ip *ip);
 /* Multicast, limited or subnet broadcast. */
@@ -64,9 +67,11 @@ IIP_INLINE int iip_ip_any(const struct iip_ip *ip)
 }
 
 /* Hands a received packet, whose L4 header is at pkt->data, to the stack that owns its tuple. Takes it: IIP_KEPT. */
-IIP_LOCAL iip_verdict iip_rx_hand_over(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 owner);
+IIP_LOCAL iip_verdict iip_rx_hand_over(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                       iip_u32 owner);
 
 /* ICMP or ICMPv6 error about a received packet; obeys the rules on when not to, and the rate limit. */
-IIP_LOCAL void iip_icmp_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 type, iip_u32 code, iip_u32 value);
+IIP_LOCAL void iip_icmp_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx,
+                                    iip_u32 type, iip_u32 code, iip_u32 value);
 
 #endif

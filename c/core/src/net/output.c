@@ -3,7 +3,8 @@
 #include "wire/udp.h"
 
 /* Identification of datagrams that may be fragmented: counters, one per hash of what must not repeat [RFC 6864, RFC 7739 5.3]. */
-IIP_LOCAL iip_u32 iip_ip_next_id(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, iip_u32 proto)
+IIP_LOCAL iip_u32 iip_ip_next_id(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
+                                 iip_u32 proto)
 {
     iip_u32 w[10];
     IIP_COPY(w, src->b, 16);
@@ -27,7 +28,7 @@ IIP_LOCAL void iip_ip_csum_finish(struct iip_pkt *pkt, const struct iip_tx_ip *i
 /* [RFC 1112 6.4, RFC 2464 7] */
 static void iip_ip_group_mac(iip_u8 *mac, const struct iip_ip *dst)
 {
-    static const iip_u8 head4[3] = { 1, 0, 0x5e };
+    static const iip_u8 head4[3] = {1, 0, 0x5e};
     if (!iip_ip_is_v4(dst)) {
         mac[0] = 0x33;
         mac[1] = 0x33;
@@ -42,7 +43,8 @@ static void iip_ip_group_mac(iip_u8 *mac, const struct iip_ip *dst)
     }
 }
 
-IIP_LOCAL void iip_ip_send(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_path *path, const struct iip_ip *dst)
+IIP_LOCAL void iip_ip_send(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_path *path,
+                           const struct iip_ip *dst)
 {
     iip_u8 mac[6];
     pkt->l2_len = 0;
@@ -111,7 +113,8 @@ IIP_INLINE int iip_ip_is_large(const struct iip_pkt *pkt, const struct iip_tx_ip
     return pkt->total + header > path->mtu && !(pkt->flags & IIP_PKT_TSO);
 }
 
-static void iip_ip_output_slow(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, struct iip_path *path)
+static void iip_ip_output_slow(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                               struct iip_path *path)
 {
     int status = iip_path_renew(stk, ip->src, ip->dst, path);
     int large = !status && iip_ip_is_large(pkt, ip, path);
@@ -133,7 +136,8 @@ static void iip_ip_output_slow(struct iip_stack *stk, struct iip_pkt *pkt, const
 }
 
 /* What one station on the link gets that is known, in one piece: nothing but headers. */
-IIP_LOCAL void iip_ip_output(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, struct iip_path *path)
+IIP_LOCAL void iip_ip_output(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                             struct iip_path *path)
 {
     const struct iip_neigh *neigh = path->neigh;
     if (IIP_UNLIKELY(!neigh || path->gen != stk->net->gen || stk->now >= neigh->fresh_until) ||

@@ -2,11 +2,14 @@
 #include "net/state.h"
 
 /* Who is meant when nobody said; a source that was named must be ours, and never 127/8 or ::1 to another host. */
-static int iip_path_source(const struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst, const struct iip_ip *hop)
+static int iip_path_source(const struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst,
+                           const struct iip_ip *hop)
 {
     const struct iip_addr *addr;
     if (!iip_ip_unset(src))
-        return iip_ip_is_v4(src) == iip_ip_is_v4(dst) && iip_addr_is_ours(stk, src) && !iip_ip_is_loopback(src) ? IIP_OK : IIP_E_ADDR_NOT_AVAIL;
+        return iip_ip_is_v4(src) == iip_ip_is_v4(dst) && iip_addr_is_ours(stk, src) && !iip_ip_is_loopback(src)
+            ? IIP_OK
+            : IIP_E_ADDR_NOT_AVAIL;
     addr = iip_addr_select(stk, dst, hop);
     if (!addr)
         return IIP_E_ADDR_NOT_AVAIL;
@@ -14,7 +17,8 @@ static int iip_path_source(const struct iip_stack *stk, struct iip_ip *src, cons
     return IIP_OK;
 }
 
-static int iip_path_to_ourselves(const struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path)
+static int iip_path_to_ourselves(const struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst,
+                                 struct iip_path *path)
 {
     if (iip_ip_unset(src))
         *src = *dst;
@@ -65,10 +69,12 @@ static int iip_path_search(struct iip_stack *stk, struct iip_ip *src, const stru
 
 /* ---- the path that was asked for last ---- */
 
-static int iip_path_recall(const struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path)
+static int iip_path_recall(const struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
+                           struct iip_path *path)
 {
     const struct iip_net *net = stk->net;
-    if (net->recent.path.gen != net->gen || !net->recent.path.valid || !iip_ip_same(&net->recent.dst, dst) || !iip_ip_same(&net->recent.src, src))
+    if (net->recent.path.gen != net->gen || !net->recent.path.valid || !iip_ip_same(&net->recent.dst, dst) ||
+        !iip_ip_same(&net->recent.src, src))
         return 0;
     *path = net->recent.path;
     if (path->neigh)
@@ -76,7 +82,8 @@ static int iip_path_recall(const struct iip_stack *stk, const struct iip_ip *src
     return 1;
 }
 
-static void iip_path_remember(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, const struct iip_path *path)
+static void iip_path_remember(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
+                              const struct iip_path *path)
 {
     struct iip_net *net = stk->net;
     if (path->neigh)
@@ -98,7 +105,8 @@ IIP_LOCAL int iip_path_find(struct iip_stack *stk, struct iip_ip *src, const str
     return status;
 }
 
-IIP_LOCAL int iip_path_renew(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path)
+IIP_LOCAL int iip_path_renew(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
+                             struct iip_path *path)
 {
     struct iip_ip from = *src;
     struct iip_path fresh;

@@ -53,8 +53,8 @@ static struct iip_reass *iip_reass_find(const struct iip_stack *stk, const struc
     struct iip_reass *r;
     for (; node; node = node->next) {
         r = IIP_OUTER(node, struct iip_reass, node);
-        if (node->hash == hash && r->id == f->id && r->family == f->family && (f->family == 6 || r->proto == f->proto) &&
-            iip_ip_same(&r->src, f->src) && iip_ip_same(&r->dst, f->dst))
+        if (node->hash == hash && r->id == f->id && r->family == f->family &&
+            (f->family == 6 || r->proto == f->proto) && iip_ip_same(&r->src, f->src) && iip_ip_same(&r->dst, f->dst))
             return r;
     }
     return 0;
@@ -182,11 +182,12 @@ static struct iip_reass *iip_reass_memory(struct iip_stack *stk)
 }
 
 /* One source may hold half of everything. */
-static int iip_reass_source_full(const struct iip_stack *stk, const struct iip_ip *src, iip_u32 charge, iip_u32 datagrams)
+static int iip_reass_source_full(const struct iip_stack *stk, const struct iip_ip *src, iip_u32 charge,
+                                 iip_u32 datagrams)
 {
     const struct iip_reass_source *source = iip_reass_source_of(stk, src);
     return (datagrams && source->datagrams >= (stk->tune.reass_datagrams + 1) / 2) ||
-           source->bytes + charge > stk->tune.reass_bytes / 2;
+        source->bytes + charge > stk->tune.reass_bytes / 2;
 }
 
 /* Makes room by giving up the oldest datagrams. 0 when there is none to give up. */
@@ -278,7 +279,8 @@ static int iip_reass_place(const struct iip_reass *r, const struct iip_frag *f, 
     return prev && prev->seq + prev->aux > f->offset ? IIP_REASS_CLASH : IIP_REASS_FIT;
 }
 
-static void iip_reass_insert(struct iip_stack *stk, struct iip_reass *r, struct iip_pkt *pkt, const struct iip_frag *f, struct iip_pkt *before)
+static void iip_reass_insert(struct iip_stack *stk, struct iip_reass *r, struct iip_pkt *pkt, const struct iip_frag *f,
+                             struct iip_pkt *before)
 {
     struct iip_pkt **link = before ? &before->link : &r->head;
     iip_u32 charge = iip_pkt_charge(pkt);
@@ -336,7 +338,8 @@ static iip_verdict iip_reass_kill(struct iip_stack *stk, struct iip_reass *r)
     return IIP_CTR_DROP_FRAGMENT;
 }
 
-static iip_verdict iip_reass_keep(struct iip_stack *stk, struct iip_reass *r, struct iip_pkt *pkt, const struct iip_frag *f)
+static iip_verdict iip_reass_keep(struct iip_stack *stk, struct iip_reass *r, struct iip_pkt *pkt,
+                                  const struct iip_frag *f)
 {
     struct iip_pkt *before = 0;
     int fit = iip_reass_place(r, f, &before);
@@ -350,7 +353,8 @@ static iip_verdict iip_reass_keep(struct iip_stack *stk, struct iip_reass *r, st
     return IIP_HELD;
 }
 
-IIP_LOCAL struct iip_pkt *iip_reass_add(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_frag *f, iip_verdict *verdict)
+IIP_LOCAL struct iip_pkt *iip_reass_add(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_frag *f,
+                                        iip_verdict *verdict)
 {
     iip_u32 hash = iip_reass_hash(stk, f);
     struct iip_reass *r = iip_reass_find(stk, f, hash);

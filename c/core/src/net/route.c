@@ -9,7 +9,8 @@ static int iip_route_matches(const struct iip_route *route, const struct iip_ip 
         if (iip_raw32(route->dst.b + 4 * i) != iip_raw32(dst->b + 4 * i))
             return 0;
     }
-    return words == 4 || !((iip_get32(route->dst.b + 4 * words) ^ iip_get32(dst->b + 4 * words)) & ~(0xffffffffU >> (route->bits & 31)));
+    return words == 4 ||
+        !((iip_get32(route->dst.b + 4 * words) ^ iip_get32(dst->b + 4 * words)) & ~(0xffffffffU >> (route->bits & 31)));
 }
 
 /* IPv4 destinations count from bit 96, so ::/0 would match them too: families are kept apart. */
@@ -94,13 +95,15 @@ static iip_u32 iip_route_index(const struct iip_stack *stk, const struct iip_rou
     const struct iip_routes *routes = &stk->net->routes;
     iip_u32 i;
     for (i = 0; i < routes->count; i++) {
-        if (routes->all[i].bits == route->bits && iip_ip_same(&routes->all[i].dst, &route->dst) && routes->all[i].addr == route->addr)
+        if (routes->all[i].bits == route->bits && iip_ip_same(&routes->all[i].dst, &route->dst) &&
+            routes->all[i].addr == route->addr)
             break;
     }
     return i;
 }
 
-static int iip_route_make(struct iip_route *route, const struct iip_ip *dst, iip_u32 prefix_len, const struct iip_ip *gateway)
+static int iip_route_make(struct iip_route *route, const struct iip_ip *dst, iip_u32 prefix_len,
+                          const struct iip_ip *gateway)
 {
     int v4 = iip_ip_is_v4(dst);
     if (prefix_len > (v4 ? 32U : 128U))
@@ -142,7 +145,8 @@ IIP_LOCAL void iip_route_free_all(struct iip_stack *stk)
     iip_mem_free(stk, stk->net->routes.all, stk->net->routes.room * sizeof(struct iip_route));
 }
 
-IIP_API int iip_stack_route_add(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 prefix_len, const struct iip_ip *gateway)
+IIP_API int iip_stack_route_add(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 prefix_len,
+                                const struct iip_ip *gateway)
 {
     struct iip_route route;
     if (iip_route_make(&route, dst, prefix_len, gateway))

@@ -53,7 +53,14 @@ struct iip_routes {
 
 /* ---- neighbours (neigh.c) ---- */
 
-enum { IIP_NEIGH_INCOMPLETE = 1, IIP_NEIGH_REACHABLE, IIP_NEIGH_STALE, IIP_NEIGH_DELAY, IIP_NEIGH_PROBE, IIP_NEIGH_FAILED };
+enum {
+    IIP_NEIGH_INCOMPLETE = 1,
+    IIP_NEIGH_REACHABLE,
+    IIP_NEIGH_STALE,
+    IIP_NEIGH_DELAY,
+    IIP_NEIGH_PROBE,
+    IIP_NEIGH_FAILED
+};
 enum { IIP_NEIGH_PENDING_MAX = 512 }; /* packets that wait, for all neighbours together */
 
 struct iip_neigh {
@@ -176,17 +183,20 @@ IIP_LOCAL int iip_addr_is_broadcast(const struct iip_stack *stk, const struct ii
 IIP_LOCAL void iip_addr_changed(struct iip_stack *stk); /* an address came, went or became usable */
 IIP_LOCAL void iip_addr_free_all(struct iip_stack *stk);
 /* An address without probe or announcement. */
-IIP_LOCAL int iip_addr_add_quietly(struct iip_stack *stk, const struct iip_ip *ip, iip_u32 prefix_len, struct iip_addr **out);
+IIP_LOCAL int iip_addr_add_quietly(struct iip_stack *stk, const struct iip_ip *ip, iip_u32 prefix_len,
+                                   struct iip_addr **out);
 /* A multicast address that every node, or a node with our addresses, listens to. */
 IIP_LOCAL int iip_addr_is_joined(const struct iip_stack *stk, const struct iip_ip *ip);
 /* The address of ours to send from, to a destination on link or by a gateway [RFC 6724 5]; null: none. */
-IIP_LOCAL const struct iip_addr *iip_addr_select(const struct iip_stack *stk, const struct iip_ip *dst, const struct iip_ip *hop);
+IIP_LOCAL const struct iip_addr *iip_addr_select(const struct iip_stack *stk, const struct iip_ip *dst,
+                                                 const struct iip_ip *hop);
 
 /* dad.c: duplicate detection, announcements, defence. */
 IIP_LOCAL void iip_dad_start(struct iip_stack *stk, struct iip_addr *addr);
 IIP_LOCAL void iip_dad_timer(struct iip_stack *stk, struct iip_addr *addr);
 /* Another station uses or claims the address, as `pkt` says. */
-IIP_LOCAL void iip_dad_conflict(struct iip_stack *stk, struct iip_addr *addr, const struct iip_pkt *pkt, const iip_u8 *l3);
+IIP_LOCAL void iip_dad_conflict(struct iip_stack *stk, struct iip_addr *addr, const struct iip_pkt *pkt,
+                                const iip_u8 *l3);
 
 /* route.c: OK, with *hop the next hop; or UNREACHABLE. */
 IIP_LOCAL int iip_route_find(const struct iip_stack *stk, const struct iip_ip *dst, struct iip_ip *hop);
@@ -201,11 +211,13 @@ IIP_LOCAL void iip_arp_probe(struct iip_stack *stk, const struct iip_ip *ip);
 IIP_LOCAL void iip_ndp_solicit(struct iip_stack *stk, const struct iip_ip *target, const iip_u8 *mac);
 IIP_LOCAL void iip_ndp_announce(struct iip_stack *stk, const struct iip_ip *ip);
 IIP_LOCAL void iip_ndp_probe(struct iip_stack *stk, const struct iip_ip *ip);
-IIP_LOCAL iip_verdict iip_ndp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, int fragmented);
+IIP_LOCAL iip_verdict iip_ndp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                    int fragmented);
 /* The link header in front of pkt->data, then off with it. */
 IIP_LOCAL void iip_eth_output(struct iip_stack *stk, struct iip_pkt *pkt, const iip_u8 *mac, iip_u32 type);
 /* tell.c: each of the other stacks with our addresses gets a copy; nothing when it is one itself. `l3`: behind the link header. */
-IIP_LOCAL void iip_tell_others(struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3, const struct iip_ip *about);
+IIP_LOCAL void iip_tell_others(struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3,
+                               const struct iip_ip *about);
 /* It is such a copy: learn from it, but do not answer. */
 IIP_LOCAL int iip_rx_is_told(const struct iip_pkt *pkt);
 /* Our own station sent it. */
@@ -221,7 +233,8 @@ IIP_LOCAL void iip_neigh_unpin(struct iip_stack *stk, struct iip_neigh *neigh);
 /* Sends an IP packet to a neighbour in whatever state it is. Takes it. */
 IIP_LOCAL void iip_neigh_output(struct iip_stack *stk, struct iip_neigh *neigh, struct iip_pkt *pkt);
 /* What ARP heard: `reply` to us; `ask`: it asked for us, so an entry is worth its memory. 1 when something came of it. */
-IIP_LOCAL int iip_neigh_heard_arp(struct iip_stack *stk, const struct iip_ip *ip, const iip_u8 *mac, int reply, int ask);
+IIP_LOCAL int iip_neigh_heard_arp(struct iip_stack *stk, const struct iip_ip *ip, const iip_u8 *mac, int reply,
+                                  int ask);
 /* 1 when that changed something. */
 IIP_LOCAL int iip_neigh_heard_ns(struct iip_stack *stk, const struct iip_ip *ip, const iip_u8 *mac);
 IIP_LOCAL int iip_neigh_heard_na(struct iip_stack *stk, const struct iip_ndp *ndp);
@@ -229,7 +242,8 @@ IIP_LOCAL int iip_neigh_heard_na(struct iip_stack *stk, const struct iip_ndp *nd
 /* reass.c: takes a fragment. The whole datagram, with *f that of its first fragment; or null, and what became of the fragment. */
 IIP_LOCAL int iip_reass_init(struct iip_stack *stk);
 IIP_LOCAL void iip_reass_free_all(struct iip_stack *stk);
-IIP_LOCAL struct iip_pkt *iip_reass_add(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_frag *f, iip_verdict *verdict);
+IIP_LOCAL struct iip_pkt *iip_reass_add(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_frag *f,
+                                        iip_verdict *verdict);
 
 /* pmtu.c */
 IIP_LOCAL int iip_pmtu_init(struct iip_stack *stk);
@@ -240,7 +254,8 @@ IIP_LOCAL int iip_pmtu_learn(struct iip_stack *stk, const struct iip_ip *dst, ii
 
 /* icmp.c, icmp_error.c */
 IIP_LOCAL iip_verdict iip_icmp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx);
-IIP_LOCAL iip_verdict iip_icmpv6_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, int fragmented);
+IIP_LOCAL iip_verdict iip_icmpv6_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                       int fragmented);
 IIP_LOCAL iip_verdict iip_icmp_error_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx);
 /* A packet of ours could not be sent: its transport is told as if a router had said so. */
 IIP_LOCAL void iip_icmp_tell_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt);
@@ -254,9 +269,12 @@ IIP_LOCAL iip_verdict iip_rx_settle(struct iip_stack *stk, struct iip_pkt *pkt, 
 /* output.c: sums the transport's checksum that was left to the port. */
 IIP_LOCAL void iip_ip_csum_finish(struct iip_pkt *pkt, const struct iip_tx_ip *ip);
 /* fragment.c: sends a datagram in pieces that fit `mtu`; sends each by `send`. */
-IIP_LOCAL void iip_ip_fragment(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, struct iip_path *path);
+IIP_LOCAL void iip_ip_fragment(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                               struct iip_path *path);
 /* output.c: an IP packet, complete from its header on, to where the path says. */
-IIP_LOCAL void iip_ip_send(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_path *path, const struct iip_ip *dst);
-IIP_LOCAL iip_u32 iip_ip_next_id(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, iip_u32 proto);
+IIP_LOCAL void iip_ip_send(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_path *path,
+                           const struct iip_ip *dst);
+IIP_LOCAL iip_u32 iip_ip_next_id(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
+                                 iip_u32 proto);
 
 #endif

@@ -51,7 +51,8 @@ static void iip_tell_one(struct iip_stack *stk, const struct iip_pkt *pkt, const
     iip_share_hand_over(stk, copy, owner);
 }
 
-IIP_LOCAL void iip_tell_others(struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3, const struct iip_ip *about)
+IIP_LOCAL void iip_tell_others(struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3,
+                               const struct iip_ip *about)
 {
     iip_u32 i;
     if (stk->share.stacks <= 1 || iip_rx_is_told(pkt) || pkt->next)
@@ -64,7 +65,8 @@ IIP_LOCAL void iip_tell_others(struct iip_stack *stk, const struct iip_pkt *pkt,
     }
 }
 
-IIP_LOCAL iip_verdict iip_rx_hand_over(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 owner)
+IIP_LOCAL iip_verdict iip_rx_hand_over(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                       iip_u32 owner)
 {
     iip_u32 back = (iip_u32)(pkt->data - rx->l3);
     pkt->data -= back;

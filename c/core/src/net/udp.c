@@ -62,7 +62,8 @@ static int iip_udp_connect(struct iip_stack *stk, struct iip_udp_sock *sock, con
     return status;
 }
 
-static int iip_udp_bind(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *local, const struct iip_endpoint *peer)
+static int iip_udp_bind(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *local,
+                        const struct iip_endpoint *peer)
 {
     int status = IIP_OK;
     if (local)
@@ -78,7 +79,8 @@ static int iip_udp_bind(struct iip_stack *stk, struct iip_udp_sock *sock, const 
     return iip_udp_in_use(stk, sock) ? IIP_E_ADDR_IN_USE : IIP_OK;
 }
 
-IIP_API int iip_udp_open(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer, void *user, struct iip_udp_sock **out)
+IIP_API int iip_udp_open(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer,
+                         void *user, struct iip_udp_sock **out)
 {
     struct iip_udp_sock *sock = (struct iip_udp_sock *)iip_mem_zalloc(stk, sizeof(*sock));
     int status;
@@ -136,7 +138,8 @@ IIP_API void iip_udp_local(const struct iip_udp_sock *sock, struct iip_endpoint 
 /* ---- send ---- */
 
 /* The path of the last datagram serves as long as the next one goes the same way. */
-static int iip_udp_route(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_ip *src, const struct iip_ip *dst)
+static int iip_udp_route(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_ip *src,
+                         const struct iip_ip *dst)
 {
     int named = !iip_ip_unset(src);
     if (sock->path.valid && sock->path.gen == stk->net->gen && iip_ip_same(dst, &sock->path_dst) &&
@@ -162,7 +165,8 @@ static struct iip_pkt *iip_udp_head(struct iip_stack *stk, struct iip_pkt *pkt)
 }
 
 /* [RFC 768] The port does the sum where it can, and nobody needs one for what never leaves. */
-static void iip_udp_csum(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, const struct iip_path *path)
+static void iip_udp_csum(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                         const struct iip_path *path)
 {
     iip_u64 sum;
     iip_u32 ip_len = ip->family == 4 ? (iip_u32)IIP_IPV4_LEN : (iip_u32)IIP_IPV6_LEN;
@@ -177,7 +181,8 @@ static void iip_udp_csum(struct iip_stack *stk, struct iip_pkt *pkt, const struc
     iip_udp_csum_set(pkt->data, iip_csum_add(sum, iip_pkt_csum(pkt, 0, pkt->total)));
 }
 
-static void iip_udp_output(struct iip_stack *stk, struct iip_udp_sock *sock, iip_u32 dst_port, struct iip_pkt *pkt, iip_u32 bytes)
+static void iip_udp_output(struct iip_stack *stk, struct iip_udp_sock *sock, iip_u32 dst_port, struct iip_pkt *pkt,
+                           iip_u32 bytes)
 {
     struct iip_tx_ip ip;
     pkt->data -= IIP_UDP_LEN;
@@ -200,7 +205,8 @@ static void iip_udp_output(struct iip_stack *stk, struct iip_udp_sock *sock, iip
     iip_ip_output(stk, pkt, &ip, &sock->path);
 }
 
-static int iip_udp_check(const struct iip_stack *stk, const struct iip_udp_sock *sock, const struct iip_endpoint *to, iip_u32 bytes)
+static int iip_udp_check(const struct iip_stack *stk, const struct iip_udp_sock *sock, const struct iip_endpoint *to,
+                         iip_u32 bytes)
 {
     int v4 = iip_ip_is_v4(&to->ip);
     if (!to->port || iip_ip_unset(&to->ip) || (sock->local.family && sock->local.family != (v4 ? 4 : 6)))
@@ -210,7 +216,8 @@ static int iip_udp_check(const struct iip_stack *stk, const struct iip_udp_sock 
     return iip_tx_full(stk) ? IIP_E_AGAIN : IIP_OK;
 }
 
-IIP_API int iip_udp_send(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *from, const struct iip_endpoint *to, struct iip_pkt *pkt)
+IIP_API int iip_udp_send(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *from,
+                         const struct iip_endpoint *to, struct iip_pkt *pkt)
 {
     iip_u32 bytes = iip_pkt_bytes(pkt);
     struct iip_pkt *head;

@@ -34,7 +34,8 @@ struct iip_udp {
 IIP_LOCAL int iip_udp_is_connected(const struct iip_udp_sock *sock);
 IIP_LOCAL void iip_udp_table_add(struct iip_stack *stk, struct iip_udp_sock *sock);
 /* The socket for a datagram to `local` from `peer`: connected ones first, then the address itself, then any. */
-IIP_LOCAL struct iip_udp_sock *iip_udp_find(const struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer);
+IIP_LOCAL struct iip_udp_sock *iip_udp_find(const struct iip_stack *stk, const struct iip_endpoint *local,
+                                            const struct iip_endpoint *peer);
 /* Would `sock` stand in the way of one that is there? */
 IIP_LOCAL int iip_udp_in_use(const struct iip_stack *stk, const struct iip_udp_sock *sock);
 /* Picks a free local port [RFC 6056 3.3]. OK, ADDR_IN_USE. */

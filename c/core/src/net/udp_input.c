@@ -13,7 +13,8 @@ static int iip_udp_csum_ok(const struct iip_pkt *pkt, const struct iip_rx *rx, c
     return iip_csum_fold(iip_csum_add(sum, iip_pkt_csum(pkt, 0, h->len))) == 0xffff;
 }
 
-static void iip_udp_ends(struct iip_endpoint *local, struct iip_endpoint *peer, const struct iip_rx *rx, const struct iip_udp_hdr *h)
+static void iip_udp_ends(struct iip_endpoint *local, struct iip_endpoint *peer, const struct iip_rx *rx,
+                         const struct iip_udp_hdr *h)
 {
     local->ip = rx->dst;
     local->port = (iip_u16)h->dst_port;
@@ -26,7 +27,8 @@ static void iip_udp_ends(struct iip_endpoint *local, struct iip_endpoint *peer, 
 }
 
 /* Nobody is there. Perhaps in another stack; else the sender is told [RFC 1122 4.1.3.1]. */
-static iip_verdict iip_udp_nobody(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, const struct iip_udp_hdr *h)
+static iip_verdict iip_udp_nobody(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                  const struct iip_udp_hdr *h)
 {
     iip_u32 owner = stk->share.self;
     if (stk->share.stacks > 1 && !rx->multicast && !rx->looped)
@@ -41,7 +43,8 @@ static iip_verdict iip_udp_nobody(struct iip_stack *stk, struct iip_pkt *pkt, co
 }
 
 /* The headers stay in front of the payload: a note reads from them who sent it. */
-static iip_verdict iip_udp_queue(struct iip_stack *stk, struct iip_udp_sock *sock, struct iip_pkt *pkt, const struct iip_rx *rx)
+static iip_verdict iip_udp_queue(struct iip_stack *stk, struct iip_udp_sock *sock, struct iip_pkt *pkt,
+                                 const struct iip_rx *rx)
 {
     iip_u32 charge = iip_pkt_charge(pkt);
     if (sock->queued + charge > stk->tune.udp_rcvbuf)
@@ -157,7 +160,8 @@ static void iip_udp_note_data(struct iip_udp_sock *sock, struct iip_note *note)
     pkt->total = note->bytes;
 }
 
-IIP_LOCAL iip_u32 iip_udp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap, int *more)
+IIP_LOCAL iip_u32 iip_udp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap,
+                                int *more)
 {
     struct iip_udp_sock *sock = IIP_OUTER(ready, struct iip_udp_sock, ready);
     iip_u32 n = 0;

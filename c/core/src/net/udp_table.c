@@ -48,7 +48,8 @@ static int iip_udp_same_end(const struct iip_endpoint *a, const struct iip_endpo
     return a->port == b->port && iip_ip_same(&a->ip, &b->ip);
 }
 
-static struct iip_udp_sock *iip_udp_search(const struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer)
+static struct iip_udp_sock *iip_udp_search(const struct iip_stack *stk, const struct iip_endpoint *local,
+                                           const struct iip_endpoint *peer)
 {
     iip_u32 hash = iip_udp_hash(stk, local->port, peer);
     struct iip_node *node = *iip_table_bucket(&stk->udp->table, hash);
@@ -70,7 +71,8 @@ static struct iip_udp_sock *iip_udp_search(const struct iip_stack *stk, const st
     return best;
 }
 
-IIP_LOCAL struct iip_udp_sock *iip_udp_find(const struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer)
+IIP_LOCAL struct iip_udp_sock *iip_udp_find(const struct iip_stack *stk, const struct iip_endpoint *local,
+                                            const struct iip_endpoint *peer)
 {
     struct iip_udp_sock *sock = 0;
     if (stk->udp->connected)

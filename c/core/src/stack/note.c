@@ -56,7 +56,8 @@ static iip_u32 iip_foreign_notes(struct iip_stack *stk, struct iip_note *out, ii
     return n;
 }
 
-static iip_u32 iip_ready_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap, int *more)
+static iip_u32 iip_ready_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap,
+                               int *more)
 {
     if (ready->kind == IIP_READY_TCP)
         return iip_tcp_notes(stk, ready, out, cap, more);

@@ -4,7 +4,8 @@
 /* The Toeplitz hash of the RSS specification: a 32-bit window slides along the key, one bit of input at a time. */
 static iip_u32 iip_toeplitz(const struct iip_share *share, const iip_u8 *p, iip_u32 len)
 {
-    iip_u32 window = (iip_u32)share->key[0] << 24 | (iip_u32)share->key[1] << 16 | (iip_u32)share->key[2] << 8 | share->key[3];
+    iip_u32 window =
+        (iip_u32)share->key[0] << 24 | (iip_u32)share->key[1] << 16 | (iip_u32)share->key[2] << 8 | share->key[3];
     iip_u32 hash = 0;
     iip_u32 i;
     int bit;
@@ -20,7 +21,8 @@ static iip_u32 iip_toeplitz(const struct iip_share *share, const iip_u8 *p, iip_
 }
 
 /* As the NIC sees a packet that comes in: source, destination, source port, destination port. */
-static iip_u32 iip_share_toeplitz(const struct iip_share *share, const struct iip_ip *local, const struct iip_ip *peer, iip_u32 local_port, iip_u32 peer_port)
+static iip_u32 iip_share_toeplitz(const struct iip_share *share, const struct iip_ip *local, const struct iip_ip *peer,
+                                  iip_u32 local_port, iip_u32 peer_port)
 {
     iip_u32 skip = iip_ip_is_v4(local) ? 12 : 0;
     iip_u32 len = 16 - skip;
@@ -33,14 +35,16 @@ static iip_u32 iip_share_toeplitz(const struct iip_share *share, const struct ii
 }
 
 /* Without RSS: the same for both directions, and the same in every stack, so it stands on no secret. */
-static iip_u32 iip_share_symmetric(const struct iip_share *share, const struct iip_ip *local, const struct iip_ip *peer, iip_u32 local_port, iip_u32 peer_port)
+static iip_u32 iip_share_symmetric(const struct iip_share *share, const struct iip_ip *local, const struct iip_ip *peer,
+                                   iip_u32 local_port, iip_u32 peer_port)
 {
     iip_u64 sum = iip_raw64(local->b) + iip_raw64(peer->b);
     sum ^= iip_mix64(iip_raw64(local->b + 8) + iip_raw64(peer->b + 8));
     return (iip_u32)(iip_mix64(sum + local_port + peer_port) >> 32) % share->stacks;
 }
 
-IIP_LOCAL iip_u32 iip_share_owner(const struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *peer, iip_u32 local_port, iip_u32 peer_port)
+IIP_LOCAL iip_u32 iip_share_owner(const struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *peer,
+                                  iip_u32 local_port, iip_u32 peer_port)
 {
     const struct iip_share *share = &stk->share;
     if (share->stacks <= 1)

@@ -45,7 +45,8 @@ static void iip_stack_fill(struct iip_stack *stk, const struct iip_stack_cfg *cf
     stk->foreign_ready.kind = IIP_READY_FOREIGN;
 }
 
-IIP_API int iip_stack_new(const struct iip_stack_cfg *cfg, const struct iip_host *host, iip_u64 now, struct iip_stack **out)
+IIP_API int iip_stack_new(const struct iip_stack_cfg *cfg, const struct iip_host *host, iip_u64 now,
+                          struct iip_stack **out)
 {
     struct iip_stack *stk;
     int status = iip_stack_cfg_check(cfg, host);

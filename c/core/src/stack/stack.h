@@ -96,7 +96,6 @@ IIP_LOCAL void *iip_mem_zalloc(struct iip_stack *stk, iip_size bytes);
 IIP_LOCAL void iip_mem_free(struct iip_stack *stk, void *p, iip_size bytes);
 IIP_LOCAL void iip_table_mem_of(struct iip_stack *stk, struct iip_table_mem *mem);
 
-
 /* Objects of one size, taken from the host in chunks and kept until the end. */
 struct iip_pool {
     void *free;
@@ -205,7 +204,8 @@ IIP_LOCAL void iip_note_init(struct iip_note *note, iip_u32 type);
 
 /* ---- sharing of tuples (share.c) ---- */
 /* The stack that owns a tuple; `self` when the stack is alone. Ports in host order, local first. */
-IIP_LOCAL iip_u32 iip_share_owner(const struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *peer, iip_u32 local_port, iip_u32 peer_port);
+IIP_LOCAL iip_u32 iip_share_owner(const struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *peer,
+                                  iip_u32 local_port, iip_u32 peer_port);
 /* Takes a packet (from the IP header on if at L3, else from the link header) for another stack. */
 IIP_LOCAL void iip_share_hand_over(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 owner);
 

@@ -19,7 +19,8 @@ IIP_LOCAL int iip_udp_new(struct iip_stack *stk);
 IIP_LOCAL void iip_udp_free(struct iip_stack *stk);
 IIP_LOCAL iip_verdict iip_udp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx);
 /* Gives notes of a socket; *more stays 1 while it has others. */
-IIP_LOCAL iip_u32 iip_udp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap, int *more);
+IIP_LOCAL iip_u32 iip_udp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap,
+                                int *more);
 
 /* stack, net -> tcp */
 IIP_LOCAL int iip_tcp_new(struct iip_stack *stk);
@@ -34,7 +35,8 @@ IIP_LOCAL void iip_tcp_mini_timer(struct iip_stack *stk, struct iip_timer *t);
 /* When a lazily armed timer is really due; IIP_NEVER: it is not needed. */
 IIP_LOCAL iip_u64 iip_tcp_timer_due(const struct iip_stack *stk, const struct iip_timer *t);
 /* *more -1: others wait, for the next call. */
-IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap, int *more);
+IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap,
+                                int *more);
 
 /* An ICMP error about a packet that we sent: what it quotes, checked for form only. */
 struct iip_icmp_error {

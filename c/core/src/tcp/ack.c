@@ -37,8 +37,8 @@ IIP_LOCAL void iip_tcp_window_set(struct iip_stack *stk, struct iip_tcp_conn *co
 /* [RFC 5681 2] outstanding data, no text, no SYN or FIN, the same ACK and the same window. */
 static int iip_tcp_is_dup_ack(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    return seg->ack == conn->snd.una && conn->snd.una != conn->snd.nxt && !seg->len && seg->wnd << conn->snd_wscale == conn->snd.wnd &&
-           !(conn->flags & IIP_F_PERSIST);
+    return seg->ack == conn->snd.una && conn->snd.una != conn->snd.nxt && !seg->len &&
+        seg->wnd << conn->snd_wscale == conn->snd.wnd && !(conn->flags & IIP_F_PERSIST);
 }
 
 /* The FIN is acknowledged when its number is. */
@@ -59,7 +59,8 @@ static iip_verdict iip_tcp_fin_acked(struct iip_stack *stk, struct iip_tcp_conn 
 }
 
 /* In SYN-RECEIVED: SND.UNA < SEG.ACK =< SND.NXT completes the simultaneous open; anything else is answered with RST. */
-static iip_verdict iip_tcp_ack_syn_received(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+static iip_verdict iip_tcp_ack_syn_received(struct iip_stack *stk, struct iip_tcp_conn *conn,
+                                            struct iip_tcp_arrival *arr)
 {
     if (arr->seg.ack != conn->iss + 1) {
         iip_tcp_reset_reply(stk, arr);

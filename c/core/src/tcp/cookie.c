@@ -5,9 +5,10 @@
  */
 #include "tcp/tcp.h"
 
-static const iip_u16 iip_tcp_cookie_mss[8] = { 216, 536, 960, 1220, 1360, 1440, 1460, 8960 };
+static const iip_u16 iip_tcp_cookie_mss[8] = {216, 536, 960, 1220, 1360, 1440, 1460, 8960};
 
-static iip_u32 iip_tcp_cookie_hash(const struct iip_stack *stk, const struct iip_tcp_tuple *t, iip_u32 irs, iip_u32 period, iip_u32 mss)
+static iip_u32 iip_tcp_cookie_hash(const struct iip_stack *stk, const struct iip_tcp_tuple *t, iip_u32 irs,
+                                   iip_u32 period, iip_u32 mss)
 {
     iip_u8 b[48];
     IIP_COPY(b, t->local.b, 16);
@@ -25,7 +26,8 @@ static iip_u32 iip_tcp_cookie_period(const struct iip_stack *stk)
     return (iip_u32)(stk->now >> 26);
 }
 
-IIP_LOCAL iip_u32 iip_tcp_cookie_make(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn)
+IIP_LOCAL iip_u32 iip_tcp_cookie_make(struct iip_stack *stk, const struct iip_tcp_tuple *t,
+                                      const struct iip_tcp_seg *syn)
 {
     iip_u32 period = iip_tcp_cookie_period(stk);
     iip_u32 mss = syn->has & IIP_HAS_MSS ? syn->mss : 536;
@@ -35,7 +37,8 @@ IIP_LOCAL iip_u32 iip_tcp_cookie_make(struct iip_stack *stk, const struct iip_tc
     return iip_tcp_cookie_hash(stk, t, syn->seq, period, i) << 8 | (period & 31) << 3 | i;
 }
 
-IIP_LOCAL int iip_tcp_cookie_check(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *seg, struct iip_tcp_seg *syn)
+IIP_LOCAL int iip_tcp_cookie_check(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *seg,
+                                   struct iip_tcp_seg *syn)
 {
     iip_u32 cookie = seg->ack - 1;
     iip_u32 period = iip_tcp_cookie_period(stk);

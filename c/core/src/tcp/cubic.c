@@ -90,7 +90,7 @@ static void iip_cubic_on_loss(struct iip_tcp_conn *conn, iip_u32 flight)
     conn->repair->cc.epoch_us = 0;
 }
 
-static const struct iip_tcp_cc iip_cubic_cc = { "cubic", iip_cubic_start, iip_cubic_on_ack, iip_cubic_on_loss };
+static const struct iip_tcp_cc iip_cubic_cc = {"cubic", iip_cubic_start, iip_cubic_on_ack, iip_cubic_on_loss};
 
 IIP_LOCAL const struct iip_tcp_cc *iip_tcp_cubic(void)
 {

@@ -49,7 +49,8 @@ static iip_u32 iip_tcp_iss_above(iip_u32 iss, const iip_u32 *used)
     return used && !iip_seq_lt(*used, iss) ? *used + ((iip_u32)1 << 19) : iss;
 }
 
-static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn, const iip_u32 *used)
+static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn,
+                              const iip_u32 *used)
 {
     struct iip_tcp_secret secret;
     struct iip_tcp_mini *half = 0;
@@ -78,7 +79,8 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
 }
 
 /* Third: a SYN. `used`: the number behind the last that we sent on the tuple, or null. */
-IIP_LOCAL iip_verdict iip_tcp_listen_syn(struct iip_stack *stk, struct iip_tcp_listener *lis, struct iip_tcp_arrival *arr, const iip_u32 *used)
+IIP_LOCAL iip_verdict iip_tcp_listen_syn(struct iip_stack *stk, struct iip_tcp_listener *lis,
+                                         struct iip_tcp_arrival *arr, const iip_u32 *used)
 {
     struct iip_tcp_tuple t;
     if (lis->waiting >= lis->backlog)

@@ -39,7 +39,7 @@ static void iip_newreno_on_loss(struct iip_tcp_conn *conn, iip_u32 flight)
     iip_newreno_start(conn);
 }
 
-static const struct iip_tcp_cc iip_newreno_cc = { "newreno", iip_newreno_start, iip_newreno_on_ack, iip_newreno_on_loss };
+static const struct iip_tcp_cc iip_newreno_cc = {"newreno", iip_newreno_start, iip_newreno_on_ack, iip_newreno_on_loss};
 
 IIP_LOCAL const struct iip_tcp_cc *iip_tcp_newreno(void)
 {

@@ -92,7 +92,7 @@ static void iip_tcp_note_rest(struct iip_tcp_conn *conn, struct iip_note *out, i
 /* The first flag of this order that is set, or 0. */
 static iip_u32 iip_tcp_next_note(const struct iip_tcp_conn *conn)
 {
-    static const iip_u32 order[] = { IIP_F_NOTE_ERROR, IIP_F_NOTE_WRITABLE, IIP_F_NOTE_FIN, IIP_F_NOTE_CLOSED };
+    static const iip_u32 order[] = {IIP_F_NOTE_ERROR, IIP_F_NOTE_WRITABLE, IIP_F_NOTE_FIN, IIP_F_NOTE_CLOSED};
     iip_u32 i;
     for (i = 0; i < IIP_COUNT(order); i++) {
         if (conn->flags & order[i])
@@ -132,7 +132,8 @@ static int iip_tcp_one_note(struct iip_tcp_conn *conn, struct iip_note *out)
     return 1;
 }
 
-IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap, int *more)
+IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap,
+                                int *more)
 {
     struct iip_tcp_conn *conn = IIP_OUTER(ready, struct iip_tcp_conn, ready);
     iip_u32 n = 0;
@@ -151,6 +152,7 @@ IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, 
             return n;
         }
     }
-    *more = n == cap && (conn->rcv_tail || iip_tcp_next_note(conn) || (conn->flags & (IIP_F_NOTE_CONNECTED | IIP_F_NOTE_URGENT)));
+    *more = n == cap &&
+        (conn->rcv_tail || iip_tcp_next_note(conn) || (conn->flags & (IIP_F_NOTE_CONNECTED | IIP_F_NOTE_URGENT)));
     return n;
 }

@@ -140,7 +140,8 @@ static iip_u32 iip_tcp_pieces_cut(const struct iip_tcp_conn *conn, iip_u32 len)
 /* Bytes that were never sent, or a FIN. */
 IIP_INLINE int iip_tcp_has_new(const struct iip_tcp_conn *conn)
 {
-    return iip_seq_lt(conn->snd.nxt, conn->snd.end) || ((conn->flags & IIP_F_FIN_QUEUED) && conn->snd.nxt == conn->snd.end);
+    return iip_seq_lt(conn->snd.nxt, conn->snd.end) ||
+        ((conn->flags & IIP_F_FIN_QUEUED) && conn->snd.nxt == conn->snd.end);
 }
 
 /* 0 when there was no memory for a segment. */

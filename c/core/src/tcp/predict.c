@@ -22,7 +22,8 @@ IIP_INLINE int iip_tcp_expected(const struct iip_stack *stk, const struct iip_tc
                                 const struct iip_tcp_seg *seg, iip_u32 ts)
 {
     iip_u32 acked = seg->ack - conn->snd.una;
-    if (conn->id.state != IIP_TCP_ESTABLISHED || (conn->flags & IIP_F_DETOUR) || !stk->tune.tcp_fast_path || IIP_UNLIKELY(stk->pressure))
+    if (conn->id.state != IIP_TCP_ESTABLISHED || (conn->flags & IIP_F_DETOUR) || !stk->tune.tcp_fast_path ||
+        IIP_UNLIKELY(stk->pressure))
         return 0;
     if (seg->seq != conn->rcv.nxt || seg->len > conn->rcv.edge - conn->rcv.nxt || conn->rcv.held > conn->rcvbuf)
         return 0;

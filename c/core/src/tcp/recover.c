@@ -21,7 +21,8 @@ static iip_u32 iip_tcp_arrived(const struct iip_tcp_conn *conn)
     if (sacked)
         return iip_ranges_cover(sacked, conn->snd.una, conn->snd.nxt);
     if (conn->flags & IIP_F_RECOVERY) /* [RFC 5681 3.2] not more than were outstanding, however many ACKs come */
-        return iip_min32(conn->dup_acks * conn->mss, conn->recover - iip_seq_min(conn->snd.una + conn->mss, conn->recover));
+        return iip_min32(conn->dup_acks * conn->mss,
+                         conn->recover - iip_seq_min(conn->snd.una + conn->mss, conn->recover));
     return iip_min32(conn->dup_acks, IIP_DUP_THRESH - 1) * conn->mss;
 }
 
@@ -98,7 +99,8 @@ static void iip_tcp_recovery_begin(struct iip_stack *stk, struct iip_tcp_conn *c
 /* [RFC 6582 3.2 step 1, RFC 6675 5] not again for the window that was just repaired. */
 static int iip_tcp_may_recover(const struct iip_tcp_conn *conn)
 {
-    return !(conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS)) && iip_seq_lt(conn->recover, conn->snd.una) && conn->snd.una != conn->snd.nxt;
+    return !(conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS)) && iip_seq_lt(conn->recover, conn->snd.una) &&
+        conn->snd.una != conn->snd.nxt;
 }
 
 IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn)
@@ -114,7 +116,8 @@ IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn)
 }
 
 /* A block of what was sent and is not acknowledged; others are lies or duplicates [RFC 2018, RFC 2883]. */
-static int iip_tcp_sack_valid(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg, const struct iip_sack_block *b)
+static int iip_tcp_sack_valid(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg,
+                              const struct iip_sack_block *b)
 {
     iip_u32 low = iip_seq_max(conn->snd.una, seg->ack);
     return iip_seq_lt(b->left, b->right) && iip_seq_lt(low, b->left) && iip_seq_leq(b->right, conn->snd.nxt);

@@ -76,7 +76,8 @@ static struct iip_pkt *iip_tcp_payload(struct iip_stack *stk, struct iip_tcp_con
 }
 
 /* Where the caps allow, the field holds the pseudo-header sum and the port does the rest. */
-IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, int loop)
+IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ip *src,
+                                const struct iip_ip *dst, iip_u32 family, int loop)
 {
     iip_u64 sum;
     if (loop)
@@ -138,7 +139,8 @@ static void iip_tcp_urgent_mark(const struct iip_tcp_conn *conn, struct iip_tcp_
     seg->up = iip_min32(conn->extra->snd_up - seg->seq, 65535);
 }
 
-static void iip_tcp_segment_full(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq, iip_u32 len, iip_u32 flags)
+static void iip_tcp_segment_full(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq,
+                                 iip_u32 len, iip_u32 flags)
 {
     struct iip_sack_block blocks[IIP_SACK_MAX];
     iip_u32 n = iip_tcp_blocks_for(conn, blocks, len);

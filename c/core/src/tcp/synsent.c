@@ -21,7 +21,8 @@ static iip_verdict iip_tcp_synsent_open(struct iip_stack *stk, struct iip_tcp_co
 }
 
 /* A SYN without an ACK: both opened at once; SYN-ACK, and SYN-RECEIVED [RFC 9293 3.5 figure 8]. */
-static iip_verdict iip_tcp_synsent_crossed(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+static iip_verdict iip_tcp_synsent_crossed(struct iip_stack *stk, struct iip_tcp_conn *conn,
+                                           const struct iip_tcp_seg *seg)
 {
     conn->id.state = IIP_TCP_SYN_RECEIVED;
     conn->snd.wnd = seg->wnd;
@@ -34,7 +35,8 @@ static iip_verdict iip_tcp_synsent_crossed(struct iip_stack *stk, struct iip_tcp
     return IIP_DONE;
 }
 
-IIP_LOCAL iip_verdict iip_tcp_synsent_input(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+IIP_LOCAL iip_verdict iip_tcp_synsent_input(struct iip_stack *stk, struct iip_tcp_conn *conn,
+                                            struct iip_tcp_arrival *arr)
 {
     const struct iip_tcp_seg *seg = &arr->seg;
     int acked = 0;

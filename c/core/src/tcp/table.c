@@ -9,7 +9,8 @@ static struct iip_ip *iip_tcp_id_ip6(const struct iip_tcp_id *id)
     return (struct iip_ip *)(void *)((iip_u8 *)(iip_uptr)id + ((size + 7) & ~(iip_size)7));
 }
 
-static iip_u32 iip_tcp_hash6(struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *remote, iip_u32 ports)
+static iip_u32 iip_tcp_hash6(struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *remote,
+                             iip_u32 ports)
 {
     iip_u32 w[IIP_HASH_WORDS];
     IIP_COPY(w, local->b, 16);
@@ -19,7 +20,8 @@ static iip_u32 iip_tcp_hash6(struct iip_stack *stk, const struct iip_ip *local, 
     return iip_hash_words(&stk->hash_key, w, IIP_HASH_WORDS);
 }
 
-static struct iip_tcp_id *iip_tcp_find6(struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *remote, iip_u32 ports)
+static struct iip_tcp_id *iip_tcp_find6(struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *remote,
+                                        iip_u32 ports)
 {
     iip_u32 hash = iip_tcp_hash6(stk, local, remote, ports);
     struct iip_node *node = *iip_table_bucket(&stk->tcp->table, hash);
@@ -51,7 +53,8 @@ IIP_LOCAL struct iip_tcp_id *iip_tcp_lookup_tuple(struct iip_stack *stk, const s
     return iip_tcp_find6(stk, &t->local, &t->remote, ports);
 }
 
-IIP_LOCAL void iip_tcp_id_init(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind, const struct iip_tcp_tuple *t)
+IIP_LOCAL void iip_tcp_id_init(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind,
+                               const struct iip_tcp_tuple *t)
 {
     struct iip_ip *ip;
     id->kind = (iip_u8)kind;

@@ -119,7 +119,8 @@ static void iip_tcp_hold(struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32
 }
 
 /* [left, right) of a packet that begins with the number `seq`; the packet stays. */
-static struct iip_pkt *iip_tcp_piece(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 seq, iip_u32 left, iip_u32 right)
+static struct iip_pkt *iip_tcp_piece(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 seq, iip_u32 left,
+                                     iip_u32 right)
 {
     for (; pkt->next && iip_seq_leq(seq + pkt->len, left); pkt = pkt->next)
         seq += pkt->len;
@@ -127,7 +128,8 @@ static struct iip_pkt *iip_tcp_piece(struct iip_stack *stk, struct iip_pkt *pkt,
 }
 
 /* Views of all that is new of a segment's text. 0 when there was no room or memory for some of it. */
-static int iip_tcp_hold_pieces(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_arrival *arr, iip_u32 right)
+static int iip_tcp_hold_pieces(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_arrival *arr,
+                               iip_u32 right)
 {
     struct iip_pkt *piece;
     iip_u32 seq = arr->seg.seq;
@@ -154,7 +156,8 @@ static int iip_tcp_hold_pieces(struct iip_stack *stk, struct iip_tcp_conn *conn,
  * Text behind a hole: it is kept in the ranges, charged to the receive buffer, and acknowledged at once, each segment
  * by an ACK of its own [RFC 5681 4.2].
  */
-static iip_verdict iip_tcp_text_ahead(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr, iip_u32 right)
+static iip_verdict iip_tcp_text_ahead(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr,
+                                      iip_u32 right)
 {
     struct iip_tcp_repair *repair = iip_tcp_repair(stk, conn);
     if (conn->flags & IIP_F_ACK_NOW)
@@ -172,7 +175,8 @@ static iip_verdict iip_tcp_text_ahead(struct iip_stack *stk, struct iip_tcp_conn
  * Text next in order while other text waits behind a hole. What reaches the first range joins it, without the bytes
  * that are here already; then the range is next in order. A gap that is filled, or partly, is told at once.
  */
-static iip_verdict iip_tcp_text_joins(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr, iip_u32 right)
+static iip_verdict iip_tcp_text_joins(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr,
+                                      iip_u32 right)
 {
     struct iip_ranges *ooo = &conn->repair->ooo;
     conn->flags |= IIP_F_ACK_NOW;

@@ -64,7 +64,9 @@ static void iip_tcp_rto_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
     if (!conn->retries)
         iip_tcp_stalled(stk, conn);
     if (iip_tcp_r2_reached(stk, conn)) {
-        iip_tcp_give_up(stk, conn, conn->id.state < IIP_TCP_ESTABLISHED && conn->extra && conn->extra->error ? conn->extra->error : IIP_E_TIMEOUT);
+        iip_tcp_give_up(stk, conn,
+                        conn->id.state < IIP_TCP_ESTABLISHED && conn->extra && conn->extra->error ? conn->extra->error
+                                                                                                  : IIP_E_TIMEOUT);
         return;
     }
     iip_count(stk, IIP_CTR_TCP_RTO);
@@ -120,7 +122,8 @@ static void iip_tcp_probe(struct iip_stack *stk, struct iip_tcp_conn *conn)
     conn->retries++;
     iip_count(stk, IIP_CTR_TCP_PROBES);
     conn->probes += conn->probes < 255;
-    if (iip_tcp_segment(stk, conn, conn->snd.una, len, IIP_TCP_PSH | fin) && iip_seq_lt(conn->snd.nxt, conn->snd.una + len + (fin ? 1 : 0))) {
+    if (iip_tcp_segment(stk, conn, conn->snd.una, len, IIP_TCP_PSH | fin) &&
+        iip_seq_lt(conn->snd.nxt, conn->snd.una + len + (fin ? 1 : 0))) {
         conn->snd.nxt = conn->snd.una + len + (fin ? 1 : 0);
         while (conn->snd_cur && iip_seq_leq(conn->snd_cur->seq + conn->snd_cur->len, conn->snd.nxt))
             conn->snd_cur = conn->snd_cur->link;
@@ -186,7 +189,8 @@ IIP_LOCAL void iip_tcp_timer(struct iip_stack *stk, struct iip_timer *t)
     }
     if (conn->rto_at <= stk->now && conn->id.state != IIP_TCP_CLOSED) {
         conn->rto_at = IIP_NEVER;
-        if ((conn->flags & IIP_F_PERSIST) || (!conn->snd.wnd && conn->id.state >= IIP_TCP_ESTABLISHED && conn->snd.una != conn->snd.end + 1))
+        if ((conn->flags & IIP_F_PERSIST) ||
+            (!conn->snd.wnd && conn->id.state >= IIP_TCP_ESTABLISHED && conn->snd.una != conn->snd.end + 1))
             iip_tcp_probe(stk, conn);
         else
             iip_tcp_rto_fired(stk, conn);

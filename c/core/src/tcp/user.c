@@ -31,7 +31,8 @@ static int iip_tcp_listener_clashes(const struct iip_tcp_listener *a, const stru
     return !a->local.family || !b->family || a->local.family == b->family;
 }
 
-IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *local, iip_u32 backlog, void *user, struct iip_tcp_listener **out)
+IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *local, iip_u32 backlog, void *user,
+                           struct iip_tcp_listener **out)
 {
     struct iip_tcp_listener *lis;
     struct iip_tcp_listener **bucket;
@@ -90,8 +91,8 @@ IIP_API void iip_tcp_unlisten(struct iip_stack *stk, struct iip_tcp_listener *li
 }
 
 /* Checks both ends of an active open and fills the tuple, local port still 0 where it is to be chosen. */
-static int iip_tcp_connect_tuple(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer,
-                                 struct iip_tcp_tuple *t, struct iip_path *path)
+static int iip_tcp_connect_tuple(struct iip_stack *stk, const struct iip_endpoint *local,
+                                 const struct iip_endpoint *peer, struct iip_tcp_tuple *t, struct iip_path *path)
 {
     struct iip_endpoint from;
     struct iip_endpoint to;
@@ -124,7 +125,8 @@ static int iip_tcp_connect_tuple(struct iip_stack *stk, const struct iip_endpoin
     return status;
 }
 
-IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer, void *user, struct iip_tcp_conn **out)
+IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer,
+                            void *user, struct iip_tcp_conn **out)
 {
     struct iip_tcp_conn *conn;
     struct iip_tcp_tuple t;
@@ -242,7 +244,8 @@ static iip_u32 iip_tcp_send_part(struct iip_stack *stk, struct iip_tcp_conn *con
 }
 
 /* A chain, or more than there is room for. */
-IIP_APART static iip_s32 iip_tcp_send_chain(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 room)
+IIP_APART static iip_s32 iip_tcp_send_chain(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt,
+                                            iip_u32 room)
 {
     iip_u32 bytes = iip_pkt_bytes(pkt);
     iip_u32 taken = bytes;
@@ -295,7 +298,8 @@ static int iip_tcp_write_one(struct iip_stack *stk, struct iip_tcp_conn *conn, c
 }
 
 /* Fills the last packet, then as many as it takes. */
-IIP_APART static iip_s32 iip_tcp_write_many(struct iip_stack *stk, struct iip_tcp_conn *conn, const iip_u8 *from, iip_u32 len, iip_u32 room)
+IIP_APART static iip_s32 iip_tcp_write_many(struct iip_stack *stk, struct iip_tcp_conn *conn, const iip_u8 *from,
+                                            iip_u32 len, iip_u32 room)
 {
     iip_u32 full = conn->mss;
     iip_u32 part;
@@ -410,7 +414,9 @@ IIP_API int iip_tcp_shutdown(struct iip_stack *stk, struct iip_tcp_conn *conn)
 
 IIP_API int iip_tcp_close(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    enum { OTHER_NOTES = IIP_F_NOTE_CONNECTED | IIP_F_NOTE_FIN | IIP_F_NOTE_WRITABLE | IIP_F_NOTE_URGENT | IIP_F_NOTE_ERROR };
+    enum {
+        OTHER_NOTES = IIP_F_NOTE_CONNECTED | IIP_F_NOTE_FIN | IIP_F_NOTE_WRITABLE | IIP_F_NOTE_URGENT | IIP_F_NOTE_ERROR
+    };
     if (conn->id.state == IIP_TCP_CLOSED || (conn->flags & IIP_F_DETACHED))
         return IIP_OK;
     if (conn->id.state == IIP_TCP_SYN_SENT || conn->rcv_tail) /* [SHLD-3] unread text: RST */

@@ -36,7 +36,7 @@ struct iip_ipv4 {
 /* ::ffff:a.b.c.d of an IPv4 address in memory order, and back. */
 IIP_INLINE void iip_ip_of_v4(struct iip_ip *ip, iip_u32 raw)
 {
-    static const iip_u8 mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+    static const iip_u8 mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     IIP_COPY(ip->b, mapped, 12);
     IIP_COPY(ip->b + 12, &raw, 4);
 }

@@ -163,7 +163,9 @@ static void paths_follow_changes(void)
     sock = net_socket("0.0.0.0", 1000);
     net_send(sock, "8.8.8.8", 7, "a", 1);
     CHECK_EQ(h.sent_count, 1);
-    CHECK_EQ(iip_stack_neigh_add(h.stk, &(struct iip_ip){ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, 253 } }, mac_third), IIP_OK);
+    CHECK_EQ(iip_stack_neigh_add(h.stk, &(struct iip_ip){{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, 253}},
+                                 mac_third),
+             IIP_OK);
     CHECK_EQ(route("8.0.0.0", 8, "10.0.0.253"), IIP_OK);
     net_send(sock, "8.8.8.8", 7, "b", 1);
     CHECK(net_sent(1));

@@ -68,8 +68,8 @@ static void does_not_learn_from_strangers(void)
 /* A34: groups as senders, our own station, bad forms: nothing happens. */
 static void drops_what_cannot_be(void)
 {
-    static const uint8_t group[6] = { 3, 0, 0, 0, 0, 3 };
-    static const uint8_t none[6] = { 0, 0, 0, 0, 0, 0 };
+    static const uint8_t group[6] = {3, 0, 0, 0, 0, 3};
+    static const uint8_t none[6] = {0, 0, 0, 0, 0, 0};
     uint32_t len;
     REQUIRE(!net_open(0, 0));
     fake_arp(&b, 1, group, FAKE_V4_PEER, NULL, FAKE_V4_OURS);

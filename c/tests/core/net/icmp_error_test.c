@@ -151,8 +151,9 @@ static void error6(uint8_t type, uint8_t code, uint32_t word, uint32_t len)
 static int told(int status, int type, int code)
 {
     uint32_t n = fake_notes(&h);
-    return n == 1 && h.notes[0].type == IIP_NOTE_UDP_ERROR && h.notes[0].status == status && h.notes[0].value == (uint32_t)(type << 8 | code) &&
-           h.notes[0].owner == sock && h.notes[0].peer.port == 7 && h.notes[0].local.port == 1000;
+    return n == 1 && h.notes[0].type == IIP_NOTE_UDP_ERROR && h.notes[0].status == status &&
+        h.notes[0].value == (uint32_t)(type << 8 | code) && h.notes[0].owner == sock && h.notes[0].peer.port == 7 &&
+        h.notes[0].local.port == 1000;
 }
 
 static void errors_reach_the_socket(void)

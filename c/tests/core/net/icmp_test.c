@@ -41,8 +41,9 @@ static void ping(uint32_t len)
 static int is_pong(uint32_t i, uint32_t len)
 {
     return net_sent(i) && v.icmp_type == reply() && v.icmp_code == 0 && v.csum_ok && v.payload_len == len &&
-           memcmp(v.payload, data, len) == 0 && memcmp(v.l4 + 4, "\x12\x34\0\7", 4) == 0 && v.tos == 0x20 && v.ttl == 64 &&
-           net_is_ip(&v.dst, family == 4 ? FAKE_V4_PEER : FAKE_V6_PEER) && net_is_ip(&v.src, family == 4 ? FAKE_V4_OURS : FAKE_V6_OURS);
+        memcmp(v.payload, data, len) == 0 && memcmp(v.l4 + 4, "\x12\x34\0\7", 4) == 0 && v.tos == 0x20 && v.ttl == 64 &&
+        net_is_ip(&v.dst, family == 4 ? FAKE_V4_PEER : FAKE_V6_PEER) &&
+        net_is_ip(&v.src, family == 4 ? FAKE_V4_OURS : FAKE_V6_OURS);
 }
 
 /* IC-01: every size up to the MTU. */
@@ -88,7 +89,7 @@ static void without_headroom(void)
 
 static void with_options_or_shared(void)
 {
-    static const uint8_t opts[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    static const uint8_t opts[8] = {1, 1, 1, 1, 1, 1, 1, 1};
     struct fake_hdr hdr;
     struct iip_frame *frame;
     struct iip_pkt *pkt;
@@ -149,7 +150,7 @@ static void larger_than_the_mtu(void)
     for (at = 0; at < len + 8; at += 1448) {
         uint32_t part = len + 8 - at < 1448 ? len + 8 - at : 1448;
         uint32_t more = at + part < len + 8;
-        uint8_t frag[8] = { 58, 0, (uint8_t)(at >> 8), (uint8_t)((at & 0xf8) | more), 0, 0, 0, 77 };
+        uint8_t frag[8] = {58, 0, (uint8_t)(at >> 8), (uint8_t)((at & 0xf8) | more), 0, 0, 0, 77};
         hdr.id = 77;
         hdr.frag = (uint16_t)(at / 8 | (more ? 0x2000 : 0));
         if (family == 6) {
@@ -182,8 +183,8 @@ static void larger_than_the_mtu(void)
 /* Wrong sums, runts, answers, timestamps, address masks, redirects: silence. */
 static void everything_else_is_dropped(void)
 {
-    static const uint8_t types4[] = { 0, 1, 2, 4, 5, 6, 7, 9, 10, 13, 14, 15, 17, 30, 40, 255 };
-    static const uint8_t types6[] = { 0, 100, 127, 129, 130, 131, 132, 138, 139, 140, 143, 160, 200, 255 };
+    static const uint8_t types4[] = {0, 1, 2, 4, 5, 6, 7, 9, 10, 13, 14, 15, 17, 30, 40, 255};
+    static const uint8_t types6[] = {0, 100, 127, 129, 130, 131, 132, 138, 139, 140, 143, 160, 200, 255};
     struct fake_hdr hdr;
     uint32_t n = family == 4 ? sizeof(types4) : sizeof(types6);
     uint32_t i;

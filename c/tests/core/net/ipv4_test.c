@@ -108,7 +108,8 @@ static void checks_the_sum(void)
 /* IP-03, IP-10: what is for others is not ours to answer or forward. */
 static void drops_what_is_for_others(void)
 {
-    static const char *const others[] = { "10.0.0.3", "10.0.0.0", "192.168.1.1", "127.0.0.1", "224.0.0.5", "239.1.1.1", "0.0.0.0" };
+    static const char *const others[] = {"10.0.0.3",  "10.0.0.0",  "192.168.1.1", "127.0.0.1",
+                                         "224.0.0.5", "239.1.1.1", "0.0.0.0"};
     struct fake_hdr hdr = fake_v4();
     uint32_t i;
     REQUIRE(!open_with_socket());
@@ -125,8 +126,8 @@ static void drops_what_is_for_others(void)
 /* IP-04, A10, A11: no host sends from there; to a port that would answer with an error. */
 static void drops_bad_sources(void)
 {
-    static const char *const bad[] = { "0.0.0.0", "0.1.2.3", "127.0.0.1", "127.9.9.9", "224.0.0.1", "239.255.255.255", "240.0.0.1",
-                                       "255.255.255.255", "10.0.0.255", FAKE_V4_OURS };
+    static const char *const bad[] = {"0.0.0.0",         "0.1.2.3",   "127.0.0.1",       "127.9.9.9",  "224.0.0.1",
+                                      "239.255.255.255", "240.0.0.1", "255.255.255.255", "10.0.0.255", FAKE_V4_OURS};
     struct fake_hdr hdr = fake_v4();
     uint32_t i;
     REQUIRE(!open_with_socket());
@@ -173,11 +174,11 @@ static void broadcasts(void)
 /* IP-09, A36 */
 static void walks_options(void)
 {
-    static const uint8_t record[8] = { 7, 7, 4, 0, 0, 0, 0, 0 };
-    static const uint8_t loose[8] = { 131, 7, 4, 10, 0, 0, 9, 0 };
-    static const uint8_t strict[8] = { 137, 7, 4, 10, 0, 0, 9, 0 };
-    static const uint8_t zero[4] = { 7, 0, 0, 0 };
-    static const uint8_t nops[40] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    static const uint8_t record[8] = {7, 7, 4, 0, 0, 0, 0, 0};
+    static const uint8_t loose[8] = {131, 7, 4, 10, 0, 0, 9, 0};
+    static const uint8_t strict[8] = {137, 7, 4, 10, 0, 0, 9, 0};
+    static const uint8_t zero[4] = {7, 0, 0, 0};
+    static const uint8_t nops[40] = {1, 1, 1, 1, 1, 1, 1, 1};
     struct fake_hdr hdr = fake_v4();
     REQUIRE(!open_with_socket());
     hdr.opts = record;
@@ -205,7 +206,7 @@ static void walks_options(void)
 /* The metadata of a datagram is read back from its headers, with options in between. */
 static void notes_know_the_header(void)
 {
-    static const uint8_t nops[8] = { 1, 1, 1, 1, 1, 1, 1, 0 };
+    static const uint8_t nops[8] = {1, 1, 1, 1, 1, 1, 1, 0};
     struct fake_hdr hdr = fake_v4();
     REQUIRE(!open_with_socket());
     hdr.opts = nops;

@@ -35,9 +35,9 @@ static void udp_behind(const struct fake_hdr *base, const uint8_t *ext, uint32_t
 /* The only packet sent is a parameter problem with this code and pointer, quoting what came in. */
 static int is_problem(int code, uint32_t pointer)
 {
-    int ok = h.sent_count == 1 && net_sent(0) && v.proto == 58 && v.icmp_type == 4 && v.icmp_code == code && v.csum_ok &&
-             ((uint32_t)v.l4[6] << 8 | v.l4[7]) == pointer && net_is_ip(&v.dst, FAKE_V6_PEER) && v.payload_len == b.len - 14 &&
-             memcmp(v.payload, b.bytes + 14, v.payload_len) == 0;
+    int ok = h.sent_count == 1 && net_sent(0) && v.proto == 58 && v.icmp_type == 4 && v.icmp_code == code &&
+        v.csum_ok && ((uint32_t)v.l4[6] << 8 | v.l4[7]) == pointer && net_is_ip(&v.dst, FAKE_V6_PEER) &&
+        v.payload_len == b.len - 14 && memcmp(v.payload, b.bytes + 14, v.payload_len) == 0;
     fake_forget(&h);
     return ok;
 }
@@ -67,8 +67,9 @@ static void takes_what_is_for_us(void)
 /* A11: sources and destinations that cannot be, to a port that would answer with an error. */
 static void drops_bad_addresses(void)
 {
-    static const char *const bad[] = { "::", "::1", "ff02::1", "::ffff:0a00:0002", "::0a00:0002", FAKE_V6_OURS, "fe80::ff:fe00:1" };
-    static const char *const others[] = { "fd00::3", "::", "::1", "ff02::2", "ff05::1", "fd00::1:1" };
+    static const char *const bad[] = {"::",          "::1",        "ff02::1",        "::ffff:0a00:0002",
+                                      "::0a00:0002", FAKE_V6_OURS, "fe80::ff:fe00:1"};
+    static const char *const others[] = {"fd00::3", "::", "::1", "ff02::2", "ff05::1", "fd00::1:1"};
     struct fake_hdr hdr = fake_v6();
     uint32_t i;
     REQUIRE(!open_with_socket());
@@ -121,8 +122,9 @@ static void refuses_lengths_that_cannot_be(void)
 /* V6-01 */
 static void walks_known_headers(void)
 {
-    static const uint8_t hop[8] = { 17, 0, 1, 4 };
-    static const uint8_t three[32] = { 60, 0, 1, 4, 0, 0, 0, 0, 43, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0 };
+    static const uint8_t hop[8] = {17, 0, 1, 4};
+    static const uint8_t three[32] = {60, 0, 1, 4, 0, 0, 0, 0, 43, 1, 1,  12, 0, 0,
+                                      0,  0, 0, 0, 0, 0, 0, 0, 0,  0, 17, 0,  0, 0};
     struct fake_hdr hdr = fake_v6();
     REQUIRE(!open_with_socket());
     udp_behind(&hdr, hop, 8, 0);
@@ -135,7 +137,7 @@ static void walks_known_headers(void)
 
 static void refuses_unknown_headers(void)
 {
-    static const uint8_t late_hop[16] = { 0, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0 };
+    static const uint8_t late_hop[16] = {0, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0};
     struct fake_hdr hdr = fake_v6();
     REQUIRE(!open_with_socket());
     fake_ip_packet(&b, &hdr, 99, "????????", 8);
@@ -154,7 +156,7 @@ static void refuses_unknown_headers(void)
 /* V6-02 */
 static void unknown_options_say_what_to_do(void)
 {
-    uint8_t opt[8] = { 17, 0, 0x1e, 4, 0, 0, 0, 0 };
+    uint8_t opt[8] = {17, 0, 0x1e, 4, 0, 0, 0, 0};
     struct fake_hdr hdr = fake_v6();
     REQUIRE(!open_with_socket());
     udp_behind(&hdr, opt, 8, 60);
@@ -182,7 +184,7 @@ static void unknown_options_say_what_to_do(void)
 /* V6-05, RFC 5095 */
 static void refuses_routing(void)
 {
-    uint8_t rh[24] = { 17, 2, 0, 1 };
+    uint8_t rh[24] = {17, 2, 0, 1};
     struct fake_hdr hdr = fake_v6();
     REQUIRE(!open_with_socket());
     udp_behind(&hdr, rh, 24, 43);
@@ -228,7 +230,7 @@ static void views_make_no_difference(void)
 {
     static uint8_t ext[1208];
     struct fake_hdr hdr = fake_v6();
-    uint32_t lens[] = { 8, 64, 200, 600, 896 };
+    uint32_t lens[] = {8, 64, 200, 600, 896};
     uint32_t i;
     size_t step;
     REQUIRE(!open_with_socket());
@@ -258,7 +260,7 @@ static void views_make_no_difference(void)
 static void an_error_is_not_answered(void)
 {
     struct fake_hdr hdr = fake_v6();
-    static const uint8_t unknown[8] = { 58, 0, 0x9e, 4 };
+    static const uint8_t unknown[8] = {58, 0, 0x9e, 4};
     REQUIRE(!open_with_socket());
     hdr.opts = unknown;
     hdr.opts_len = 8;

@@ -25,11 +25,11 @@ static void keep(void)
 
 static void seed_family(struct fake_hdr hdr, int v6)
 {
-    static const uint8_t hop[8] = { 0, 0, 0x1e, 4 };
-    static const uint8_t nops[8] = { 7, 7, 4 };
-    static uint8_t chain[40] = { 60, 0, 1, 4, 0, 0, 0, 0, 43, 0, 1, 4, 0, 0, 0, 0, 44, 0, 3, 0, 0, 0, 0, 0 };
-    uint8_t frag[8] = { 17, 0, 0, 1, 0, 0, 0, 5 };
-    struct fake_seg seg = { .src_port = 1, .dst_port = 80, .seq = 7, .flags = 2, .wnd = 1000 };
+    static const uint8_t hop[8] = {0, 0, 0x1e, 4};
+    static const uint8_t nops[8] = {7, 7, 4};
+    static uint8_t chain[40] = {60, 0, 1, 4, 0, 0, 0, 0, 43, 0, 1, 4, 0, 0, 0, 0, 44, 0, 3, 0, 0, 0, 0, 0};
+    uint8_t frag[8] = {17, 0, 0, 1, 0, 0, 0, 5};
+    struct fake_seg seg = {.src_port = 1, .dst_port = 80, .seq = 7, .flags = 2, .wnd = 1000};
     static struct fake_buf inner;
     struct fake_hdr back = hdr;
     back.src = hdr.dst;
@@ -202,7 +202,7 @@ static void every_bit(void)
 /* Every byte of every packet takes the values at which lengths break. */
 static void edge_values(void)
 {
-    static const uint8_t edge[] = { 0, 1, 2, 7, 8, 0x7f, 0x80, 0xfe, 0xff };
+    static const uint8_t edge[] = {0, 1, 2, 7, 8, 0x7f, 0x80, 0xfe, 0xff};
     static struct fake_buf m;
     uint32_t s;
     uint32_t at;

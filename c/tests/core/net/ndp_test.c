@@ -39,11 +39,11 @@ static void answer(uint32_t flags, const uint8_t *mac)
 static int is_solicitation(uint32_t i, const char *dst, const uint8_t *to)
 {
     return net_sent(i) && v.proto == 58 && v.icmp_type == 135 && v.ttl == 255 && v.csum_ok && v.l4_len == 32 &&
-           net_is_ip(&v.dst, dst) && memcmp(v.eth, to, 6) == 0 && memcmp(v.l4 + 26, mac_ours, 6) == 0 && v.l4[24] == 1 &&
-           memcmp(v.l4 + 4, "\0\0\0\0", 4) == 0;
+        net_is_ip(&v.dst, dst) && memcmp(v.eth, to, 6) == 0 && memcmp(v.l4 + 26, mac_ours, 6) == 0 && v.l4[24] == 1 &&
+        memcmp(v.l4 + 4, "\0\0\0\0", 4) == 0;
 }
 
-static const uint8_t group_mac[6] = { 0x33, 0x33, 0xff, 0, 0, 2 };
+static const uint8_t group_mac[6] = {0x33, 0x33, 0xff, 0, 0, 2};
 
 static void answers_a_solicitation(void)
 {
@@ -191,7 +191,7 @@ static void drops_what_cannot_be(void)
 /* RFC 6980: neighbour discovery never comes in fragments, not even in one. */
 static void drops_fragmented_ones(void)
 {
-    static const uint8_t atomic[8] = { 58, 0, 0, 0, 0, 0, 0, 9 };
+    static const uint8_t atomic[8] = {58, 0, 0, 0, 0, 0, 0, 9};
     struct fake_hdr hdr = to_group("ff02::1:ff00:1");
     struct fake_buf plain;
     REQUIRE(!open_with_socket());

@@ -11,7 +11,7 @@ static struct fake_view v;
 
 static const uint8_t mac_ours[6] __attribute__((unused)) = FAKE_MAC_OURS;
 static const uint8_t mac_peer[6] __attribute__((unused)) = FAKE_MAC_PEER;
-static const uint8_t mac_third[6] __attribute__((unused)) = { 2, 0, 0, 0, 0, 3 };
+static const uint8_t mac_third[6] __attribute__((unused)) = {2, 0, 0, 0, 0, 3};
 static const uint8_t mac_all[6] __attribute__((unused)) = FAKE_MAC_ALL;
 
 /* A stack with the usual addresses and routes; flags and caps as for iip_stack_cfg. */
@@ -63,8 +63,8 @@ static inline int net_is_arp(uint32_t i, int op, const char *sender, const char 
         return 0;
     p = h.sent[i].bytes;
     return p[12] == 8 && p[13] == 6 && p[21] == op && memcmp(p, to, 6) == 0 && memcmp(p + 6, mac_ours, 6) == 0 &&
-           memcmp(p + 22, mac_ours, 6) == 0 && memcmp(p + 28, fake_ip(&ip, sender)->b + 12, 4) == 0 &&
-           memcmp(p + 38, fake_ip(&ip, target)->b + 12, 4) == 0;
+        memcmp(p + 22, mac_ours, 6) == 0 && memcmp(p + 28, fake_ip(&ip, sender)->b + 12, 4) == 0 &&
+        memcmp(p + 38, fake_ip(&ip, target)->b + 12, 4) == 0;
 }
 
 /* A socket on our port 1000. */

@@ -39,7 +39,8 @@ static void make(uint32_t len)
 static void build(const struct fake_hdr *base, uint32_t id, uint32_t offset, uint32_t len, int more)
 {
     struct fake_hdr hdr = *base;
-    uint8_t frag[8] = { 17, 0, (uint8_t)(offset >> 8), (uint8_t)((offset & 0xf8) | (more ? 1 : 0)), 0, 0, (uint8_t)(id >> 8), (uint8_t)id };
+    uint8_t frag[8] = {17, 0, (uint8_t)(offset >> 8), (uint8_t)((offset & 0xf8) | (more ? 1 : 0)),
+                       0,  0, (uint8_t)(id >> 8),     (uint8_t)id};
     if (family == 4) {
         hdr.id = (uint16_t)id;
         hdr.frag = (uint16_t)(offset / 8 | (more ? 0x2000 : 0));
@@ -63,8 +64,8 @@ static int arrived(uint32_t len)
 {
     uint32_t n = fake_notes(&h);
     int ok = n == 1 && h.notes[0].bytes == len && fake_pkt_read(h.notes[0].pkt, got, sizeof(got)) == len &&
-             memcmp(got, datagram + 8, len) == 0 && h.notes[0].peer.port == 4000 &&
-             net_is_ip(&h.notes[0].peer.ip, family == 4 ? FAKE_V4_PEER : FAKE_V6_PEER);
+        memcmp(got, datagram + 8, len) == 0 && h.notes[0].peer.port == 4000 &&
+        net_is_ip(&h.notes[0].peer.ip, family == 4 ? FAKE_V4_PEER : FAKE_V6_PEER);
     uint32_t i;
     for (i = 0; i < n; i++)
         iip_pkt_free(h.stk, h.notes[i].pkt);
@@ -79,12 +80,12 @@ static int nothing_came(void)
 /* IP-06: every order of four pieces. */
 static void any_order(void)
 {
-    static const uint32_t at[5] = { 0, 8, 1000, 2000, PAYLOAD + 8 };
+    static const uint32_t at[5] = {0, 8, 1000, 2000, PAYLOAD + 8};
     uint32_t order;
     REQUIRE(!open_family(family));
     make(PAYLOAD);
     for (order = 0; order < 256; order++) {
-        uint32_t p[4] = { order & 3, order >> 2 & 3, order >> 4 & 3, order >> 6 & 3 };
+        uint32_t p[4] = {order & 3, order >> 2 & 3, order >> 4 & 3, order >> 6 & 3};
         uint32_t i;
         if ((1u << p[0] | 1u << p[1] | 1u << p[2] | 1u << p[3]) != 15)
             continue;
@@ -139,7 +140,8 @@ static void the_ping_of_death(void)
 /* A14: overlaps of every shape drop the datagram, in either order, and what comes later of it. */
 static void overlaps(void)
 {
-    static const uint32_t shape[][2] = { { 0, 808 }, { 792, 16 }, { 792, 8 + 800 }, { 808, 8 }, { 792, 1600 }, { 1592, 16 }, { 800, 400 } };
+    static const uint32_t shape[][2] = {{0, 808},    {792, 16},  {792, 8 + 800}, {808, 8},
+                                        {792, 1600}, {1592, 16}, {800, 400}};
     uint32_t i;
     uint32_t swap;
     REQUIRE(!open_family(family));
@@ -382,8 +384,8 @@ static void tiny_tcp_fragments(void)
 /* RFC 7112: over IPv6 the first fragment has all headers. */
 static void incomplete_header_chains(void)
 {
-    static const uint8_t frag[8] = { 60, 0, 0, 1, 0, 0, 0, 5 };
-    static const uint8_t dst_opts[16] = { 17, 1, 1, 12 };
+    static const uint8_t frag[8] = {60, 0, 0, 1, 0, 0, 0, 5};
+    static const uint8_t dst_opts[16] = {17, 1, 1, 12};
     struct fake_hdr hdr = fake_v6();
     REQUIRE(!open_family(6));
     hdr.opts = frag;
@@ -414,7 +416,7 @@ static void atomic_fragments(void)
 /* Headers before and behind the fragment header survive. */
 static void headers_around_the_fragment_header(void)
 {
-    uint8_t before[16] = { 44, 0, 1, 4, 0, 0, 0, 0, 60, 0, 0, 1, 0, 0, 0, 5 };
+    uint8_t before[16] = {44, 0, 1, 4, 0, 0, 0, 0, 60, 0, 0, 1, 0, 0, 0, 5};
     uint8_t first[16 + 500];
     struct fake_hdr hdr = fake_v6();
     uint32_t half = 248;
@@ -442,8 +444,8 @@ static void headers_around_the_fragment_header(void)
 static void no_fragments_in_fragments(void)
 {
     struct fake_hdr hdr = fake_v6();
-    uint8_t frag[8] = { 44, 0, 0, 1, 0, 0, 0, 5 };
-    uint8_t inner[24] = { 17, 0, 0, 1, 0, 0, 0, 6 };
+    uint8_t frag[8] = {44, 0, 0, 1, 0, 0, 0, 5};
+    uint8_t inner[24] = {17, 0, 0, 1, 0, 0, 0, 6};
     REQUIRE(!open_family(6));
     hdr.opts = frag;
     hdr.opts_len = 8;

@@ -51,7 +51,7 @@ static void told(const struct fake_packet *pkt)
 static void datagrams_find_their_owner(void)
 {
     static uint8_t bytes[66000];
-    struct fake_packet last = { .bytes = bytes };
+    struct fake_packet last = {.bytes = bytes};
     struct fake_hdr hdr = fake_v4();
     uint32_t here = 0;
     uint32_t there = 0;
@@ -106,7 +106,7 @@ static void whole_datagrams_are_handed_over(void)
     static uint8_t bytes[66000];
     static uint8_t data[3000];
     static struct fake_buf whole;
-    struct fake_packet last = { .bytes = bytes };
+    struct fake_packet last = {.bytes = bytes};
     uint32_t family;
     for (family = 4; family <= 6; family += 2) {
         struct fake_hdr hdr = family == 4 ? fake_v4() : fake_v6();
@@ -120,7 +120,7 @@ static void whole_datagrams_are_handed_over(void)
         while (!n && ++port < 100) {
             fake_udp(&whole, &hdr, (uint16_t)port, 53, data, sizeof(data));
             for (at = 0; at < 3008; at += 1504) {
-                uint8_t frag[8] = { 17, 0, (uint8_t)(at >> 8), (uint8_t)((at & 0xf8) | !at), 0, 0, 0, (uint8_t)port };
+                uint8_t frag[8] = {17, 0, (uint8_t)(at >> 8), (uint8_t)((at & 0xf8) | !at), 0, 0, 0, (uint8_t)port};
                 struct fake_hdr part = hdr;
                 part.id = (uint16_t)port;
                 part.frag = (uint16_t)(at / 8 | (at ? 0 : 0x2000));
@@ -169,7 +169,7 @@ static void ports_are_chosen_for_the_answers(void)
 static void replies_are_told_to_all(void)
 {
     static uint8_t bytes[66000];
-    struct fake_packet last = { .bytes = bytes };
+    struct fake_packet last = {.bytes = bytes};
     struct iip_udp_sock *sock;
     uint32_t n;
     REQUIRE(!open_shared());
@@ -192,7 +192,7 @@ static void replies_are_told_to_all(void)
 static void advertisements_are_told_to_all(void)
 {
     static uint8_t bytes[66000];
-    struct fake_packet last = { .bytes = bytes };
+    struct fake_packet last = {.bytes = bytes};
     struct fake_hdr hdr = fake_v6();
     struct iip_udp_sock *sock;
     uint32_t n;
@@ -234,9 +234,9 @@ static void errors_go_to_the_owner(void)
 }
 
 /* The key and the hashes with ports of the RSS specification's verification suite. */
-static const uint8_t rss_key[40] = { 0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
-                                     0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
-                                     0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa };
+static const uint8_t rss_key[40] = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
+                                    0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
+                                    0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa};
 
 static const struct {
     const char *dst, *src;
@@ -286,7 +286,7 @@ static void a_key_makes_us_agree_with_the_nic(void)
 static void askers_are_told_to_all(void)
 {
     static uint8_t bytes[66000];
-    struct fake_packet last = { .bytes = bytes };
+    struct fake_packet last = {.bytes = bytes};
     struct iip_udp_sock *sock;
     uint32_t n;
     REQUIRE(!open_shared());
@@ -311,7 +311,7 @@ static void askers_are_told_to_all(void)
 static void solicitors_are_told_to_all(void)
 {
     static uint8_t bytes[66000];
-    struct fake_packet last = { .bytes = bytes };
+    struct fake_packet last = {.bytes = bytes};
     struct fake_hdr hdr = fake_v6();
     struct iip_udp_sock *sock;
     uint32_t n;
@@ -358,7 +358,7 @@ static void path_mtus_are_told_to_all(void)
 {
     static uint8_t bytes[66000];
     static uint8_t data[1400];
-    struct fake_packet last = { .bytes = bytes };
+    struct fake_packet last = {.bytes = bytes};
     struct fake_hdr hdr = fake_v4();
     struct fake_hdr inner = fake_v4();
     static struct fake_buf quote;
@@ -399,7 +399,7 @@ static void path_mtus_are_told_to_all(void)
 static void duplicates_are_told_to_all(void)
 {
     static uint8_t bytes[66000];
-    struct fake_packet last = { .bytes = bytes };
+    struct fake_packet last = {.bytes = bytes};
     struct iip_ip ip = fake_endpoint("10.0.0.77", 0).ip;
     uint32_t round;
     uint32_t n;

@@ -94,7 +94,7 @@ static void ephemeral_ports(void)
     static uint8_t seen[65536];
     struct iip_udp_sock *sock;
     struct iip_endpoint local;
-    uint32_t quarter[4] = { 0, 0, 0, 0 };
+    uint32_t quarter[4] = {0, 0, 0, 0};
     uint32_t near = 0;
     uint32_t last = 0;
     uint32_t i;
@@ -222,8 +222,9 @@ static void the_queue_is_limited(void)
 /* Both families, with and without the port's help, short, odd, long and in fragments: what arrives is what was sent. */
 static void what_leaves(void)
 {
-    static const uint32_t caps[] = { 0, IIP_CAP_TX_UDP_CSUM, IIP_CAP_TX_UDP_CSUM | IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_SG, IIP_CAP_TX_SG };
-    static const uint32_t lens[] = { 0, 1, 2, 7, 100, 1452, 1472, 1473, 3001, 65507 };
+    static const uint32_t caps[] = {0, IIP_CAP_TX_UDP_CSUM, IIP_CAP_TX_UDP_CSUM | IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_SG,
+                                    IIP_CAP_TX_SG};
+    static const uint32_t lens[] = {0, 1, 2, 7, 100, 1452, 1472, 1473, 3001, 65507};
     static uint8_t data[65507];
     static uint8_t got[66000];
     uint32_t c, l, f, i, sum;

@@ -85,7 +85,7 @@ static void against_a_mirror(void)
 /* One packet from a stranger brings one packet at most, and not three times its bytes; retries of a SYN-ACK are counted. */
 static void no_amplifier(void)
 {
-    static const uint8_t flags[] = { 0, FL_SYN, FL_ACK, FL_RST, FL_FIN, FL_SYN | FL_ACK, FL_FIN | FL_PSH | FL_URG };
+    static const uint8_t flags[] = {0, FL_SYN, FL_ACK, FL_RST, FL_FIN, FL_SYN | FL_ACK, FL_FIN | FL_PSH | FL_URG};
     static struct peer p;
     uint32_t i, before;
     for (i = 0; i < sizeof(flags); i++) {

@@ -39,7 +39,8 @@ static void every_flipped_bit_is_noticed(void)
         memcpy(bad, packet, len);
         bad[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
         peer_raw(&p, bad, len);
-        if (!CHECK_EQ(testhost_counter(p.stk, "rx_delivered"), before) || !CHECK_EQ(p.bytes_in, 0) || !CHECK_EQ(p.sent, sent))
+        if (!CHECK_EQ(testhost_counter(p.stk, "rx_delivered"), before) || !CHECK_EQ(p.bytes_in, 0) ||
+            !CHECK_EQ(p.sent, sent))
             printf("    bit %u of byte %u\n", bit % 8, bit / 8);
     }
     CHECK_EQ(peer_state(&p), IIP_TCP_ESTABLISHED);

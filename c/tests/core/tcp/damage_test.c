@@ -4,8 +4,8 @@
 /* A segment with every option, cut and damaged in every way with its checksums put right again: nothing breaks. */
 static uint32_t build(struct peer *p, uint8_t *packet, size_t cap, uint8_t flags)
 {
-    static const uint8_t opts[40] = { 2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0,  9, 0, 0, 0,  0, 1, 3, 3,  7,
-                                      1, 5, 18, 0, 0, 16, 0, 0, 0, 17, 0, 0, 0, 18, 0, 0, 0, 19, 0, 0 };
+    static const uint8_t opts[40] = {2, 4, 5,  180, 4, 2,  8, 10, 0, 0,  0, 9, 0, 0,  0, 0, 1, 3,  3, 7,
+                                     1, 5, 18, 0,   0, 16, 0, 0,  0, 17, 0, 0, 0, 18, 0, 0, 0, 19, 0, 0};
     static uint8_t payload[16];
     struct segment s;
     segment_init(&s, 4);
@@ -79,9 +79,18 @@ static void damaged(uint8_t flags, int established)
     CHECK_EQ(peer_free(&p), 0);
 }
 
-static void damaged_syn(void) { damaged(FL_SYN, 0); }
-static void damaged_data(void) { damaged(FL_ACK | FL_PSH | FL_URG, 1); }
-static void damaged_fin(void) { damaged(FL_ACK | FL_FIN, 1); }
+static void damaged_syn(void)
+{
+    damaged(FL_SYN, 0);
+}
+static void damaged_data(void)
+{
+    damaged(FL_ACK | FL_PSH | FL_URG, 1);
+}
+static void damaged_fin(void)
+{
+    damaged(FL_ACK | FL_FIN, 1);
+}
 
 int main(void)
 {

@@ -37,8 +37,9 @@ static int into(struct peer *p, int state)
     return 1;
 }
 
-static const int want[STATES] = { IIP_TCP_CLOSED, IIP_TCP_CLOSED, IIP_TCP_ESTABLISHED, IIP_TCP_FIN_WAIT_1, IIP_TCP_FIN_WAIT_2,
-                                  IIP_TCP_CLOSE_WAIT, IIP_TCP_CLOSING, IIP_TCP_LAST_ACK, IIP_TCP_CLOSED };
+static const int want[STATES] = {IIP_TCP_CLOSED,     IIP_TCP_CLOSED,     IIP_TCP_ESTABLISHED,
+                                 IIP_TCP_FIN_WAIT_1, IIP_TCP_FIN_WAIT_2, IIP_TCP_CLOSE_WAIT,
+                                 IIP_TCP_CLOSING,    IIP_TCP_LAST_ACK,   IIP_TCP_CLOSED};
 
 static void states_are_reached(void)
 {
@@ -73,7 +74,8 @@ static void one(int state, uint8_t flags, uint32_t seq_off, uint32_t ack_off, ui
     if (flags & FL_SYN && state >= 2)
         CHECK_EQ(p.bytes_in, 0); /* [RFC 5961 4] nothing of a SYN is used in a synchronised state */
     if (p.bad)
-        printf("    state %d, flags 0x%02x, sequence +%d, ack +%d, %u bytes\n", state, flags, (int)seq_off, (int)ack_off, len);
+        printf("    state %d, flags 0x%02x, sequence +%d, ack +%d, %u bytes\n", state, flags, (int)seq_off,
+               (int)ack_off, len);
     peer_wait(&p, 300 * 1000000u);
     CHECK_EQ(peer_free(&p), 0);
 }
@@ -81,7 +83,7 @@ static void one(int state, uint8_t flags, uint32_t seq_off, uint32_t ack_off, ui
 /* All 64 sets of flags, at the left edge, inside, before and beyond the window, with good and bad ACKs, in nine states. */
 static void all_flags_in_all_states(void)
 {
-    static const uint32_t seqs[] = { 0, 10, (uint32_t)-5, 70000 }, acks[] = { 0, 1, (uint32_t)-1, 100000 };
+    static const uint32_t seqs[] = {0, 10, (uint32_t)-5, 70000}, acks[] = {0, 1, (uint32_t)-1, 100000};
     int state, flags, i, k;
     for (state = 0; state < STATES; state++)
         for (flags = 0; flags < 64; flags++)

@@ -63,7 +63,7 @@ static void neighbouring_tuples_look_independent(void)
     enum { N = 4096 };
     static struct peer p;
     static uint32_t isn[N];
-    uint32_t ones[32] = { 0 }, i, k, same = 0;
+    uint32_t ones[32] = {0}, i, k, same = 0;
     peer_init(&p);
     REQUIRE(peer_new(&p, "isn") == 0);
     for (i = 0; i < N; i++) {

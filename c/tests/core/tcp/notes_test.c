@@ -1,6 +1,42 @@
 /* covers: MUST-12, MUST-43 */
 #include "peer.h"
 
+/* The ACK that completes the handshake, as a window of 1,000 goes with it. */
+static void complete_handshake(struct peer *p)
+{
+    struct segment s;
+    uint8_t packet[64];
+    struct iip_pkt *pkt;
+    segment_init(&s, 4);
+    memcpy(s.src, p->theirs.b, 16);
+    memcpy(s.dst, p->ours.b, 16);
+    s.sport = p->their_port;
+    s.dport = 81;
+    s.seq = p->seq;
+    s.ack = p->ack;
+    s.flags = FL_ACK;
+    s.win = 1000;
+    pkt = testhost_pkt(&p->th, packet, segment_encode(&s, packet, sizeof(packet)), 0);
+    iip_stack_input(p->stk, &pkt, 1, p->now);
+}
+
+static void check_info(const struct peer *p, struct iip_tcp_conn *conn)
+{
+    struct iip_tcp_info info;
+    memset(&info, 0, sizeof(info));
+    info.size = sizeof(info);
+    CHECK_EQ(iip_tcp_info(p->stk, conn, &info), sizeof(info));
+    CHECK_EQ(info.local.port, 81);
+    CHECK_EQ(info.peer.port, 5000);
+    CHECK_EQ(info.local.family, 4);
+    CHECK_EQ(info.peer.family, 4);
+    CHECK_EQ(info.rcv_wnd, 65535);
+    CHECK_EQ(info.snd_wnd, 1000);
+    CHECK_EQ(info.rcv_nxt, p->seq);
+    CHECK_EQ(info.snd_una, p->ack);
+    CHECK_EQ(info.snd_nxt, p->ack);
+}
+
 /* What the notes say beside their type: cookies, owners, addresses. */
 static void accept_says_who_and_where(void)
 {
@@ -9,7 +45,6 @@ static void accept_says_who_and_where(void)
     struct iip_endpoint at;
     struct iip_tcp_listener *lis = NULL;
     struct iip_note note;
-    struct iip_tcp_info info;
     peer_init(&p);
     REQUIRE(peer_new(&p, "notes") == 0);
     memset(&at, 0, sizeof(at));
@@ -21,22 +56,7 @@ static void accept_says_who_and_where(void)
     peer_send(&p, FL_SYN, 0, 0);
     p.seq++;
     p.ack = p.last.seq + 1;
-    {
-        struct segment s;
-        uint8_t packet[64];
-        struct iip_pkt *pkt;
-        segment_init(&s, 4);
-        memcpy(s.src, p.theirs.b, 16);
-        memcpy(s.dst, p.ours.b, 16);
-        s.sport = p.their_port;
-        s.dport = 81;
-        s.seq = p.seq;
-        s.ack = p.ack;
-        s.flags = FL_ACK;
-        s.win = 1000;
-        pkt = testhost_pkt(&p.th, packet, segment_encode(&s, packet, sizeof(packet)), 0);
-        iip_stack_input(p.stk, &pkt, 1, p.now);
-    }
+    complete_handshake(&p);
     REQUIRE(iip_stack_notes(p.stk, &note, 1) == 1);
     CHECK_EQ(note.type, IIP_NOTE_ACCEPT);
     CHECK(note.owner == lis);
@@ -48,18 +68,7 @@ static void accept_says_who_and_where(void)
     CHECK_MEM(note.local.ip.b, p.ours.b, 16);
     CHECK(iip_tcp_next(p.stk, NULL) == note.conn);
     CHECK(iip_tcp_next(p.stk, note.conn) == NULL);
-    memset(&info, 0, sizeof(info));
-    info.size = sizeof(info);
-    CHECK_EQ(iip_tcp_info(p.stk, note.conn, &info), sizeof(info));
-    CHECK_EQ(info.local.port, 81);
-    CHECK_EQ(info.peer.port, 5000);
-    CHECK_EQ(info.local.family, 4);
-    CHECK_EQ(info.peer.family, 4);
-    CHECK_EQ(info.rcv_wnd, 65535);
-    CHECK_EQ(info.snd_wnd, 1000);
-    CHECK_EQ(info.rcv_nxt, p.seq);
-    CHECK_EQ(info.snd_una, p.ack);
-    CHECK_EQ(info.snd_nxt, p.ack);
+    check_info(&p, note.conn);
     iip_tcp_user_set(note.conn, &mine);
     CHECK(iip_tcp_user(note.conn) == &mine);
     peer_send(&p, FL_ACK | FL_FIN, 0, 0);
@@ -77,7 +86,7 @@ static void info_respects_its_size(void)
     REQUIRE(peer_new(&p, "notes") == 0);
     REQUIRE(peer_accepted(&p));
     memset(small, 0x5a, sizeof(small));
-    memcpy(small, &(uint32_t){ 8 }, 4);
+    memcpy(small, &(uint32_t){8}, 4);
     CHECK_EQ(iip_tcp_info(p.stk, p.conn, info), sizeof(struct iip_tcp_info));
     CHECK_EQ(small[4], IIP_TCP_ESTABLISHED);
     CHECK_EQ(small[8], 0x5a);

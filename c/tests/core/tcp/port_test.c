@@ -18,7 +18,7 @@ static void ports_are_spread(void)
 {
     enum { N = 16384, BINS = 64 };
     static struct peer p;
-    uint32_t bins[BINS] = { 0 }, i, near = 0, low = 65535, high = 0;
+    uint32_t bins[BINS] = {0}, i, near = 0, low = 65535, high = 0;
     uint16_t port, last = 0;
     double chi = 0;
     peer_init(&p);

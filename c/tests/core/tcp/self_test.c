@@ -97,7 +97,7 @@ static void client_and_server_in_one(void)
     static uint8_t bytes[200000];
     struct iip_endpoint at;
     struct iip_tcp_listener *lis;
-    uint32_t i, sent[2] = { 0, 0 };
+    uint32_t i, sent[2] = {0, 0};
     int side, n;
     memset(&at, 0, sizeof(at));
     REQUIRE(set_up(&b, &at.ip) == 0);

@@ -5,8 +5,8 @@
 
 #include "check.h"
 
-static const uint8_t plain[14] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x08, 0x00 };
-static const uint8_t tagged[18] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0x00, 0xe0, 0x05, 0x86, 0xdd };
+static const uint8_t plain[14] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x08, 0x00};
+static const uint8_t tagged[18] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0x00, 0xe0, 0x05, 0x86, 0xdd};
 
 static void reads_a_plain_header(void)
 {

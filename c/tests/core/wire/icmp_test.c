@@ -8,7 +8,7 @@
 
 static void reads_and_writes_a_header(void)
 {
-    static const uint8_t bytes[8] = { 3, 4, 0, 0, 0, 0, 5, 0xdc };
+    static const uint8_t bytes[8] = {3, 4, 0, 0, 0, 0, 5, 0xdc};
     struct iip_icmp h;
     uint8_t out[8];
     iip_icmp_read(&h, bytes);
@@ -25,7 +25,7 @@ static void reads_and_writes_a_header(void)
 /* Every type into every other, at every checksum that one word of payload can bring about. */
 static void a_new_type_keeps_the_sum_right(void)
 {
-    uint8_t m[10] = { 8, 0, 0, 0, 0x12, 0x34, 0, 1, 0, 0 };
+    uint8_t m[10] = {8, 0, 0, 0, 0x12, 0x34, 0, 1, 0, 0};
     uint32_t word;
     int wrong = 0;
     for (word = 0; word < 65536; word++) {

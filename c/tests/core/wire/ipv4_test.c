@@ -102,15 +102,15 @@ static int options(const uint8_t *opts, uint32_t len)
 /* [RFC 1122 3.2.1.8] Unknown ones are passed over by their length; a source route is not ours to follow. */
 static void walks_options(void)
 {
-    static const uint8_t nops[4] = { 1, 1, 1, 0 };
-    static const uint8_t record[8] = { 7, 7, 4, 0, 0, 0, 0, 0 };
-    static const uint8_t loose[8] = { 131, 7, 4, 10, 0, 0, 9, 0 };
-    static const uint8_t strict[8] = { 1, 137, 7, 4, 10, 0, 0, 9 };
-    static const uint8_t zero[4] = { 7, 0, 0, 0 };
-    static const uint8_t one[4] = { 7, 1, 0, 0 };
-    static const uint8_t over[4] = { 7, 5, 0, 0 };
-    static const uint8_t cut[4] = { 1, 1, 1, 7 };
-    static const uint8_t after_end[4] = { 0, 131, 3, 4 };
+    static const uint8_t nops[4] = {1, 1, 1, 0};
+    static const uint8_t record[8] = {7, 7, 4, 0, 0, 0, 0, 0};
+    static const uint8_t loose[8] = {131, 7, 4, 10, 0, 0, 9, 0};
+    static const uint8_t strict[8] = {1, 137, 7, 4, 10, 0, 0, 9};
+    static const uint8_t zero[4] = {7, 0, 0, 0};
+    static const uint8_t one[4] = {7, 1, 0, 0};
+    static const uint8_t over[4] = {7, 5, 0, 0};
+    static const uint8_t cut[4] = {1, 1, 1, 7};
+    static const uint8_t after_end[4] = {0, 131, 3, 4};
     CHECK_EQ(options(nops, 4), 0);
     CHECK_EQ(options(record, 8), 0);
     CHECK_EQ(options(after_end, 4), 0);

@@ -42,7 +42,7 @@ static void refuses_short_ones_and_other_versions(void)
 
 static void extension_headers_end_in_the_packet(void)
 {
-    static const uint8_t ext[16] = { 6, 1, 4, 7 };
+    static const uint8_t ext[16] = {6, 1, 4, 7};
     struct iip_ipv6_ext e;
     uint32_t len;
     for (len = 0; len < 16; len++)
@@ -56,7 +56,7 @@ static void extension_headers_end_in_the_packet(void)
 
 static void fragment_headers_round(void)
 {
-    static const uint8_t bytes[8] = { 17, 0, 0x05, 0xa9, 0xde, 0xad, 0xbe, 0xef };
+    static const uint8_t bytes[8] = {17, 0, 0x05, 0xa9, 0xde, 0xad, 0xbe, 0xef};
     struct iip_ipv6_fragment f;
     uint8_t out[8];
     uint32_t len;
@@ -80,7 +80,7 @@ static int walk(const uint8_t *p, uint32_t len, uint32_t *at)
 /* [RFC 8200 4.2] The two highest bits of an unknown option say what to do. */
 static void options_say_what_to_do(void)
 {
-    uint8_t opt[8] = { 6, 0, 0x1e, 2, 0, 0, 0, 0 };
+    uint8_t opt[8] = {6, 0, 0x1e, 2, 0, 0, 0, 0};
     uint32_t at;
     CHECK_EQ(walk(opt, 8, &at), IIP_IPV6_OPT_OK);
     opt[2] = 0x5e;
@@ -100,9 +100,9 @@ static void options_say_what_to_do(void)
 
 static void options_end_in_their_header(void)
 {
-    uint8_t over[8] = { 6, 0, 1, 5, 0, 0, 0, 0 };
-    uint8_t cut[8] = { 6, 0, 1, 3, 0, 0, 0, 1 };
-    uint8_t pads[8] = { 6, 0, 0, 0, 0, 0, 0, 0 };
+    uint8_t over[8] = {6, 0, 1, 5, 0, 0, 0, 0};
+    uint8_t cut[8] = {6, 0, 1, 3, 0, 0, 0, 1};
+    uint8_t pads[8] = {6, 0, 0, 0, 0, 0, 0, 0};
     uint32_t at;
     CHECK_EQ(walk(over, 8, &at), IIP_IPV6_OPT_BAD);
     CHECK_EQ(walk(cut, 8, &at), IIP_IPV6_OPT_BAD);
@@ -127,10 +127,10 @@ static void takes_the_fragment_header_out(void)
 
 static void makes_special_addresses(void)
 {
-    static const uint8_t nodes[16] = { 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 };
-    static const uint8_t solicited[16] = { 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0x28, 0x9c, 0x5a };
-    static const uint8_t link[16] = { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0x12, 0xff, 0xfe, 0x34, 0x56, 0x78 };
-    static const uint8_t mac[6] = { 2, 0, 0x12, 0x34, 0x56, 0x78 };
+    static const uint8_t nodes[16] = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    static const uint8_t solicited[16] = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0x28, 0x9c, 0x5a};
+    static const uint8_t link[16] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0x12, 0xff, 0xfe, 0x34, 0x56, 0x78};
+    static const uint8_t mac[6] = {2, 0, 0x12, 0x34, 0x56, 0x78};
     struct iip_ip target;
     struct iip_ip ip;
     iip_ip_all_nodes(&ip);

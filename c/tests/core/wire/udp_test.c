@@ -7,7 +7,7 @@
 
 static void reads_and_writes_a_header(void)
 {
-    static const uint8_t bytes[8] = { 0x04, 0xd2, 0, 53, 0, 12, 0, 0 };
+    static const uint8_t bytes[8] = {0x04, 0xd2, 0, 53, 0, 12, 0, 0};
     struct iip_udp_hdr h;
     uint8_t out[8];
     iip_udp_read(&h, bytes);
@@ -23,7 +23,7 @@ static void reads_and_writes_a_header(void)
 /* [RFC 768] A sum whose complement is 0 goes out as 0xffff. */
 static void never_writes_a_sum_of_0(void)
 {
-    uint8_t m[8] = { 0, 0, 0, 0, 0, 0, 0, 0 };
+    uint8_t m[8] = {0, 0, 0, 0, 0, 0, 0, 0};
     iip_udp_csum_set(m, 0xffff);
     CHECK_EQ(m[6], 0xff);
     CHECK_EQ(m[7], 0xff);

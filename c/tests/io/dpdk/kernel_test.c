@@ -449,6 +449,7 @@ int main(void)
     if (access("/dev/net/tun", R_OK | W_OK) == 0)
         RUN(tap_sums_and_wakes);
     else
-        printf("skipped: tap_sums_and_wakes: /dev/net/tun: %s: chmod 0666 /dev/net/tun, as udev does\n", strerror(errno));
+        printf("skipped: tap_sums_and_wakes: /dev/net/tun: %s: chmod 0666 /dev/net/tun, as udev does\n",
+               strerror(errno));
     return check_done();
 }
