@@ -94,8 +94,8 @@ static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *
     struct iip_tcp_seg *seg = &arr->seg;
     if (conn->id.state == IIP_TCP_SYN_RECEIVED && (seg->flags & IIP_TCP_SYN) && seg->seq == conn->irs &&
         (seg->flags & IIP_TCP_ACK)) {
-        seg->flags &=
-            (iip_u8)~IIP_TCP_SYN; /* [RFC 9293 3.5 figure 8] simultaneous open: the SYN again, with the ACK that counts */
+        /* [RFC 9293 3.5 figure 8] simultaneous open: the SYN again, with the ACK that counts */
+        seg->flags &= (iip_u8)~IIP_TCP_SYN;
         seg->seq++;
         seg->len--;
     }
@@ -134,9 +134,9 @@ static iip_verdict iip_tcp_step_rst(struct iip_stack *stk, struct iip_tcp_conn *
         iip_tcp_challenge(stk, conn);
         return IIP_CTR_DROP_TCP_RST;
     }
+    /* [MUST-11] it came from an active open: a passive one is still half-open, see listen.c */
     if (conn->id.state == IIP_TCP_SYN_RECEIVED)
-        reason =
-            IIP_E_REFUSED; /* [MUST-11] it came from an active open: a passive one is still half-open, see listen.c */
+        reason = IIP_E_REFUSED;
     iip_tcp_end(stk, conn, reason);
     return IIP_DONE;
 }
@@ -208,9 +208,8 @@ static iip_verdict iip_tcp_step_fin(struct iip_stack *stk, struct iip_tcp_conn *
     int fin = (arr->seg.flags & IIP_TCP_FIN) != 0;
     if (!iip_tcp_receives(conn) || conn->id.state == IIP_TCP_CLOSE_WAIT)
         return arr->pkt ? IIP_DONE : IIP_KEPT;
-    if ((conn->flags & IIP_F_FIN_SEEN) &&
-        !(fin && conn->rcv.nxt == fin_seq)) { /* the first one that is in order counts */
-        fin = 1;
+    if ((conn->flags & IIP_F_FIN_SEEN) && !(fin && conn->rcv.nxt == fin_seq)) {
+        fin = 1; /* the first one that is in order counts */
         fin_seq = conn->repair->fin_seq;
     }
     if (fin && conn->rcv.nxt == fin_seq) {
