@@ -1,10 +1,12 @@
 /*
  * device.c - configures and starts an ethdev: queues, rings, frames, offloads.
  */
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_alarm.h>
 #include <rte_errno.h>
 
 #include "dpdk.h"
@@ -23,6 +25,7 @@ static const struct {
     uint32_t quirks;
 } dpdk_quirks[] = {
     {"net_af_xdp", DPDK_QUIRK_NO_INDIRECT | DPDK_QUIRK_DENSE}, /* finds mbufs and buffers by address arithmetic */
+    {"net_memif", DPDK_QUIRK_INTR_STOP}, /* its other end may go at any time, and its handler then frees what a stop frees */
     {"net_tap", DPDK_QUIRK_NO_TSO}, /* counts the link header to the MTU, so refuses full segments for ever */
     {"net_vhost", DPDK_QUIRK_TSO_ARG}, /* whether the guest takes large packets is not known when the device is made */
 };
@@ -235,10 +238,58 @@ int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const
     return 0;
 }
 
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
+
+static void stop_device(uint16_t port_id)
+{
+    rte_eth_dev_stop(port_id);
+}
+
+static void close_device(uint16_t port_id)
+{
+    rte_eth_dev_close(port_id);
+}
+
+struct intr_job {
+    void (*work)(uint16_t port_id);
+    uint16_t port_id;
+    sem_t done;
+};
+
+static void on_intr_thread(void *arg)
+{
+    struct intr_job *job = arg;
+
+    job->work(job->port_id);
+    sem_post(&job->done);
+}
+
+/* Where the driver's interrupt handler does the same without a lock, on its thread: one after the other. */
+static void do_in_turn(const struct iip_port *port, void (*work)(uint16_t port_id))
+{
+    struct intr_job job = {.work = work, .port_id = port->port_id};
+
+    if (!(port->quirks & DPDK_QUIRK_INTR_STOP) || sem_init(&job.done, 0, 0) < 0) {
+        work(port->port_id);
+        return;
+    }
+    if (rte_eal_alarm_set(1, on_intr_thread, &job) < 0)
+        work(port->port_id);
+    else
+        while (sem_wait(&job.done) < 0)
+            ;
+    sem_destroy(&job.done);
+}
+
 void dpdk_device_stop(struct iip_port *port)
 {
     dpdk_intr_stop(port);
     if (port->started)
-        rte_eth_dev_stop(port->port_id);
+        do_in_turn(port, stop_device);
     port->started = 0;
+}
+
+void dpdk_device_close(struct iip_port *port)
+{
+    do_in_turn(port, close_device);
 }

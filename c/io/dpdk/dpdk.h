@@ -42,7 +42,8 @@ enum { /* what a driver needs beyond its capabilities: see the table in device.c
     DPDK_QUIRK_NO_INDIRECT = 1, /* cannot send indirect mbufs: copy instead */
     DPDK_QUIRK_TSO_ARG = 2,     /* does TSO when its argument tso=1 says so, although its capabilities do not */
     DPDK_QUIRK_NO_TSO = 4,      /* says that it does TSO, and does not */
-    DPDK_QUIRK_DENSE = 8        /* takes the pool for a dense array: see pool.c */
+    DPDK_QUIRK_DENSE = 8,       /* takes the pool for a dense array: see pool.c */
+    DPDK_QUIRK_INTR_STOP = 16   /* is stopped and closed on the interrupt thread: see device.c */
 };
 
 struct dpdk_frame { /* one cache line behind the mbuf */
@@ -166,6 +167,7 @@ void dpdk_sockets_keep(struct dpdk_sockets *s, int if_index);
 int dpdk_device_start(struct iip_port *port, const struct dpdk_args *args, const struct iip_port_cfg *cfg, char *err,
                       size_t err_len);
 void dpdk_device_stop(struct iip_port *port);
+void dpdk_device_close(struct iip_port *port);
 
 /* rss.c */
 void dpdk_rss_wish(const struct rte_eth_dev_info *info, struct rte_eth_conf *conf);

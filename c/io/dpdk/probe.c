@@ -270,7 +270,7 @@ void dpdk_unprobe(struct iip_port *port)
         return;
     if (rte_eth_dev_info_get(port->port_id, &info) == 0)
         dev = (struct rte_device *)(uintptr_t)info.device;
-    rte_eth_dev_close(port->port_id);
+    dpdk_device_close(port);
     if (dev)
         rte_dev_remove(dev);
     in_use[port->port_id] = 0;
