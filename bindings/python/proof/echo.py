@@ -5,6 +5,7 @@
 
 cffi reads the header itself, without its lines that start with #. The layout table is compared before anything else.
 """
+
 import pathlib
 import sys
 

@@ -1,0 +1,94 @@
+"""What a turn hands up: events as objects, one at a time, or as columns, all at once and without an object for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from . import _layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVENT = _layout.format_of("iip_event")
+EVENT_FIELDS = tuple(name for name, _ in _layout.fields_of("iip_event"))
+_OFFSETS = {name: (field.offset, field.type.cname) for name, field in _layout.fields_of("iip_event")}
+_CASTS: dict[str, tuple[Literal["Q", "I", "i", "H"], int]] = {
+    "uint64_t": ("Q", 8),
+    "uint32_t": ("I", 4),
+    "int32_t": ("i", 4),
+    "uint16_t": ("H", 2),
+}
+
+
+class Event(NamedTuple):
+    """struct iip_event; the header says what each field means for each type."""
+
+    src: int
+    user: int
+    type: int
+    flags: int
+    status: int
+    buf: int
+    addr: int
+    len: int
+    offset: int
+    region: int
+    reserved: int
+    aux: int
+    value: int
+
+
+assert Event._fields == EVENT_FIELDS, "struct iip_event changed: mend Event"
+
+
+class Columns:
+    """
+    The events of a turn as arrays: `columns.src[i]`, `columns.len[i]` ... are strided memoryviews of the event array
+    itself, and `columns.numpy()` is a structured array of it. Valid until the next turn.
+    """
+
+    def __init__(self, events: memoryview, n: int) -> None:
+        self._events = events[: n * EVENT.size]
+        self._n = n
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getattr__(self, name: str) -> memoryview:
+        if name not in _OFFSETS:
+            raise AttributeError(f"an event has no field {name!r}")
+        offset, c_type = _OFFSETS[name]
+        letter, width = _CASTS[c_type]
+        column: memoryview = self._events.cast(letter)[offset // width :: EVENT.size // width]
+        setattr(self, name, column)
+        return column
+
+    def numpy(self) -> Any:
+        """A NumPy structured array over the same bytes; ImportError where NumPy is not installed."""
+        import numpy
+
+        return numpy.frombuffer(self._events, dtype=_layout.dtype_of("iip_event"))
+
+
+class Batch:
+    """The events of one turn, valid until the next one. Iterate for objects, or use `columns`."""
+
+    __slots__ = ("_events", "deadline_us", "n", "now_us", "op_short", "state")
+
+    def __init__(self, events: memoryview, n: int, state: int, now_us: int, deadline_us: int, op_short: int) -> None:
+        self._events = events
+        self.n = n
+        self.state = state  # State flags
+        self.now_us = now_us
+        self.deadline_us = deadline_us  # with TurnFlag.DEADLINE; 2**64 - 1: never
+        self.op_short = op_short  # operations that failed, or sends that were not taken whole
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __iter__(self) -> Iterator[Event]:
+        return map(Event._make, EVENT.iter_unpack(self._events[: self.n * EVENT.size]))
+
+    @property
+    def columns(self) -> Columns:
+        return Columns(self._events, self.n)

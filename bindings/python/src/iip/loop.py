@@ -1,0 +1,344 @@
+"""A loop: one queue of the port, one stack, one owner thread. Everything is done by turning it."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from . import _layout, addr
+from ._ffi import ffi, lib
+from .constants import OpCode, Option, Status, TurnFlag
+from .errors import check, error_of
+from .events import Batch, Event
+from .view import View
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from typing_extensions import Buffer
+
+    from .engine import Engine
+
+OP = _layout.format_of("iip_op")
+_OP_OUT = ffi.offsetof("struct iip_op", "out")
+_RESULT = struct.Struct("=QiI")  # op.out, op.status, op.reserved
+_SPAN = _layout.format_of("iip_span")
+_WAIT_SLICE_US = 100_000  # a signal handler of Python runs at least this often while a turn waits
+_FOREVER_US = 2**62
+
+
+class Loop:
+    """
+    Made by Engine.loop. The thread that enters the with block owns it: the others may post, wake and release.
+
+        with engine.loop(0) as loop:
+            loop.listen(("", 7))
+            while True:
+                for event in loop.turn(None):
+                    if event.type == EventType.DATA:
+                        with loop.view(event) as data:
+                            loop.send(event.src, data)
+
+    What the methods below ask for happens in the next turn; a turn is the only call into the library.
+    """
+
+    def __init__(self, engine: Engine, c: Any, index: int) -> None:
+        self.engine = engine
+        self.index = index
+        self.c = c
+        self._owner = 0
+        self._keep: list[Any] = []  # what the operations of the next turn point at
+        self._ready = False
+
+    # ---- ownership ----
+
+    def attach(self) -> None:
+        """The calling thread becomes the owner. BUSY while another is."""
+        check(lib.iip_loop_attach(self.c))
+        self._owner = threading.get_ident()
+        if not self._ready:
+            self._map()
+
+    def detach(self) -> None:
+        check(lib.iip_loop_detach(self.c))
+        self._owner = 0
+
+    def detach_if_owner(self) -> None:
+        if self._ready and self._release_n:  # no turn will take them any more
+            lib.iip_buf_release_n(self._area.releases, self._release_n)
+            self._release_n = 0
+        if self._owner == threading.get_ident():
+            self.detach()
+
+    def _map(self) -> None:
+        """The loop's area as memory that Python reads and writes in place."""
+        area = self._area = ffi.new("struct iip_area *", {"size": ffi.sizeof("struct iip_area")})
+        check(lib.iip_loop_area(self.c, area))
+        self._turn = area.turn
+        self._events = self._bytes(area.events, "iip_event", area.event_cap).toreadonly()
+        self._ops = self._bytes(area.ops, "iip_op", area.op_cap)
+        self._spans = self._bytes(area.tx_free, "iip_span", area.tx_free_cap)
+        self._aux = memoryview(ffi.buffer(area.aux, area.aux_bytes)).toreadonly()
+        self._op_aux = memoryview(ffi.buffer(ffi.cast("char *", area.op_aux), area.op_aux_bytes))
+        self._releases = memoryview(ffi.buffer(area.releases, 8 * area.release_cap)).cast("B").cast("Q")
+        self._op_cap, self._release_cap = int(area.op_cap), int(area.release_cap)
+        self._op_n = self._release_n = self._tx_taken = self._op_aux_n = 0
+        self._tx_n = int(self._turn.tx_free_n)
+        self._ready = True
+
+    @staticmethod
+    def _bytes(c: Any, name: str, n: int) -> memoryview:
+        return memoryview(ffi.buffer(c, n * ffi.sizeof(f"struct {name}"))).cast("B")
+
+    def __enter__(self) -> Self:
+        self.attach()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.detach_if_owner()
+
+    # ---- the turn ----
+
+    def turn(self, timeout: float | None = 0.0, flags: int = 0, event_max: int = 0) -> Batch:
+        """
+        One turn: does what was asked for, sends, waits up to `timeout` seconds for something to happen (None: for
+        ever), receives, and hands up events. The GIL is released meanwhile, and Ctrl-C ends the wait.
+        """
+        if timeout == 0:
+            return self._turn_once(flags, 0, event_max)
+        until = time.monotonic() + timeout if timeout is not None else None
+        while True:
+            left = _FOREVER_US if until is None else max(0, int((until - time.monotonic()) * 1e6))
+            batch = self._turn_once(flags | TurnFlag.WAIT, min(left, _WAIT_SLICE_US), event_max)
+            if batch.n or left <= _WAIT_SLICE_US or batch.op_short or batch.state:
+                return batch
+
+    def _turn_once(self, flags: int, wait_us: int, event_max: int) -> Batch:
+        turn = self._turn
+        turn.flags, turn.wait_us, turn.event_max = flags, wait_us, event_max
+        turn.op_n, turn.release_n, turn.tx_taken = self._op_n, self._release_n, self._tx_taken
+        n = lib.iip_loop_turn(self.c, turn)
+        if n < 0:
+            raise error_of(n)
+        self._op_n = self._release_n = self._tx_taken = self._op_aux_n = 0
+        self._keep.clear()
+        self._tx_n = turn.tx_free_n
+        return Batch(self._events, n, turn.state, turn.now_us, turn.deadline_us, turn.op_short)
+
+    # ---- operations of the next turn ----
+
+    def op(
+        self,
+        code: int,
+        obj: int = 0,
+        *,
+        user: int = 0,
+        buf: int = 0,
+        arg: int = 0,
+        length: int = 0,
+        flags: int = 0,
+        offset: int = 0,
+        aux: int = 0,
+    ) -> int:
+        """Any operation, by the fields of struct iip_op; its index, for `result` after the turn."""
+        i = self._op_n
+        if i == self._op_cap:
+            raise error_of(
+                Status.E_AGAIN, f"{i} operations wait for the next turn: turn first, or open with a larger op_cap"
+            )
+        OP.pack_into(self._ops, i * 64, code, flags, length, obj, user, buf, arg, offset, aux, 0, 0, 0)
+        self._op_n = i + 1
+        return i
+
+    @property
+    def op_room(self) -> int:
+        """Operations that the next turn still takes."""
+        return self._op_cap - self._op_n
+
+    def result(self, i: int) -> tuple[int, int]:
+        """(out, status) of operation i of the last turn, until another is asked for."""
+        out, status, _ = _RESULT.unpack_from(self._ops, i * 64 + _OP_OUT)
+        return out, status
+
+    def _addrs(self, local: addr.Address | None, peer: addr.Address | None) -> int:
+        """Both ends in op_aux; the offset."""
+        at = 64 * (self._op_aux_n + 1)
+        if at + 64 > len(self._op_aux):
+            raise error_of(Status.E_AGAIN, "too many addresses in one turn: turn first")
+        self._op_aux[at : at + 64] = addr.pack(local) + addr.pack(peer)
+        self._op_aux_n += 1
+        return at
+
+    def listen(self, local: addr.Address, backlog: int = 0, user: int = 0) -> int:
+        """Listens, on this loop only, at once; the handle."""
+        return self._now(OpCode.LISTEN, user=user, length=backlog, aux=self._addrs(local, None))
+
+    def connect(self, peer: addr.Address, local: addr.Address | None = None, user: int = 0) -> int:
+        """Begins to connect; the handle. CONNECTED or CLOSED follows."""
+        return self._now(OpCode.CONNECT, user=user, aux=self._addrs(local, peer))
+
+    def udp(self, local: addr.Address, peer: addr.Address | None = None, user: int = 0) -> int:
+        """Opens a UDP endpoint; the handle."""
+        return self._now(OpCode.UDP_OPEN, user=user, aux=self._addrs(local, peer))
+
+    def timer(self, seconds: float, user: int = 0) -> int:
+        """A timer; the handle. TIMER follows."""
+        return self._now(OpCode.TIMER, user=user, arg=max(0, round(seconds * 1e6)))
+
+    def _now(self, code: int, **fields: int) -> int:
+        """An operation whose new handle is wanted at once: a call of its own, for it is rare."""
+        i = self.op(code, **fields)
+        self._op_n = i
+        check(lib.iip_loop_op(self.c, self._area.ops + i))
+        return self.result(i)[0]
+
+    def send(self, conn: int, data: Buffer, flags: int = 0) -> int:
+        """
+        Sends a copy of `data`, made in the turn: until then it must not change. The operation's index: `result` says
+        how many bytes were taken, which may be fewer; WRITABLE follows then, and the rest is to be offered again.
+        """
+        pointer = ffi.from_buffer(data)
+        self._keep.append(pointer)
+        address = int(ffi.cast("uintptr_t", pointer))
+        return self.op(OpCode.SEND_COPY, conn, arg=address, length=len(pointer), flags=flags)
+
+    def buffer(self) -> tuple[int, memoryview]:
+        """
+        An empty buffer of the stack to write into, and its handle: it is sent by `send_buffer` without a copy, or given
+        back by `release`. The memoryview may be written until then.
+        """
+        if self._tx_taken < self._tx_n:
+            buf, address, room, *_ = _SPAN.unpack_from(self._spans, self._tx_taken * _SPAN.size)
+            self._tx_taken += 1
+        else:
+            span = ffi.new("struct iip_span *")
+            check(lib.iip_buf_alloc(self.c, span))
+            buf, address, room = span.buf, span.addr, span.len
+        return buf, memoryview(ffi.buffer(ffi.cast("char *", address), room)).cast("B")
+
+    def send_buffer(self, conn: int, buf: int, length: int, offset: int = 0, flags: int = 0) -> int:
+        """Sends `length` bytes of a buffer. Taken whole, it is gone; else it stays yours: offer the rest of it."""
+        return self.op(OpCode.SEND_BUF, conn, buf=buf, length=length, offset=offset, flags=flags)
+
+    def forward(self, conn: int, event: Event) -> int:
+        """Sends received bytes on without a copy. A whole send takes the reference along; else it stays yours."""
+        return self.op(OpCode.SEND_BUF, conn, buf=event.buf, length=event.len)
+
+    def send_to(
+        self, udp: int, data: Buffer, peer: addr.Address | None = None, local: addr.Address | None = None
+    ) -> int:
+        """One datagram, by copy; peer may be None on a connected endpoint."""
+        pointer = ffi.from_buffer(data)
+        self._keep.append(pointer)
+        aux = self._addrs(local, peer) if peer or local else 0
+        return self.op(OpCode.UDP_SEND_COPY, udp, buf=int(ffi.cast("uintptr_t", pointer)), length=len(pointer), aux=aux)
+
+    def shutdown(self, conn: int) -> int:
+        """No more to send; receiving goes on."""
+        return self.op(OpCode.SHUTDOWN, conn)
+
+    def close(self, handle: int) -> int:
+        """Connection, listener, endpoint or timer: done with it."""
+        return self.op(OpCode.CLOSE, handle)
+
+    def abort(self, conn: int) -> int:
+        """RST; CLOSED with E_ABORTED follows."""
+        return self.op(OpCode.ABORT, conn)
+
+    def credit(self, conn: int, n: int) -> int:
+        """With Option.EXPLICIT_CREDIT: n bytes of DATA are used up."""
+        return self.op(OpCode.CREDIT, conn, length=n)
+
+    def set_user(self, handle: int, user: int) -> int:
+        return self.op(OpCode.USER, handle, user=user)
+
+    def set(self, handle: int, option: Option, value: int) -> None:
+        check(lib.iip_conn_set(handle, option, value))
+
+    def get(self, handle: int, option: Option) -> int:
+        value = ffi.new("uint64_t *")
+        check(lib.iip_conn_get(handle, option, value))
+        return int(value[0])
+
+    # ---- received bytes ----
+
+    def view(self, event: Event) -> View:
+        """The bytes of an event, in place; takes over its reference."""
+        return View(self.engine.home, event.addr, event.len, event.buf)
+
+    def ends(self, event: Event) -> tuple[addr.Address, addr.Address]:
+        """(local, peer) of an ACCEPT, CONNECTED or UDP event, until the next turn."""
+        both = self._aux[event.aux : event.aux + 64]
+        return addr.unpack(both[:32]), addr.unpack(both[32:])
+
+    def release(self, buf: int) -> None:
+        """Gives one reference back, in the next turn."""
+        i = self._release_n
+        if i == self._release_cap:
+            check(lib.iip_buf_release(buf))
+            return
+        self._releases[i] = buf
+        self._release_n = i + 1
+
+    # ---- [any] thread ----
+
+    def wake(self) -> None:
+        """Ends the wait of the owner's turn, or of its next one."""
+        check(lib.iip_loop_wake(self.c))
+
+    def post(self, code: int, obj: int = 0, *, user: int = 0, arg: int = 0, length: int = 0, flags: int = 0) -> None:
+        """From another thread: an operation for the loop's next turn. Its result comes as EventType.DONE."""
+        op = ffi.new(
+            "struct iip_op *", {"code": code, "obj": obj, "user": user, "arg": arg, "len": length, "flags": flags}
+        )
+        check(lib.iip_loop_post(self.c, op, 1))
+
+    def fileno(self) -> int:
+        """Readable when a loop that parked (TurnFlag.PARK) wants a turn: for select, poll, asyncio. Never read it."""
+        return check(lib.iip_loop_fd(self.c))
+
+    def now(self) -> int:
+        """The port's clock, microseconds."""
+        out = ffi.new("uint64_t *")
+        check(lib.iip_loop_now(self.c, out))
+        return int(out[0])
+
+    def stats(self) -> dict[str, int]:
+        """struct iip_loop_stats."""
+        return _filled("iip_loop_stats", lib.iip_loop_stats_get, self.c)
+
+    def counters(self) -> dict[str, int]:
+        """The stack's counters by name; one for each reason of a drop among them."""
+        n = check(lib.iip_loop_counters(self.c, ffi.NULL, 0))
+        out = ffi.new("uint64_t[]", n)
+        check(lib.iip_loop_counters(self.c, out, n))
+        return {ffi.string(lib.iip_counter_name(i)).decode(): int(out[i]) for i in range(n)}
+
+    def conn_info(self, conn: int) -> dict[str, Any]:
+        """What tcp_info tells of a connection: struct iip_conn_info, its ends as addresses."""
+        return _filled("iip_conn_info", lib.iip_conn_info_get, conn)
+
+    def conns(self) -> list[int]:
+        """Handles of the live connections."""
+        out, all_, after = ffi.new("uint64_t[256]"), [], 0
+        while n := check(lib.iip_loop_conns(self.c, after, out, 256)):
+            all_ += list(out[0:n])
+            after = all_[-1]
+        return all_
+
+
+def _filled(name: str, fill: Any, of: Any) -> dict[str, Any]:
+    out = ffi.new(f"struct {name} *", {"size": ffi.sizeof(f"struct {name}")})
+    check(fill(of, out))
+    return {
+        field: addr.unpack(ffi.buffer(ffi.addressof(out, field))[:])
+        if kind.type.kind == "struct"
+        else getattr(out, field)
+        for field, kind in ffi.typeof(out[0]).fields
+        if field != "size"
+    }

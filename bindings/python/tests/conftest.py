@@ -1,0 +1,40 @@
+import pytest
+
+import iip
+
+
+@pytest.fixture
+def ends():
+    """(server, client): attached loops at the two ends of an in-memory wire."""
+    with (
+        iip.Engine("pair:test", "10.0.0.2/24") as server,
+        iip.Engine("pair:test", "10.0.0.1/24") as client,
+        server.loop() as s,
+        client.loop() as c,
+    ):
+        yield s, c
+
+
+@pytest.fixture
+def talk(ends):
+    """A connection that stands: (server loop, its handle, client loop, its handle)."""
+    server, client = ends
+    server.listen(("", 7))
+    handles = {}
+    asked = client.connect(("10.0.0.2", 7))
+    for _ in range(100):
+        handles.update({event.type: event.src for loop in ends for event in loop.turn()})
+        if {iip.EventType.ACCEPT, iip.EventType.CONNECTED} <= handles.keys():
+            break
+    assert handles[iip.EventType.CONNECTED] == asked
+    return server, handles[iip.EventType.ACCEPT], client, asked
+
+
+def next_event(loop, other, kind):
+    """Turns both ends until `loop` hands up an event of that type."""
+    for _ in range(1000):
+        for event in loop.turn():
+            if event.type == kind:
+                return event
+        assert not list(other.turn()), "the other end was not to hear anything"
+    raise AssertionError(f"no {kind!r} came")
