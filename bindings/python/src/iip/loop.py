@@ -51,6 +51,7 @@ class Loop:
         self.c = c
         self._owner = 0
         self._keep: list[Any] = []  # what the operations of the next turn point at
+        self._op_n = self._release_n = self._tx_taken = self._op_aux_n = 0
         self._ready = False
 
     # ---- ownership ----
@@ -85,7 +86,6 @@ class Loop:
         self._op_aux = memoryview(ffi.buffer(ffi.cast("char *", area.op_aux), area.op_aux_bytes))
         self._releases = memoryview(ffi.buffer(area.releases, 8 * area.release_cap)).cast("B").cast("Q")
         self._op_cap, self._release_cap = int(area.op_cap), int(area.release_cap)
-        self._op_n = self._release_n = self._tx_taken = self._op_aux_n = 0
         self._tx_n = int(self._turn.tx_free_n)
         self._ready = True
 
@@ -270,6 +270,12 @@ class Loop:
     def view(self, event: Event) -> View:
         """The bytes of an event, in place; takes over its reference."""
         return View(self.engine.home, event.addr, event.len, event.buf)
+
+    def take(self, event: Event) -> bytes:
+        """A copy of the bytes of an event, whose buffer goes back in the next turn."""
+        data: bytes = ffi.buffer(ffi.cast("char *", event.addr), event.len)[:]
+        self.release(event.buf)
+        return data
 
     def ends(self, event: Event) -> tuple[addr.Address, addr.Address]:
         """(local, peer) of an ACCEPT, CONNECTED or UDP event, until the next turn."""

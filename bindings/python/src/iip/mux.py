@@ -80,7 +80,7 @@ class Stream:
     # ---- the queue ----
 
     @property
-    def is_closing(self) -> bool:
+    def close_asked(self) -> bool:
         return self._shut == OpCode.CLOSE
 
     @property
@@ -212,7 +212,7 @@ class Mux:
     @property
     def closing(self) -> bool:
         """A connection was told to close and is not closed yet."""
-        return any(isinstance(source, Stream) and source.is_closing for source in self._sources.values())
+        return any(isinstance(source, Stream) and source.close_asked for source in self._sources.values())
 
     def connect(self, stream: Stream, peer: Address, local: Address | None = None) -> None:
         self.adopt(stream, self.loop.connect(peer, local))

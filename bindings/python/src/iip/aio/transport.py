@@ -1,0 +1,320 @@
+"""Connections and datagram endpoints of the stack as asyncio's transports."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from ..constants import OpCode, Status
+from ..errors import Error, error_of
+from ..mux import Datagrams, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from typing_extensions import Buffer
+
+    from ..addr import Address
+    from ..events import Event
+    from ..view import View
+    from .loop import EventLoop
+    from .server import Server
+
+HIGH_WATER = 64 * 1024
+
+
+class ViewProtocol(asyncio.BaseProtocol):
+    """A protocol that is given the stack's own bytes, without a copy. Each view is yours to release."""
+
+    def view_received(self, view: View) -> None:
+        """Bytes of the stream; the peer's window opens when the view is released."""
+
+    def eof_received(self) -> bool | None:
+        """As of asyncio.Protocol."""
+        return None
+
+
+def socket_name(address: Address) -> tuple[Any, ...]:
+    """As the socket module writes it: four items for IPv6."""
+    return (*address, 0, 0) if ":" in address[0] else address
+
+
+class StreamTransport(Stream, asyncio.Transport):
+    """A TCP connection. get_extra_info knows "peername", "sockname", "iip_handle" and "iip_info" (tcp_info's like)."""
+
+    _start_tls_compatible = True
+
+    def __init__(
+        self, loop: EventLoop, protocol: asyncio.BaseProtocol, waiter: asyncio.Future[None] | None = None
+    ) -> None:
+        Stream.__init__(self, loop.mux)
+        asyncio.Transport.__init__(self)
+        self._loop = loop
+        self._waiter = waiter
+        self._server: Server | None = None
+        self._names: dict[str, Any] = {}
+        self._backlog: deque[View] = deque()  # what came while reading was paused
+        self._reading = True
+        self._eof = self._eof_told = self._closing = self._lost = self._write_eof = self._paused_writing = False
+        self._low, self._high = HIGH_WATER // 4, HIGH_WATER
+        self.set_protocol(protocol)
+
+    # ---- events ----
+
+    def on_connected(self, local: Address, peer: Address) -> None:
+        self._names = {"sockname": socket_name(local), "peername": socket_name(peer)}
+        self._tell(self._protocol.connection_made, self)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        self._waiter = None
+
+    def on_data(self, event: Event) -> None:
+        if self._closing:
+            self.mux.loop.release(event.buf)
+        elif not self._reading or self._backlog:
+            self._backlog.append(self.mux.loop.view(event))
+        else:
+            self._deliver(event)
+
+    def on_fin(self) -> None:
+        self._eof = True
+        self._eof_reached()
+
+    def on_taken(self) -> None:
+        if self._paused_writing and self.queued <= self._low:
+            self._paused_writing = False
+            self._tell(self._protocol.resume_writing)
+
+    def on_closed(self, status: int) -> None:
+        error = error_of(status) if status not in (Status.OK, Status.E_ABORTED) else None
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error or error_of(status))
+            self._lost = True
+        self._waiter = None
+        self._lose(error)
+
+    def push(self, sent: list[tuple[int, Stream, int]]) -> None:
+        super().push(sent)
+        if self._closing and not self._queue and not self._blocked:
+            self._loop.call_soon(self._lose, None)  # the close is on its way; asyncio does not wait for the peer
+
+    # ---- to the protocol ----
+
+    def _tell(self, call: Callable[..., Any], *args: Any) -> Any:
+        """A failing protocol loses its connection, and the loop's exception handler hears of it."""
+        try:
+            return call(*args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            context = {"message": f"Fatal error: {call!r} failed", "exception": error, "transport": self}
+            self._loop.call_exception_handler({**context, "protocol": self._protocol})
+            self._force_close(error)
+            return None
+
+    def _deliver(self, event: Event) -> None:
+        loop = self.mux.loop
+        if self._receive is not None:
+            self._tell(self._receive, loop.take(event))
+        else:
+            self._deliver_view(loop.view(event))
+
+    def _deliver_view(self, view: View) -> None:
+        if isinstance(self._protocol, ViewProtocol):
+            self._tell(self._protocol.view_received, view)
+            return
+        if self._receive is not None:
+            data = bytes(view)
+            view.release()
+            self._tell(self._receive, data)
+            return
+        with view as source:
+            self._tell(self._fill_buffers, source)
+
+    def _fill_buffers(self, source: memoryview) -> None:
+        """[asyncio.BufferedProtocol] one copy, into memory of the protocol's own."""
+        assert isinstance(self._protocol, asyncio.BufferedProtocol)
+        done = 0
+        while done < len(source):
+            target = memoryview(self._protocol.get_buffer(len(source) - done)).cast("B")
+            if not target:
+                raise RuntimeError("get_buffer() returned an empty buffer")
+            n = min(len(target), len(source) - done)
+            target[:n] = source[done : done + n]
+            done += n
+            self._protocol.buffer_updated(n)
+
+    def _eof_reached(self) -> None:
+        if not self._eof or self._eof_told or self._backlog or not self._reading or self._closing:
+            return
+        self._eof_told = True
+        if not self._tell(self._protocol.eof_received):  # type: ignore[attr-defined]
+            self.close()
+
+    def _lose(self, error: BaseException | None) -> None:
+        if self._lost:
+            return
+        self._lost = self._closing = True
+        self._drop_backlog()
+        self._tell_lost(error)
+        if self._server is not None:
+            self._server.detach(self)
+            self._server = None
+
+    def _tell_lost(self, error: BaseException | None) -> None:
+        try:
+            self._protocol.connection_lost(error)  # type: ignore[arg-type]
+        except Exception as failure:
+            context = {"message": "connection_lost failed", "exception": failure, "transport": self}
+            self._loop.call_exception_handler(context)
+
+    def _drop_backlog(self) -> None:
+        while self._backlog:
+            self._backlog.popleft().release()
+
+    def _force_close(self, error: BaseException | None) -> None:
+        if self._lost:
+            return
+        self._closing = True
+        self._drop_backlog()
+        Stream.abort(self)
+        self._loop.call_soon(self._lose, error)
+
+    # ---- asyncio.Transport ----
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = protocol
+        plain = not isinstance(protocol, (asyncio.BufferedProtocol, ViewProtocol))
+        self._receive: Callable[[bytes], None] | None = protocol.data_received if plain else None  # type: ignore[attr-defined]
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._protocol
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "iip_info":
+            return self.mux.loop.conn_info(self.handle) if self.handle else default
+        if name == "iip_handle":
+            return self.handle
+        return self._names.get(name, default)
+
+    def is_reading(self) -> bool:
+        return self._reading and not self._closing
+
+    def pause_reading(self) -> None:
+        """Bytes wait in the stack's buffers, and the peer's window closes over them."""
+        self._reading = False
+
+    def resume_reading(self) -> None:
+        if not self._reading and not self._closing:
+            self._reading = True
+            self._loop.call_soon(self._resume)
+
+    def _resume(self) -> None:
+        while self._backlog and self._reading and not self._closing:
+            self._deliver_view(self._backlog.popleft())
+        self._eof_reached()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        high = high if high is not None else (4 * low if low is not None else HIGH_WATER)
+        low = low if low is not None else high // 4
+        if not high >= low >= 0:
+            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
+        self._high, self._low = high, low
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        return self._low, self._high
+
+    def get_write_buffer_size(self) -> int:
+        return self.queued
+
+    def write(self, data: Buffer) -> None:
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
+        if self._write_eof:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        if self._closing:
+            return
+        Stream.write(self, data)
+        if self.queued > self._high and not self._paused_writing:
+            self._paused_writing = True
+            self._tell(self._protocol.pause_writing)
+
+    def writelines(self, list_of_data: Iterable[Buffer]) -> None:
+        self.write(b"".join(list_of_data))
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        if not self._closing and not self._write_eof:
+            self._write_eof = True
+            self.finish(OpCode.SHUTDOWN)
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        """What was written still goes out."""
+        if not self._closing:
+            self._closing = True
+            self._drop_backlog()
+            self.finish(OpCode.CLOSE)
+
+    def abort(self) -> None:
+        self._force_close(None)
+
+
+class DatagramTransport(Datagrams, asyncio.DatagramTransport):
+    """A UDP endpoint."""
+
+    def __init__(self, loop: EventLoop, protocol: asyncio.DatagramProtocol, peer: Address | None) -> None:
+        Datagrams.__init__(self, loop.mux)
+        asyncio.DatagramTransport.__init__(self)
+        self._loop = loop
+        self._protocol = protocol
+        self._peer = peer
+        self._closing = False
+        self._names: dict[str, Any] = {"peername": socket_name(peer)} if peer else {}
+
+    def on_datagram(self, data: bytes, peer: Address) -> None:
+        self._protocol.datagram_received(data, socket_name(peer))
+
+    def on_error(self, error: Error) -> None:
+        self._protocol.error_received(error)
+
+    def on_closed(self, status: int) -> None: ...
+
+    def opened(self, local: Address) -> None:
+        self._names["sockname"] = socket_name(local)
+        self._protocol.connection_made(self)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._names.get(name, default)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        assert isinstance(protocol, asyncio.DatagramProtocol)
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._protocol
+
+    def sendto(self, data: Any, addr: Any = None) -> None:
+        if self._peer is not None and addr is not None and tuple(addr[:2]) != self._peer:
+            raise ValueError(f"Invalid address: must be None or {self._peer}")
+        if self._peer is None and addr is None:
+            raise ValueError("an endpoint without remote_addr needs an address")
+        if not self._closing:
+            self.send_to(data, None if self._peer else (addr[0], addr[1]))
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            Datagrams.close(self)
+            self._loop.call_soon(self._protocol.connection_lost, None)
+
+    def abort(self) -> None:
+        self.close()
