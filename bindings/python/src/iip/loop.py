@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import _layout, addr
 from ._ffi import ffi, lib
-from .constants import OpCode, Option, Status, TurnFlag
+from .constants import OpCode, Option, State, Status, TurnFlag
 from .errors import check, error_of
 from .events import Batch, Event
 from .view import View
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -117,6 +118,15 @@ class Loop:
             batch = self._turn_once(flags | TurnFlag.WAIT, min(left, _WAIT_SLICE_US), event_max)
             if batch.n or left <= _WAIT_SLICE_US or batch.op_short or batch.state:
                 return batch
+
+    def end(self) -> Iterator[Batch]:
+        """Aborts every connection and closes all else; the batches of the turns that tell so, to the last CLOSED."""
+        check(lib.iip_loop_close(self.c))
+        while True:
+            batch = self.turn()
+            yield batch
+            if batch.state & State.CLOSED:
+                return
 
     def _turn_once(self, flags: int, wait_us: int, event_max: int) -> Batch:
         turn = self._turn
