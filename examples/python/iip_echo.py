@@ -62,13 +62,16 @@ class Echo:
         if event.type == EventType.ACCEPT:
             self.counted.count("accepted")
             self.conns[handle] = Connection()
-        elif event.type == EventType.DATA:
+        conn = self.conns.get(handle)
+        if conn is None:
+            return  # the listener's own end
+        if event.type == EventType.DATA:
             self.counted.count("bytes", event.len)
-            self.conns[handle].late.append((event.buf, 0, event.len))
+            conn.late.append((event.buf, 0, event.len))
         elif event.type == EventType.WRITABLE:
-            self.conns[handle].blocked = False
+            conn.blocked = False
         elif event.type == EventType.FIN:
-            self.conns[handle].ended = True
+            conn.ended = True
         elif event.type == EventType.CLOSED:
             self.counted.count("closed")
             for buf, _, _ in self.conns.pop(handle).late:
