@@ -4,6 +4,7 @@
 import asyncio
 import hashlib
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from iip_example import Parser, Run, number, pattern, run, say_ready
 
 from iip.aio import EventLoop
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MOST = 1 << 40  # bytes that /bytes/N serves
 CHUNK = 1 << 18
 
@@ -47,7 +49,7 @@ def file_below(root: Path, path: str) -> Path:
 
 def application(root: Path | None, counted: Run, body_max: int) -> web.Application:
     @web.middleware
-    async def count(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
         counted.count("requests")
         return await handler(request)
 

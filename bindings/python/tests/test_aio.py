@@ -375,6 +375,23 @@ def test_start_tls(contexts):
         on_stack(client(), CLIENT)
 
 
+def test_sendfile(tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(bytes(range(256)) * 2000)
+
+    async def client():
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_connection(Collect, SERVER, 7)
+        with file.open("rb") as source:
+            assert await loop.sendfile(transport, source) == 512000
+        transport.write_eof()
+        await protocol.lost
+        assert protocol.received == file.read_bytes()
+
+    with serve(echo):
+        on_stack(client(), CLIENT)
+
+
 def test_server_life():
     async def main():
         server = await asyncio.start_server(echo, SERVER, 7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import constants
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,9 @@ def socket_name(address: Address) -> tuple[Any, ...]:
 class StreamTransport(Stream, asyncio.Transport):
     """A TCP connection. get_extra_info knows "peername", "sockname", "iip_handle" and "iip_info" (tcp_info's like)."""
 
+    # what asyncio's own start_tls and sendfile ask of a transport
     _start_tls_compatible = True
+    _sendfile_compatible = constants._SendfileMode.FALLBACK
 
     def __init__(
         self, loop: EventLoop, protocol: asyncio.BaseProtocol, waiter: asyncio.Future[None] | None = None
@@ -56,7 +59,7 @@ class StreamTransport(Stream, asyncio.Transport):
         self._names: dict[str, Any] = {}
         self._backlog: deque[View] = deque()  # what came while reading was paused
         self._reading = True
-        self._eof = self._eof_told = self._closing = self._lost = self._write_eof = self._paused_writing = False
+        self._eof = self._eof_told = self._closing = self._lost = self._write_eof = self._protocol_paused = False
         self._low, self._high = HIGH_WATER // 4, HIGH_WATER
         self.set_protocol(protocol)
 
@@ -82,8 +85,8 @@ class StreamTransport(Stream, asyncio.Transport):
         self._eof_reached()
 
     def on_taken(self) -> None:
-        if self._paused_writing and self.queued <= self._low:
-            self._paused_writing = False
+        if self._protocol_paused and self.queued <= self._low:
+            self._protocol_paused = False
             self._tell(self._protocol.resume_writing)
 
     def on_closed(self, status: int) -> None:
@@ -236,8 +239,8 @@ class StreamTransport(Stream, asyncio.Transport):
         if self._closing:
             return
         Stream.write(self, data)
-        if self.queued > self._high and not self._paused_writing:
-            self._paused_writing = True
+        if self.queued > self._high and not self._protocol_paused:
+            self._protocol_paused = True
             self._tell(self._protocol.pause_writing)
 
     def writelines(self, list_of_data: Iterable[Buffer]) -> None:
