@@ -15,7 +15,7 @@ PY
     return 1
 }
 
-# python_package [test]: the package from this checkout, with what its tests or only its examples need.
+# python_package [test] [lint]: the package from this checkout, with what its examples need, and its tests and lint.
 python_package() {
     local python extra="aiohttp>=3.9"
     # shellcheck disable=SC2086
@@ -24,7 +24,8 @@ python_package() {
         say "skipped: Python 3.11 or newer with its development files: apt-get install python3-dev python3-venv"
         return 77
     }
-    [ "${1:-}" != test ] || extra="$extra pytest numpy uvicorn"
+    case " $* " in *" test "*) extra="$extra pytest numpy uvicorn" ;; esac
+    case " $* " in *" lint "*) extra="$extra ruff mypy" ;; esac
     say "building the Python package (log: build/python.log)"
     mkdir -p build
     { [ -x "$PYTHON_VENV/bin/pip" ] || "$python" -m venv "$PYTHON_VENV"; } >build/python.log 2>&1 &&

@@ -4,10 +4,10 @@
 import itertools
 from collections import deque
 
-from iip_example import Parser, Run, run, say_ready
-
 import iip
 from iip import EventType
+
+from iip_example import Parser, Run, run, say_ready
 
 
 class Connection:

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
-from iip_example import Parser, Run, number, pattern, run, say_ready
-
 from iip.aio import EventLoop
+
+from iip_example import Parser, Run, number, pattern, run, say_ready
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MOST = 1 << 40  # bytes that /bytes/N serves

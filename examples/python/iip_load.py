@@ -12,10 +12,10 @@ import time
 from collections import deque
 from typing import Any
 
-from iip_example import Parser, Run, number, pattern, run, say_ready
-
 import iip
 from iip.aio import EventLoop
+
+from iip_example import Parser, Run, number, pattern, run, say_ready
 
 CHUNK = 1 << 16
 SERVER, CLIENT = ["10.9.0.1/24", "fd09::1/64"], ["10.9.0.2/24", "fd09::2/64"]

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """UDP echo server: each datagram goes back to where it came from, from the address that it was sent to."""
 
-from iip_example import Parser, Run, run, say_ready
-
 import iip
 from iip import EventFlag, EventType
+
+from iip_example import Parser, Run, run, say_ready
 
 
 def main() -> int:

@@ -68,6 +68,8 @@ class Kind(IntEnum):
 
 class Cores(IntEnum):
     UNIFIED = 0
+    SPLIT = 1
+    MERGE = 2
 
 
 class PortCap(IntFlag):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import constants
+from asyncio import constants, transports
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from .loop import EventLoop
     from .server import Server
 
-HIGH_WATER = 64 * 1024
-
 
 class ViewProtocol(asyncio.BaseProtocol):
     """A protocol that is given the stack's own bytes, without a copy. Each view is yours to release."""
@@ -41,7 +39,7 @@ def socket_name(address: Address) -> tuple[Any, ...]:
     return (*address, 0, 0) if ":" in address[0] else address
 
 
-class StreamTransport(Stream, asyncio.Transport):
+class StreamTransport(Stream, transports._FlowControlMixin):
     """A TCP connection. get_extra_info knows "peername", "sockname", "iip_handle" and "iip_info" (tcp_info's like)."""
 
     # what asyncio's own start_tls and sendfile ask of a transport
@@ -52,15 +50,14 @@ class StreamTransport(Stream, asyncio.Transport):
         self, loop: EventLoop, protocol: asyncio.BaseProtocol, waiter: asyncio.Future[None] | None = None
     ) -> None:
         Stream.__init__(self, loop.mux)
-        asyncio.Transport.__init__(self)
-        self._loop = loop
+        transports._FlowControlMixin.__init__(self, loop=loop)  # asyncio's own way to pause and resume writers
+        self._loop: EventLoop = loop
         self._waiter = waiter
         self._server: Server | None = None
         self._names: dict[str, Any] = {}
         self._backlog: deque[View] = deque()  # what came while reading was paused
         self._reading = True
-        self._eof = self._eof_told = self._closing = self._lost = self._write_eof = self._protocol_paused = False
-        self._low, self._high = HIGH_WATER // 4, HIGH_WATER
+        self._eof = self._eof_told = self._closing = self._lost = self._write_eof = False
         self.set_protocol(protocol)
 
     # ---- events ----
@@ -85,9 +82,7 @@ class StreamTransport(Stream, asyncio.Transport):
         self._eof_reached()
 
     def on_taken(self) -> None:
-        if self._protocol_paused and self.queued <= self._low:
-            self._protocol_paused = False
-            self._tell(self._protocol.resume_writing)
+        self._maybe_resume_protocol()  # type: ignore[attr-defined]
 
     def on_closed(self, status: int) -> None:
         error = error_of(status) if status not in (Status.OK, Status.E_ABORTED) else None
@@ -218,16 +213,6 @@ class StreamTransport(Stream, asyncio.Transport):
             self._deliver_view(self._backlog.popleft())
         self._eof_reached()
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        high = high if high is not None else (4 * low if low is not None else HIGH_WATER)
-        low = low if low is not None else high // 4
-        if not high >= low >= 0:
-            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
-        self._high, self._low = high, low
-
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        return self._low, self._high
-
     def get_write_buffer_size(self) -> int:
         return self.queued
 
@@ -239,9 +224,7 @@ class StreamTransport(Stream, asyncio.Transport):
         if self._closing:
             return
         Stream.write(self, data)
-        if self.queued > self._high and not self._protocol_paused:
-            self._protocol_paused = True
-            self._tell(self._protocol.pause_writing)
+        self._maybe_pause_protocol()  # type: ignore[attr-defined]
 
     def writelines(self, list_of_data: Iterable[Buffer]) -> None:
         self.write(b"".join(list_of_data))
