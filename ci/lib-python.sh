@@ -24,6 +24,7 @@ python_package() {
         say "skipped: Python 3.11 or newer with its development files: apt-get install python3-dev python3-venv"
         return 77
     }
+    [[ " $* " != *" test "* ]] || need openssl $PACKAGES_NET
     case " $* " in *" test "*) extra="$extra pytest numpy uvicorn" ;; esac
     case " $* " in *" lint "*) extra="$extra ruff mypy" ;; esac
     say "building the Python package (log: build/python.log)"

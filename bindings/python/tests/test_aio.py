@@ -320,17 +320,10 @@ def test_idle_costs_nothing():
 
 
 @pytest.fixture(scope="module")
-def contexts(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("tls")
-    key, cert = directory / "key.pem", directory / "cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
-         "-out", cert, "-days", "2", "-subj", "/CN=iip.test", "-addext", "subjectAltName=DNS:iip.test"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+def contexts(certificate):
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    server.load_cert_chain(cert, key)
-    client.load_verify_locations(cert)
+    server.load_cert_chain(*certificate)
+    client.load_verify_locations(certificate[0])
     return server, client
 
 
