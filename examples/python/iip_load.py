@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -18,6 +19,8 @@ from iip.aio import EventLoop
 from iip_example import Parser, Run, number, pattern, run, say_ready
 
 CHUNK = 1 << 16
+CONNECT_S = 10.0
+PATIENCE_S = 1.0  # for what was on its way when --duration was over
 SERVER, CLIENT = ["10.9.0.1/24", "fd09::1/64"], ["10.9.0.2/24", "fd09::2/64"]
 
 
@@ -139,14 +142,19 @@ MODES = {"pp": ping_pong, "send": send_bulk, "recv": receive_bulk, "http": http}
 
 
 async def one(args: argparse.Namespace, result: Result, host: str, port: int) -> None:
+    writer = None
+    patience = asyncio.timeout(args.duration + PATIENCE_S if args.duration else None)
     try:
-        reader, writer = await asyncio.open_connection(host, port)
-        await MODES[args.mode](args, result, reader, writer)
-        writer.close()
+        async with patience:
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_S)
+            await MODES[args.mode](args, result, reader, writer)
+            writer.close()
     except (OSError, asyncio.IncompleteReadError) as error:
         if not result.errors:
-            print(f"iip_load: {error}")
+            print(f"iip_load: {'no end after the time was up' if patience.expired() else error}", file=sys.stderr)
         result.errors += 1
+        if writer is not None:
+            writer.transport.abort()
 
 
 async def load(args: argparse.Namespace, result: Result) -> None:

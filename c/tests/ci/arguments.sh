@@ -39,7 +39,7 @@ for path in "$ci"/*; do
     refuses "$command" --nonsense --nonsense
     refuses "$command" nonsense nonsense
 done
-refuses demo python --lang python
+refuses demo cobol --lang cobol
 refuses demo --lang --lang
 refuses demo wire --port wire
 refuses demo 5 --ip 5
