@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../wire.h"
+#include "iip/status.h"
 #include "sim.h"
 
 enum { IIP_SIM_BILLION = 1000000000, IIP_SIM_LINK = 18 };
@@ -183,13 +184,18 @@ static void iip_sim_duplicate(struct iip_sim_lane *lane, const struct iip_sim_no
     lane->account.duplicated_bytes += node->len;
 }
 
+uint32_t iip_sim_longest(const struct iip_sim_wire *wire)
+{
+    return wire->mtu + (wire->l3 ? 0 : IIP_SIM_LINK);
+}
+
 /* 1: under way; 0: lost, and the node is the caller's still. */
 static int iip_sim_fate(struct iip_sim_lane *lane, const struct iip_sim_wire *wire, struct iip_sim_node *node,
                         uint64_t now_us)
 {
     struct iip_sim_account *acc = &lane->account;
     uint64_t depart;
-    if (node->len > wire->mtu + (wire->l3 ? 0 : IIP_SIM_LINK))
+    if (node->len > iip_sim_longest(wire))
         return iip_sim_lose(lane, node->len, &acc->lost_mtu);
     depart = iip_sim_depart(lane, node->len, now_us * 1000);
     if (!depart)
@@ -221,4 +227,26 @@ int iip_sim_lane_send(struct iip_sim_lane *lane, const struct iip_sim_wire *wire
     if (!iip_sim_fate(lane, wire, node, now_us))
         free(node);
     return 1;
+}
+
+int iip_sim_lane_inject(struct iip_sim_lane *lane, const void *bytes, uint32_t len, uint64_t now_us)
+{
+    struct iip_sim_node *node;
+    if (lane->count >= IIP_SIM_FLIGHT)
+        return IIP_E_AGAIN;
+    node = malloc(sizeof(*node) + len);
+    if (!node)
+        return IIP_E_NOMEM;
+    node->at_us = now_us;
+    node->order = lane->order++;
+    node->len = len;
+    node->flags = 0;
+    memcpy(node->bytes, bytes, len);
+    if (!iip_sim_push(lane, node)) {
+        free(node);
+        return IIP_E_NOMEM;
+    }
+    lane->account.sent++;
+    lane->account.sent_bytes += len;
+    return IIP_OK;
 }

@@ -43,7 +43,7 @@ static int iip_sim_arg_wire(struct iip_args *a, struct iip_sim_ask *ask)
     if (iip_args_is(a, "seed"))
         return ask->said |= IIP_SIM_SEED, iip_args_u64(a, &ask->seed);
     if (iip_args_is(a, "mtu"))
-        return ask->said |= IIP_SIM_SAID_MTU, iip_args_u32(a, 576, 65535, &ask->mtu);
+        return ask->said |= IIP_SIM_SAID_MTU, iip_args_u32(a, IIP_SIM_MTU_MIN, IIP_SIM_MTU_MAX, &ask->mtu);
     if (iip_args_is(a, "csum"))
         return ask->said |= IIP_SIM_CSUM, iip_args_switch(a, &ask->csum);
     if (iip_args_is(a, "l3"))
@@ -416,6 +416,35 @@ int iip_sim_mtu_set(const char *name, uint32_t mtu)
     atomic_fetch_add(&wire->epoch, 1);
     iip_sim_release(wire);
     return IIP_OK;
+}
+
+static int iip_sim_inject_held(struct iip_sim_wire *wire, const uint8_t mac[6], const void *frame, uint32_t len)
+{
+    struct iip_sim_end *to = NULL;
+    int status;
+    for (uint32_t i = 0; i < wire->opened && !to; i++)
+        if (memcmp(wire->end[i]->mac, mac, 6) == 0)
+            to = wire->end[i];
+    if (!to)
+        return IIP_E_NOT_FOUND;
+    if (!len || len > iip_sim_longest(wire))
+        return IIP_E_INVAL;
+    if (wire->opened < 2 || wire->closed)
+        return IIP_E_LINK_DOWN;
+    status = iip_sim_lane_inject(&wire->end[!to->side]->lane, frame, len, iip_sim_now((struct iip_port_queue *)to));
+    iip_sim_arm(to);
+    return status;
+}
+
+int iip_sim_inject(const char *name, const uint8_t mac[6], const void *frame, uint32_t len)
+{
+    struct iip_sim_wire *wire = iip_sim_hold(name);
+    int status;
+    if (!wire)
+        return IIP_E_NOT_FOUND;
+    status = iip_sim_inject_held(wire, mac, frame, len);
+    iip_sim_release(wire);
+    return status;
 }
 
 int iip_sim_account(const char *name, uint32_t side, struct iip_sim_account *out)

@@ -32,6 +32,8 @@
 enum {
     IIP_SIM_NAME = 64,
     IIP_SIM_FLIGHT = 65536,      /* packets on the wire in one direction, at most; then transmit refuses */
+    IIP_SIM_MTU_MIN = 576,
+    IIP_SIM_MTU_MAX = 65535,
     IIP_SIM_START_US = 1000000   /* where a virtual clock begins */
 };
 
@@ -54,6 +56,9 @@ uint64_t iip_sim_advance(const char *name, uint64_t us);
 uint64_t iip_sim_next(const char *name);
 /* Changes the MTU of the wire; both ends see it (`changed`). NOT_FOUND. */
 int iip_sim_mtu_set(const char *name, uint32_t mtu);
+/* A frame arrives at the end with this Ethernet address now, whatever the wire does to others; it counts as sent by the
+   other end. INVAL: its length; NOT_FOUND, LINK_DOWN: no other end, AGAIN: too much is under way, NOMEM. */
+int iip_sim_inject(const char *name, const uint8_t mac[6], const void *frame, uint32_t len);
 /* Of what end `side` (0: opened first) sent. NOT_FOUND. */
 int iip_sim_account(const char *name, uint32_t side, struct iip_sim_account *out);
 
@@ -121,6 +126,10 @@ void iip_sim_lane_free(struct iip_sim_lane *lane);
 /* Puts one packet on the wire: 1, or 0 when there is no memory or too much is under way. */
 int iip_sim_lane_send(struct iip_sim_lane *lane, const struct iip_sim_wire *wire, const struct iip_pkt *pkt,
                       uint64_t now_us);
+/* The longest packet that a wire carries, link header included. */
+uint32_t iip_sim_longest(const struct iip_sim_wire *wire);
+/* Puts bytes on the wire that arrive at now_us, as they are: a status. */
+int iip_sim_lane_inject(struct iip_sim_lane *lane, const void *bytes, uint32_t len, uint64_t now_us);
 /* The packet that arrives next, or null; and taking it off. */
 struct iip_sim_node *iip_sim_lane_first(const struct iip_sim_lane *lane);
 void iip_sim_lane_pop(struct iip_sim_lane *lane);

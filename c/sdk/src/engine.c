@@ -252,6 +252,26 @@ int32_t iip_engine_advance(struct iip_engine *engine, uint64_t us, uint64_t *now
     return IIP_OK;
 }
 
+int32_t iip_engine_inject(struct iip_engine *engine, const void *frame, uint32_t len)
+{
+    int32_t st = iip_engine_check(engine);
+    if (st)
+        return st;
+    if (!frame)
+        return IIP_E_INVAL;
+    return engine->wire[0] ? iip_sim_inject(engine->wire, engine->info.mac, frame, len) : IIP_E_NOT_SUPPORTED;
+}
+
+int32_t iip_engine_mtu_set(struct iip_engine *engine, uint32_t mtu)
+{
+    int32_t st = iip_engine_check(engine);
+    if (st)
+        return st;
+    if (!engine->wire[0])
+        return IIP_E_NOT_SUPPORTED;
+    return mtu < IIP_SIM_MTU_MIN || mtu > IIP_SIM_MTU_MAX ? IIP_E_RANGE : iip_sim_mtu_set(engine->wire, mtu);
+}
+
 int32_t iip_engine_list(uint32_t i, struct iip_engine **out)
 {
     uint32_t k;

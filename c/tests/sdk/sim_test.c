@@ -92,6 +92,8 @@ static void a_real_clock_cannot_be_moved(void)
     struct side a, b;
     world_open(&a, &b, "sim:real");
     CHECK_EQ(iip_engine_advance(a.engine, 1, NULL), IIP_E_NOT_SUPPORTED);
+    CHECK_EQ(iip_engine_inject(a.engine, "frame", 5), IIP_E_NOT_SUPPORTED);
+    CHECK_EQ(iip_engine_mtu_set(a.engine, 1400), IIP_E_NOT_SUPPORTED);
     world_close(&a, &b);
     world_open(&a, &b, "pair:real");
     CHECK_EQ(iip_engine_advance(a.engine, 1, NULL), IIP_E_NOT_SUPPORTED);
@@ -99,9 +101,62 @@ static void a_real_clock_cannot_be_moved(void)
     world_close(&a, &b);
 }
 
+/* A broadcast ARP request of 10.0.0.9 for 10.0.0.1. */
+static const uint8_t arp_request[42] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0,  9, 8, 6,
+                                        0,    1,    8,    0,    6,    4,    0, 1, 2, 0, 0,  0, 0, 9,
+                                        10,   0,    0,    9,    0,    0,    0, 0, 0, 0, 10, 0, 0, 1};
+
+static uint64_t packets(const struct side *s, int sent)
+{
+    struct iip_loop_stats stats = {.size = sizeof stats};
+    CHECK_EQ(iip_loop_stats_get(s->loop, &stats), IIP_OK);
+    return sent ? stats.tx_packets : stats.rx_packets;
+}
+
+static void an_injected_frame_arrives_now(void)
+{
+    static uint8_t giant[1600];
+    struct side a, b;
+    world_open(&a, &b, "sim:inject,clock=virtual,loss=100%,delay=1s");
+    uint64_t a_rx = packets(&a, 0), a_tx = packets(&a, 1), b_rx = packets(&b, 0);
+    CHECK_EQ(iip_engine_inject(a.engine, arp_request, sizeof arp_request), IIP_OK);
+    turn(&b, 0);
+    turn(&a, 0);
+    CHECK_EQ(packets(&a, 0) - a_rx, 1);
+    CHECK_EQ(packets(&a, 1) - a_tx, 1); /* the answer, which the wire loses */
+    CHECK_EQ(packets(&b, 0) - b_rx, 0);
+    CHECK_EQ(iip_engine_inject(a.engine, giant, 1519), IIP_E_INVAL);
+    CHECK_EQ(iip_engine_inject(a.engine, giant, 1518), IIP_OK);
+    CHECK_EQ(iip_engine_inject(a.engine, giant, 0), IIP_E_INVAL);
+    CHECK_EQ(iip_engine_inject(a.engine, NULL, 1), IIP_E_INVAL);
+    CHECK_EQ(iip_engine_inject(NULL, giant, 1), IIP_E_INVAL);
+    turn(&a, 0);
+    side_close(&b);
+    CHECK_EQ(iip_engine_inject(a.engine, giant, 60), IIP_E_LINK_DOWN);
+    turn(&a, 0); /* tells that the link is down */
+    side_close(&a);
+}
+
+static void a_wire_changes_its_mtu(void)
+{
+    struct side a, b;
+    world_open(&a, &b, "sim:mtu,clock=virtual");
+    CHECK_EQ(iip_engine_mtu_set(b.engine, 1400), IIP_OK);
+    CHECK_EQ(turn(&a, 0), 1);
+    CHECK_EQ(event(&a, 0)->type, IIP_EVENT_LINK);
+    CHECK_EQ(event(&a, 0)->value, (uint64_t)1 << 32 | 1400);
+    CHECK_EQ(turn(&b, 0), 1);
+    CHECK_EQ(iip_engine_mtu_set(a.engine, 575), IIP_E_RANGE);
+    CHECK_EQ(iip_engine_mtu_set(a.engine, 65536), IIP_E_RANGE);
+    CHECK_EQ(iip_engine_mtu_set(NULL, 1400), IIP_E_INVAL);
+    world_close(&a, &b);
+}
+
 int main(void)
 {
     RUN(the_same_seed_gives_the_same_run);
     RUN(a_real_clock_cannot_be_moved);
+    RUN(an_injected_frame_arrives_now);
+    RUN(a_wire_changes_its_mtu);
     return check_done();
 }
