@@ -41,14 +41,15 @@ static int32_t iip_engine_check(const struct iip_engine *engine)
 
 /* ---- open ---- */
 
-/* The name of the wire, if it has a virtual clock; else empty. */
+/* The name of the wire, if it has a virtual clock; else empty. A recorder may stand in front of the port, whose kind
+   only its string tells then. */
 static void iip_engine_wire(struct iip_engine *engine, const char *port)
 {
-    const char *name = strchr(port, ':');
-    size_t n = name ? strcspn(name + 1, ",") : 0;
-    if (strcmp(engine->ops->kind, "sim") != 0 || !n || n >= sizeof engine->wire)
+    const char *name = port + 4;
+    size_t n = strncmp(port, "sim:", 4) == 0 ? strcspn(name, ",") : 0;
+    if (!n || n >= sizeof engine->wire)
         return;
-    memcpy(engine->wire, name + 1, n);
+    memcpy(engine->wire, name, n);
     if (!iip_sim_advance(engine->wire, 0))
         engine->wire[0] = 0;
 }

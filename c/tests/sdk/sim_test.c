@@ -152,10 +152,24 @@ static void a_wire_changes_its_mtu(void)
     world_close(&a, &b);
 }
 
+static void a_recorded_wire_has_its_clock(void)
+{
+    struct iip_engine_cfg cfg = side_cfg("sim:recorded,clock=virtual", 1);
+    struct side a;
+    uint64_t now = 0;
+    cfg.pcap = "/dev/null";
+    if (!side_open(&a, &cfg))
+        return;
+    CHECK_EQ(iip_engine_advance(a.engine, 7, &now), IIP_OK);
+    CHECK_EQ(now, 1000007);
+    side_close(&a);
+}
+
 int main(void)
 {
     RUN(the_same_seed_gives_the_same_run);
     RUN(a_real_clock_cannot_be_moved);
+    RUN(a_recorded_wire_has_its_clock);
     RUN(an_injected_frame_arrives_now);
     RUN(a_wire_changes_its_mtu);
     return check_done();
