@@ -177,7 +177,8 @@ static int operation(struct engine *e, char **w, const char *line)
         v++;
     if (v == end)
         return 0;
-    e->turn.op_n++;
+    if (e->turn.op_n++ == PENDING)
+        fail("too many operations in one turn", line);
     e->pending[i].verb = v;
     e->pending[i].about = v->makes ? object_new(e, w[2]) : object(w[2]);
     e->pending[i].addrs = (struct iip_addrs){.local = {.port = 0}};
@@ -248,6 +249,8 @@ static void tell_event(struct engine *e, const struct iip_event *ev)
     if (ev->buf) {
         o->rx += ev->len;
         o->rx_hash = hash(o->rx_hash, bytes, ev->len);
+        if (held_n == HELD)
+            fail("too many buffers", o->name);
         held[held_n].buf = ev->buf;
         held[held_n++].len = ev->len;
         if (!e->hold)
