@@ -51,9 +51,13 @@ def ip(payload: bytes, proto: int = 6, length: int | None = None, spoil: int = 0
     return header[:10] + struct.pack(">H", checksum(header) ^ spoil) + header[12:] + payload
 
 
-def segment(flags: int, seq: int, ack: int = 0, data: bytes = b"", options: bytes = b"", spoil: int = 0, words: int = 5) -> bytes:
+def segment(
+    flags: int, seq: int, ack: int = 0, data: bytes = b"", options: bytes = b"", spoil: int = 0, words: int = 5
+) -> bytes:
     words += len(options) // 4
-    head = struct.pack(">HHIIBBHHH", 7000, 80, seq % 2**32, ack % 2**32, words << 4, flags, 65535, 0, 0) + options + data
+    head = (
+        struct.pack(">HHIIBBHHH", 7000, 80, seq % 2**32, ack % 2**32, words << 4, flags, 65535, 0, 0) + options + data
+    )
     total = checksum(IP + OUR_IP + struct.pack(">HH", 6, len(head)) + head) ^ spoil
     return head[:16] + struct.pack(">H", total) + head[18:]
 
@@ -102,7 +106,9 @@ def handshake(runner: str, what: str) -> tuple[list[str], int]:
 
 
 def hostile_tcp(runner: str) -> None:
-    lines, after = handshake(runner, "Segments of a hostile peer: each is dropped or challenged, and the stream goes on.")
+    lines, after = handshake(
+        runner, "Segments of a hostile peer: each is dropped or challenged, and the stream goes on."
+    )
     lines += ["# data: bad checksum, header longer than the packet, shorter than a header"]
     lines += inject(
         tcp(ACK | PSH, NEXT, after, b"evil", spoil=0x55),

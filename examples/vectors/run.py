@@ -107,7 +107,7 @@ class Player:
     def fields(self, code: int, args: str, words: list[str], about: Object) -> tuple[dict[str, int], Any]:
         """What the words say, as arguments of Loop.op; and the addresses, to be kept until the turn."""
         f, addrs = {"length": 0}, ffi.new("struct iip_addrs *")
-        for what, word in zip(args, words):
+        for what, word in zip(args, words, strict=False):
             if what in "LP":
                 end = ffi.addressof(addrs, "local" if what == "L" else "peer")
                 if word != "-":
