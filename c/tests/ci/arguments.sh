@@ -51,4 +51,8 @@ refuses soak --minutes --minutes
 refuses sim many --seeds many
 refuses sim --seeds --seeds
 refuses sim 0 --seeds 0
+refuses vectors C --lang C
+refuses vectors --lang --lang
+refuses vectors cobol --lang cobol
+refuses vectors no-program --runner no-program
 [ $failed = 0 ] && echo "the commands know what they take"
