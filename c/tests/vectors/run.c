@@ -70,9 +70,9 @@ static struct {
 static uint32_t engine_n, object_n, held_n;
 static uint8_t pattern[PATTERN];
 
-static void fail(const char *what, const char *word)
+static _Noreturn void fail(const char *what, const char *word)
 {
-    fprintf(stderr, "%s: %s\n", what, word);
+    fprintf(stderr, "%s: %s\n", what, word ? word : "nothing");
     exit(2);
 }
 
@@ -94,11 +94,10 @@ static struct object *object_new(const struct engine *at, const char *name)
 
 static struct object *object(const char *name)
 {
-    for (uint32_t i = object_n; i--;)
+    for (uint32_t i = object_n; name && i--;)
         if (strcmp(objects[i].name, name) == 0)
             return &objects[i];
     fail("no such name", name);
-    return NULL;
 }
 
 static struct object *object_of(uint64_t handle)
@@ -116,7 +115,9 @@ static uint64_t number(const char *word)
 
 static uint64_t buffer(const char *name) /* "@3" */
 {
-    return number(name + 1) < held_n ? number(name + 1) : (fail("no such buffer", name), 0);
+    if (!name || number(name + 1) >= held_n)
+        fail("no such buffer", name);
+    return number(name + 1);
 }
 
 static struct iip_addr address(const char *text)
@@ -163,9 +164,11 @@ static void fill(struct engine *e, struct iip_op *op, char what, const char *wor
         memcpy((void *)(uintptr_t)e->area.tx_free[e->turn.tx_taken++].addr, pattern + o->tx, op->len);
         break;
     case 'O':
-        while (strcmp(options[op->offset++], word) != 0)
-            ;
-        op->offset = op->offset == 15 ? IIP_OPT_EXPLICIT_CREDIT : op->offset;
+        while (word && op->offset < 15 && strcmp(options[op->offset], word) != 0)
+            op->offset++;
+        if (!word || op->offset == 15)
+            fail("no such option", word);
+        op->offset = op->offset == 14 ? IIP_OPT_EXPLICIT_CREDIT : op->offset + 1;
     }
 }
 
@@ -173,9 +176,9 @@ static int operation(struct engine *e, char **w, const char *line)
 {
     const struct verb *v = verbs, *end = verbs + sizeof verbs / sizeof verbs[0];
     uint32_t i = e->turn.op_n;
-    while (v < end && strcmp(v->name, w[1]) != 0)
+    while (w[1] && v < end && strcmp(v->name, w[1]) != 0)
         v++;
-    if (v == end)
+    if (!w[1] || v == end)
         return 0;
     if (e->turn.op_n++ == PENDING)
         fail("too many operations in one turn", line);
@@ -393,7 +396,7 @@ static int32_t inject(const struct engine *e, const char *hex)
 {
     uint8_t frame[2048];
     uint32_t n = 0;
-    while (n < sizeof frame && sscanf(hex + 2 * n, "%2hhx", &frame[n]) == 1)
+    while (hex && n < sizeof frame && sscanf(hex + 2 * n, "%2hhx", &frame[n]) == 1)
         n++;
     return iip_engine_inject(e->engine, frame, n);
 }
@@ -415,12 +418,13 @@ static int32_t at_once(struct engine *e, char **w)
     if (strcmp(w[1], "loopclose") == 0)
         return iip_loop_close(e->loop);
     fail("no such step", w[1]);
-    return 0;
 }
 
 static void step(struct engine *e, char **w, const char *line)
 {
     const struct object *o;
+    if (!w[1])
+        fail("a line without a verb", line);
     if (operation(e, w, line))
         return;
     if (strcmp(w[1], "release") == 0) /* one, or from one to another */
