@@ -203,18 +203,17 @@ class Player:
                 self.operation(["send", about.name, str(n)], f"{self.name} send {about.name} {n}")
         pending, self.pending = self.pending, []
         batch = self.loop.turn(flags=flags)
-        told = self.loop._turn  # rx_packets and release_failed are not in a Batch
         for i, p in enumerate(pending):
             self.tell_operation(i, p)
-        if told.release_failed:
-            print(f"{batch.now_us} {self.name} release_failed={told.release_failed}")
+        if batch.release_failed:
+            print(f"{batch.now_us} {self.name} release_failed={batch.release_failed}")
         for event in batch:
             self.tell_event(event, batch.now_us)
         state = batch.state & ~iip.State.MORE
         if state != self.state:
             print(f"{batch.now_us} {self.name} state={int(state)}")
         self.state = state
-        return bool(pending or batch.n or told.rx_packets or batch.state & iip.State.MORE)
+        return bool(pending or batch.n or batch.rx_packets or batch.state & iip.State.MORE)
 
     # ---- steps that are no operations ----
 

@@ -37,6 +37,7 @@ from .engine import Engine
 from .errors import Error, ForkedError, StaleHandleError, WrongThreadError
 from .events import Batch, Columns, Event
 from .loop import Loop
+from .region import Region
 from .view import View
 
 _layout.check()
@@ -66,6 +67,7 @@ __all__ = [
     "OpFlag",
     "Option",
     "PortCap",
+    "Region",
     "StaleHandleError",
     "State",
     "Status",

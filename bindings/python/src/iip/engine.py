@@ -12,11 +12,14 @@ from ._view import Home
 from .constants import LogLevel, PortCap, Status
 from .errors import check, error_of
 from .loop import Loop
+from .region import Region
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
     from typing import Self
+
+    from typing_extensions import Buffer
 
 _NUMBERS = {
     name for name, field in ffi.typeof("struct iip_engine_cfg").fields if field.type.cname in ("uint32_t", "uint64_t")
@@ -54,6 +57,7 @@ class Engine:
     ) -> None:
         self._c: Any = ffi.NULL
         self._loops: dict[int, Loop] = {}
+        self._regions: set[Region] = set()
         self.home = Home()
         cfg = ffi.new("struct iip_engine_cfg *", {"size": ffi.sizeof("struct iip_engine_cfg")})
         texts = {
@@ -153,6 +157,25 @@ class Engine:
         check(lib.iip_engine_regions(self.c, infos, n))
         return [view.View(self.home, infos[i].base, infos[i].len, 0) for i in range(n)]
 
+    def register(self, data: Buffer) -> Region:
+        """Registers memory (bytes, bytearray, an array ...) for Loop.send_region."""
+        return Region(self, data)
+
+    def keep(self, region: Region) -> None:
+        """The stack may read of it: it lives as long as this engine."""
+        self._regions.add(region)
+
+    def let_go(self, region: Region) -> None:
+        self._regions.discard(region)
+
+    def inject(self, frame: bytes) -> None:
+        """A frame arrives that no peer would send; on a simulated port with a virtual clock only."""
+        check(lib.iip_engine_inject(self.c, frame, len(frame)))
+
+    def set_mtu(self, mtu: int) -> None:
+        """The wire's MTU changes; on a simulated port with a virtual clock only."""
+        check(lib.iip_engine_mtu_set(self.c, mtu))
+
     def advance(self, us: int) -> int:
         """Moves the virtual clock of a simulated port on; the new time in microseconds."""
         now = ffi.new("uint64_t *")
@@ -181,6 +204,7 @@ class Engine:
             self.home.reopen()
             raise error_of(status)
         self._c = ffi.NULL
+        self._regions.clear()
         left = {name: int(getattr(leaks, name)) for name, _ in ffi.typeof(leaks[0]).fields if name != "size"}
         if left["bufs"]:
             warnings.warn(f"{self!r}: {left['bufs']} buffers were not released", ResourceWarning, stacklevel=2)

@@ -73,15 +73,17 @@ class Columns:
 class Batch:
     """The events of one turn, valid until the next one. Iterate for objects, or use `columns`."""
 
-    __slots__ = ("_events", "deadline_us", "n", "now_us", "op_short", "state")
+    __slots__ = ("_events", "deadline_us", "n", "now_us", "op_short", "release_failed", "rx_packets", "state")
 
-    def __init__(self, events: memoryview, n: int, state: int, now_us: int, deadline_us: int, op_short: int) -> None:
+    def __init__(self, events: memoryview, n: int, turn: Any) -> None:
         self._events = events
         self.n = n
-        self.state = state  # State flags
-        self.now_us = now_us
-        self.deadline_us = deadline_us  # with TurnFlag.DEADLINE; 2**64 - 1: never
-        self.op_short = op_short  # operations that failed, or sends that were not taken whole
+        self.state: int = turn.state  # State flags
+        self.now_us: int = turn.now_us
+        self.deadline_us: int = turn.deadline_us  # with TurnFlag.DEADLINE; 2**64 - 1: never
+        self.op_short: int = turn.op_short  # operations that failed, or sends that were not taken whole
+        self.release_failed: int = turn.release_failed  # releases that were stale
+        self.rx_packets: int = turn.rx_packets
 
     def __len__(self) -> int:
         return self.n

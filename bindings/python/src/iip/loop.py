@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .engine import Engine
+    from .region import Region
 
 OP = _layout.format_of("iip_op")
 _OP_OUT = ffi.offsetof("struct iip_op", "out")
@@ -138,7 +139,7 @@ class Loop:
         self._op_n = self._release_n = self._tx_taken = self._op_aux_n = 0
         self._keep.clear()
         self._tx_n = turn.tx_free_n
-        return Batch(self._events, n, turn.state, turn.now_us, turn.deadline_us, turn.op_short)
+        return Batch(self._events, n, turn)
 
     # ---- operations of the next turn ----
 
@@ -235,6 +236,13 @@ class Loop:
         """Sends `length` bytes of a buffer. Taken whole, it is gone; else it stays yours: offer the rest of it."""
         return self.op(OpCode.SEND_BUF, conn, buf=buf, length=length, offset=offset, flags=flags)
 
+    def send_region(
+        self, conn: int, region: Region, offset: int = 0, length: int | None = None, user: int = 0, flags: int = 0
+    ) -> int:
+        """Sends registered bytes without a copy. They must not change until TX_DONE, which carries `user`."""
+        size = len(region) - offset if length is None else length
+        return self.op(OpCode.SEND_EXTERN, conn, buf=region.handle, arg=offset, length=size, user=user, flags=flags)
+
     def forward(self, conn: int, event: Event) -> int:
         """Sends received bytes on without a copy. A whole send takes the reference along; else it stays yours."""
         return self.op(OpCode.SEND_BUF, conn, buf=event.buf, length=event.len)
@@ -291,6 +299,10 @@ class Loop:
         """(local, peer) of an ACCEPT, CONNECTED or UDP event, until the next turn."""
         both = self._aux[event.aux : event.aux + 64]
         return addr.unpack(both[:32]), addr.unpack(both[32:])
+
+    def retain(self, buf: int) -> None:
+        """One more reference of a buffer that is held; to be released as well."""
+        check(lib.iip_buf_retain(buf))
 
     def release(self, buf: int) -> None:
         """Gives one reference back, in the next turn."""
