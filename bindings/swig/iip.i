@@ -40,17 +40,20 @@ static inline void iip_note(int32_t status)
 #error "this language has no typemaps yet: see docs/guide/swig.md"
 #endif
 
-/* ---- statuses: a negative number is raised, in fields of structures and lists of statuses it is data ---- */
+/* ---- statuses: a negative number, or a null with a reason, is raised; in fields of structures they are data ---- */
 %typemap(ret) int32_t, int64_t %{ if ($1 < 0) { iip_note((int32_t)$1); IIP_RAISE; } %}
 %typemap(ret) int32_t status ""
-%typemap(ret) int64_t deadline ""
-%exception %{
-    $action
-    if (flat_error_status()) { IIP_RAISE; }
-%}
+%typemap(ret) int64_t flat_loop::deadline ""
+%typemap(ret) SWIGTYPE *, char * %{ if (!$1 && flat_error_status()) { IIP_RAISE; } %}
 
 /* ---- names: iip.EVENT_DATA, iip.buf_release ---- */
+#ifdef SWIGJAVA
+%rename("%(regex:/^(?:iip_|flat_)?([a-z]+)_?([a-z0-9]*)_?([a-z]*)_?([a-z]*)$/\\1\\u\\2\\u\\3\\u\\4/)s", %$isfunction) "";
+%rename("%(lowercamelcase)s", %$isvariable, %$ismember) "";
+#else
 %rename("%(strip:[iip_])s", regextarget=1, %$isfunction) "^iip_";
+%rename("%(strip:[flat_])s", regextarget=1, %$isfunction) "^flat_";
+#endif
 %rename("%(strip:[IIP_])s", regextarget=1) "^IIP_";
 %rename(EngineOptions) iip_engine_cfg;
 %rename(EngineInfo) iip_engine_info;
@@ -62,7 +65,6 @@ static inline void iip_note(int32_t status)
 %rename(Loop) flat_loop;
 %rename(Event) flat_event;
 %rename(Events) flat_events;
-%rename(View) flat_view;
 
 /* ---- what a script cannot hold safely, and what does it instead ("-": nothing, the reason stands there) ---- */
 %define REPLACED(function, by) %ignore function; %enddef
@@ -121,7 +123,7 @@ REPLACED(iip_buf_alloc, "-: sends copy, or give an event's buffer back")
 %ignore iip_area;
 %ignore iip_log_record;
 
-/* ---- structures of the header: options are written, all else is read ---- */
+/* ---- structures of the header; those that the library fills are copies ---- */
 %ignore size;
 %ignore reserved;
 %ignore iip_engine_cfg::key;
@@ -129,10 +131,6 @@ REPLACED(iip_buf_alloc, "-: sends copy, or give an event's buffer back")
 %ignore iip_conn_info::local;
 %ignore iip_conn_info::peer;
 %typemap(memberin) const char * %{ free((char *)$1); $1 = $input ? strdup($input) : NULL; %}
-%immutable iip_engine_info;
-%immutable iip_leaks;
-%immutable iip_conn_info;
-%immutable iip_loop_stats;
 %immutable iip_op::out;
 %immutable iip_op::status;
 %nodefaultctor iip_engine_info;
@@ -146,7 +144,7 @@ REPLACED(iip_buf_alloc, "-: sends copy, or give an event's buffer back")
 %newobject iip_conn_info::local_addr;
 %newobject iip_conn_info::peer_addr;
 %extend iip_engine_cfg {
-    iip_engine_cfg(void) { return flat_options(); }
+    iip_engine_cfg() { return flat_options(); }
     ~iip_engine_cfg() { flat_options_free($self); }
     /* The secret key, 16 bytes. */
     int32_t set_key(const void *bytes, uint32_t len)
@@ -174,7 +172,6 @@ struct flat_view {};
 %clearnodefaultctor;
 
 %newobject flat_open;
-%rename(open) flat_open;
 struct flat_engine *flat_open(const struct iip_engine_cfg *cfg);
 
 %newobject flat_engine::loop;
@@ -224,7 +221,7 @@ struct flat_engine *flat_open(const struct iip_engine_cfg *cfg);
 %newobject flat_events::get;
 %extend flat_events {
     ~flat_events() { flat_events_free($self); }
-    uint32_t size(void) { return $self->n; }
+    uint32_t count(void) { return $self->n; }
     struct flat_event *get(uint32_t i);
 }
 
@@ -240,8 +237,8 @@ struct flat_engine *flat_open(const struct iip_engine_cfg *cfg);
     ~flat_event() { flat_event_unref($self); }
     EVENT_FIELD(uint64_t, src)
     EVENT_FIELD(uint64_t, user)
-    EVENT_FIELD(uint32_t, type)
-    EVENT_FIELD(uint32_t, flags)
+    EVENT_FIELD(int32_t, type)
+    EVENT_FIELD(int32_t, flags)
     EVENT_FIELD(int32_t, status)
     EVENT_FIELD(uint64_t, buf)
     EVENT_FIELD(uint32_t, len)
@@ -264,10 +261,6 @@ struct flat_engine *flat_open(const struct iip_engine_cfg *cfg);
 #endif
 
 /* ---- by handle ---- */
-%rename(send) flat_send;
-%rename(udp_send) flat_udp_send;
-%rename(conn_get) flat_conn_get;
-%rename(conn_info) flat_conn_info;
 %newobject flat_conn_info;
 int32_t flat_send(uint64_t conn, const void *bytes, uint32_t len);
 int32_t flat_udp_send(uint64_t udp, const char *peer, const void *bytes, uint32_t len);
