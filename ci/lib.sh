@@ -36,6 +36,7 @@ refuse() { die 2 "$1: no such argument; ci/$(basename "$0") --help lists what th
     PACKAGES_LINT="clang-format clang-tidy cppcheck shellcheck"
     PACKAGES_CLANG="clang"
     PACKAGES_ABI="abigail-tools binutils"
+    PACKAGES_SWIG="swig lua5.4 liblua5.4-dev openjdk-17-jdk-headless libperl-dev"
     PACKAGES_BENCH="valgrind liblwip-dev"
     PACKAGES_CROSS="gcc-i686-linux-gnu libc6-dev-i386-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross
         gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross qemu-user"
@@ -48,7 +49,8 @@ declare -A COMMAND_OF=(
     [clang-tidy]=clang-tidy [cppcheck]=cppcheck [shellcheck]=shellcheck [clang]=clang [abigail-tools]=abidiff [binutils]=nm
     [valgrind]=valgrind [qemu-user]=qemu-s390x [gcc-i686-linux-gnu]=i686-linux-gnu-gcc
     [gcc-s390x-linux-gnu]=s390x-linux-gnu-gcc [gcc-arm-linux-gnueabihf]=arm-linux-gnueabihf-gcc
-    [gcc-riscv64-linux-gnu]=riscv64-linux-gnu-gcc [golang-go]=go
+    [gcc-riscv64-linux-gnu]=riscv64-linux-gnu-gcc [golang-go]=go [swig]=swig [lua5.4]=lua5.4
+    [luarocks]=luarocks [openjdk-17-jdk-headless]=javac
 )
 
 package_there() {

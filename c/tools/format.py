@@ -23,7 +23,7 @@ TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*
 
 
 def sources():
-    for top in ("c", "examples/c"):
+    for top in ("c", "examples/c", "bindings/swig/flat", "bindings/swig/tests"):
         for path in sorted((ROOT / top).rglob("*.[ch]")):
             yield path
 

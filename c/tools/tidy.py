@@ -35,7 +35,7 @@ def core_files():
 
 
 def own_files():
-    return c_files("c", "examples/c")
+    return c_files("c", "examples/c", "bindings/swig/flat", "bindings/swig/tests")
 
 
 def say(findings, path, line, rule, text):

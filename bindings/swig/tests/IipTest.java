@@ -520,6 +520,19 @@ final class IipTest {
         side.close();
     }
 
+    /** The plug-in lies beside libiip in the jar; a port of it opens without hardware. */
+    static void dpdkFromTheJar() {
+        if (Iip.probe("port.dpdk") == 0) {
+            return;
+        }
+        EngineOptions options = options("10.0.0.1/24");
+        options.setPort("dpdk:net_null0");
+        Side side = new Side(options);
+        side.loop.turn(0, 0);
+        check(side.loop.stats().getTurns() == 1, "a turn");
+        side.close();
+    }
+
     /** Objects are collected in whatever order; an engine that nobody names closes, and its name is free again. */
     static void theCleanerClosesWhatNobodyNames() throws Exception {
         WeakReference<Engine> gone = forgotten();

@@ -360,6 +360,41 @@ function tests.the_library_describes_itself()
   fails("IIP_E_ABI", iip.abi_require, 99, 0)
 end
 
+-- Each function of the header is here under its name, or iip.i says what stands for it, and that is here.
+function tests.every_function_of_the_header()
+  local header, interface = assert(io.open(os.getenv "IIP_H")):read "a", assert(io.open(os.getenv "IIP_I")):read "a"
+  local client, server = pair()
+  local ends = connect(client, server)
+  local objects = { Engine = client.engine, Loop = client.loop, Event = ends.c }
+  local count = 0
+  for name in header:gsub("/%*.-%*/", ""):gmatch "%f[%w_](iip_[%w_]+)%(" do
+    local by = interface:match("REPLACED%(" .. name .. ', "(.-)"%)')
+    local class, method = (by or ""):match "^(%u%a+)%.([%w_]+)$"
+    count = count + 1
+    if class then
+      assert(type(objects[class][method]) == "function", ("%s: there is no %s"):format(name, by))
+    elseif not by then
+      assert(type(iip[name:sub(5)]) == "function", name .. " is not wrapped, and iip.i names no way to do without")
+    else
+      assert(by:find "^%-: " or type(iip[by]) == "function", ("%s: there is no %s"):format(name, by))
+    end
+  end
+  assert(count > 50, count)
+  client.engine:close()
+  server.engine:close()
+end
+
+-- The plug-in lies beside libiip in the package; a port of it opens without hardware.
+function tests.dpdk_from_the_package()
+  if iip.probe "port.dpdk" == 0 then return "skipped: built without DPDK" end
+  local engine = iip.open { port = "dpdk:net_null0", addresses = "10.0.0.1/24" }
+  local loop = engine:loop(0)
+  loop:attach()
+  loop:turn(0, 0)
+  assert(loop:stats().turns == 1)
+  engine:close()
+end
+
 local order, failed = {}, 0
 for name in pairs(tests) do order[#order + 1] = name end
 table.sort(order)
