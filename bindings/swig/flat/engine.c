@@ -32,12 +32,14 @@ struct flat_engine *flat_open(const struct iip_engine_cfg *cfg)
 {
     char why[256] = "";
     struct flat_engine *engine = calloc(1, sizeof *engine);
-    int32_t status = !cfg ? IIP_E_INVAL : !engine ? IIP_E_NOMEM : iip_engine_open(cfg, &engine->raw, why, sizeof why);
+    struct iip_engine *raw = NULL;
+    int32_t status = !cfg ? IIP_E_INVAL : !engine ? IIP_E_NOMEM : iip_engine_open(cfg, &raw, why, sizeof why);
     if (status < 0) {
         flat_fail(status, why[0] ? why : NULL);
         free(engine);
         return NULL;
     }
+    engine->raw = raw;
     engine->refs = 1;
     engine->leaks.size = sizeof engine->leaks;
     return engine;
@@ -171,8 +173,9 @@ int32_t flat_engine_close(struct flat_engine *engine)
 
 int32_t flat_engine_closed(struct flat_engine *engine)
 {
-    uint32_t pins = engine ? atomic_load(&engine->pins) : 0;
-    return !(pins & FLAT_CLOSING) ? 0 : pins == FLAT_CLOSING ? 2 : 1;
+    if (!engine || !engine->raw)
+        return 2;
+    return atomic_load(&engine->pins) & FLAT_CLOSING ? 1 : 0;
 }
 
 void flat_engine_unref(struct flat_engine *engine)

@@ -24,7 +24,7 @@ struct flat_bytes {
 
 /* An open engine. */
 struct flat_engine {
-    struct iip_engine *raw;
+    struct iip_engine *_Atomic raw; /* null: closed */
     _Atomic uint32_t refs;  /* objects that name it; the last one frees it */
     _Atomic uint32_t pins;  /* calls and views that use its memory; FLAT_CLOSING: no new ones */
     _Atomic uint32_t views; /* of those, views that were not released */
