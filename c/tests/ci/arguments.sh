@@ -44,6 +44,7 @@ refuses demo --lang --lang
 refuses demo wire --port wire
 refuses demo 5 --ip 5
 refuses test extra fast extra
+refuses test-swig extra fast extra
 refuses lint extra --fix extra
 refuses abi extra --update extra
 refuses soak many --minutes many
