@@ -8,8 +8,9 @@ void flat_event_unref(struct flat_event *event)
 {
     if (!event || atomic_fetch_sub(&event->refs, 1) != 1)
         return;
-    if (atomic_exchange(&event->owns, 0))
-        iip_buf_release(event->is.buf); /* stale when the engine is closed: harmless */
+    /* Of a closed engine it would be stale: harmless, but counted by the loop that has the number of the old one now. */
+    if (atomic_exchange(&event->owns, 0) && event->engine->raw)
+        iip_buf_release(event->is.buf);
     flat_engine_unref(event->engine);
     free(event);
 }
