@@ -220,7 +220,6 @@ ROWS = (
         (Point("", "churn --offload 1"),),
         program="iip_bench_loop",
         relative_to="churn",
-        check=False,
     ),
     Row(
         "loop_bulk_software",
@@ -232,7 +231,6 @@ ROWS = (
         unit="M",
         program="iip_bench_loop",
         relative_to="bulk_software",
-        check=False,
     ),
     Row(
         "loop_bulk_offload",
@@ -244,7 +242,6 @@ ROWS = (
         unit="M",
         program="iip_bench_loop",
         relative_to="bulk_offload",
-        check=False,
     ),
     Row(
         "loop_idle",
@@ -256,6 +253,5 @@ ROWS = (
             Point("100 k", "pingpong --offload 1 --addrs 64 --idle 100000", slow=True),
         ),
         program="iip_bench_loop",
-        check=False,
     ),
 )
