@@ -77,6 +77,7 @@ static void iip_pair_queue_free(struct iip_pair_queue *q)
     if (q->wake_fd[1] >= 0)
         close(q->wake_fd[1]);
     iip_pool_free(&q->pool);
+    free(q->lent);
     free(q);
 }
 
@@ -121,11 +122,34 @@ static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_
     return IIP_OK;
 }
 
+/* The second end takes the pool that was made for it; one that asks for another has that, and does not lend. */
+static int iip_pair_queue_pool(struct iip_pair_queue *q, const struct iip_pair_ask *ask, struct iip_port_err *err)
+{
+    struct iip_pair_wire *wire = q->end->wire;
+    struct iip_pool *spare = &wire->spare[q->index];
+    uint32_t size = ask->cfg.frame_size ? ask->cfg.frame_size : iip_pool_frame_size(wire->mtu);
+    uint32_t count = ask->cfg.frames ? ask->cfg.frames : IIP_PAIR_FRAMES;
+    uint32_t side = q->end->side;
+    if (side && (count != wire->frames || size != wire->frame_size))
+        return iip_pool_init(&q->pool, IIP_PAIR_QUEUES + q->index, count, size, err);
+    if (side) {
+        q->pool = *spare;
+        memset(spare, 0, sizeof(*spare));
+    } else {
+        int status = iip_pool_init(&q->pool, q->index, count, size, err);
+        if (status < 0)
+            return status;
+    }
+    wire->frames = count;
+    wire->frame_size = size;
+    iip_pair_lend_init(q);
+    return IIP_OK;
+}
+
 static int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct iip_pair_ask *ask,
                               struct iip_port_err *err)
 {
     struct iip_pair_queue *q = aligned_alloc(64, sizeof(*q));
-    uint32_t size = ask->cfg.frame_size ? ask->cfg.frame_size : iip_pool_frame_size(end->wire->mtu);
     int status;
     if (!q)
         return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: no memory", ask->name);
@@ -135,7 +159,7 @@ static int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct
     q->index = i;
     q->wake_fd[0] = q->wake_fd[1] = -1;
     q->rx_flags = end->wire->csum ? IIP_PKT_IP_CSUM_OK | IIP_PKT_L4_CSUM_OK : 0;
-    status = iip_pool_init(&q->pool, i, ask->cfg.frames ? ask->cfg.frames : IIP_PAIR_FRAMES, size, err);
+    status = iip_pair_queue_pool(q, ask, err);
     if (status < 0)
         return status;
     q->reserve = q->pool.count / 8;
@@ -169,6 +193,8 @@ static void iip_pair_wire_drop(struct iip_pair_wire *wire)
         *at = wire->next;
     iip_pair_end_free(wire->end[0]);
     iip_pair_end_free(wire->end[1]);
+    for (uint32_t i = 0; i < wire->queues; i++)
+        iip_pool_free(&wire->spare[i]);
     free(wire);
 }
 
@@ -227,6 +253,24 @@ static void iip_pair_mac(struct iip_pair_end *end)
     end->mac[5] = (uint8_t)(end->side + 1);
 }
 
+static void iip_pair_region(struct iip_pair_wire *wire, uint32_t side, const struct iip_pool *pool)
+{
+    wire->region[side][wire->region_n[side]++] = (struct iip_port_region){pool->base, pool->len, pool->id};
+}
+
+/* With the first end, all memory that either will lend: applications map it once. */
+static int iip_pair_spares(struct iip_pair_wire *wire, const struct iip_pair_end *first, struct iip_port_err *err)
+{
+    int status = IIP_OK;
+    for (uint32_t i = 0; i < wire->queues && status >= 0; i++) {
+        const struct iip_pool *pool = &first->q[i]->pool;
+        status = iip_pool_init(&wire->spare[i], IIP_PAIR_QUEUES + i, pool->count, pool->frame_size, err);
+        iip_pair_region(wire, 0, pool);
+        iip_pair_region(wire, 1, &wire->spare[i]);
+    }
+    return status;
+}
+
 static int iip_pair_end_new(struct iip_pair_wire *wire, const struct iip_pair_ask *ask, struct iip_port_err *err)
 {
     struct iip_pair_end *end = calloc(1, sizeof(*end));
@@ -243,6 +287,8 @@ static int iip_pair_end_new(struct iip_pair_wire *wire, const struct iip_pair_as
         memcpy(end->mac, ask->mac, 6);
     for (uint32_t i = 0; i < end->queues && status >= 0; i++)
         status = iip_pair_queue_new(end, i, ask, err);
+    if (status >= 0 && !end->side)
+        status = iip_pair_spares(wire, end, err);
     if (status < 0) {
         iip_pair_end_free(end);
         return status;
@@ -317,6 +363,9 @@ static void iip_pair_close(struct iip_port *port)
     pthread_mutex_lock(&iip_pair_lock);
     atomic_store(&wire->up, 0);
     atomic_fetch_add(&wire->epoch, 1);
+    for (uint32_t i = 0; i < end->queues; i++)
+        for (uint32_t k = 0; k < wire->queues; k++)
+            iip_pair_lent_unread(end->q[i]->in[k]);
     wire->closed++;
     iip_pair_wire_drop(wire);
     pthread_mutex_unlock(&iip_pair_lock);
@@ -363,12 +412,17 @@ static struct iip_port_queue *iip_pair_queue(struct iip_port *port, uint32_t i)
     return i < end->queues ? (struct iip_port_queue *)end->q[i] : NULL;
 }
 
+/* Its own, then those of the other end, whose frames come up here. */
 static uint32_t iip_pair_regions(struct iip_port *port, struct iip_port_region *out, uint32_t cap)
 {
     const struct iip_pair_end *end = (const struct iip_pair_end *)port;
-    for (uint32_t i = 0; i < end->queues && i < cap; i++)
-        out[i] = (struct iip_port_region){end->q[i]->pool.base, end->q[i]->pool.len, end->q[i]->pool.id};
-    return end->queues;
+    const struct iip_pair_wire *wire = end->wire;
+    uint32_t other = !end->side, n = end->queues + wire->region_n[other];
+    for (uint32_t i = 0; i < n && i < cap; i++)
+        out[i] = i >= end->queues
+            ? wire->region[other][i - end->queues]
+            : (struct iip_port_region){end->q[i]->pool.base, end->q[i]->pool.len, end->q[i]->pool.id};
+    return n;
 }
 
 static void iip_pair_attach(struct iip_port_queue *q, struct iip_stack *stk)
@@ -385,7 +439,10 @@ static struct iip_frame *iip_pair_frame_get(void *queue, iip_u32 size)
 static void iip_pair_frame_put(void *queue, struct iip_frame *frame)
 {
     struct iip_pair_queue *q = queue;
-    iip_pool_put(&q->pool, frame);
+    if (IIP_UNLIKELY(frame->flags & IIP_FRAME_READ_ONLY))
+        iip_pair_lent_return(frame);
+    else
+        iip_pool_put(&q->pool, frame);
 }
 
 static uint32_t iip_pair_frames_free(struct iip_port_queue *q)

@@ -6,6 +6,9 @@
  * own ring with one writer and one reader, so both ends, and all queues, may be on different threads, and no lock is
  * taken after open. Who wants to sleep says so (fd): only then does the other side spend a system call to wake it.
  *
+ * Long packets are lent instead: see lend.c. So frames of either end may come up at the other, and `regions` names the
+ * memory of both from the first open on: the pools of the second end are made with those of the first.
+ *
  *     csum=off        both stacks compute and check checksums; without it packets arrive marked as right
  *     tso=on          large packets go through uncut (default off)
  *     mtu=1500        of both ends; longer packets are dropped
@@ -28,12 +31,24 @@
 enum {
     IIP_PAIR_QUEUES = 16,
     IIP_PAIR_NAME = 64,
-    IIP_PAIR_MORE = 0x8000 /* flag of a descriptor: the packet goes on in the next one */
+    IIP_PAIR_MORE = 0x8000, /* flag of a descriptor: the packet goes on in the next one */
+    IIP_PAIR_LENT = 0x4000, /* ... : its bytes are `data`, and `buf` stays empty */
+    IIP_PAIR_MARKS = IIP_PAIR_MORE | IIP_PAIR_LENT
+};
+
+/* A packet of the sender whose bytes the receiver reads. */
+struct iip_pair_lent {
+    struct iip_frame frame;       /* the receiver's, read-only; first: it is found from its frame */
+    struct iip_pkt *pkt;          /* the sender's, which it frees when the record is home */
+    struct iip_pair_queue *owner;
+    struct iip_pair_lent *next;   /* free, or on its way home */
 };
 
 struct iip_pair_desc {
     uint8_t *buf;
-    uint64_t meta; /* length, flags of the packet that it makes with IIP_PAIR_MORE, seg_size: one load, one store */
+    uint64_t meta; /* length, flags of the packet that it makes with IIP_PAIR_MARKS, seg_size: one load, one store */
+    uint8_t *data; /* this and the next with IIP_PAIR_LENT only */
+    struct iip_pair_lent *lent;
 };
 
 static inline uint64_t iip_pair_meta(uint32_t len, uint32_t flags, uint32_t seg_size)
@@ -44,7 +59,7 @@ static inline uint64_t iip_pair_meta(uint32_t len, uint32_t flags, uint32_t seg_
 /* Positions count up for ever and are taken modulo the size. consumed <= filled <= posted <= consumed + size. */
 struct iip_pair_ring {
     struct iip_pair_desc *desc;
-    struct iip_frame **frame; /* the receiver's: whose memory each descriptor names */
+    struct iip_frame **frame; /* the receiver's: whose memory each descriptor names; null: it was handed up */
     uint32_t mask;
     uint32_t room;            /* bytes of one descriptor */
     uint32_t max_len;         /* bytes of the longest packet that is no TSO packet and fits one descriptor */
@@ -73,7 +88,11 @@ struct iip_pair_queue {
     int wake_fd[2];
     struct iip_pool pool;
     struct iip_port_stats stats;
+    struct iip_pair_lent *lent;      /* records; null: this queue does not lend */
+    struct iip_pair_lent *lent_free; /* those that were used and are home */
+    uint32_t lent_n, lent_fresh;     /* how many; from here on they were never used */
     alignas(64) _Atomic uint32_t parked;
+    _Atomic(struct iip_pair_lent *) lent_home; /* [any] those that came back */
 };
 
 struct iip_pair_end {
@@ -93,6 +112,10 @@ struct iip_pair_wire {
     uint32_t max_len; /* bytes of the longest packet that is not TSO */
     int csum, tso, l3;
     struct iip_pair_end *end[2];
+    uint32_t frames, frame_size; /* of the pools of the first end */
+    struct iip_pool spare[IIP_PAIR_QUEUES]; /* the second end's, until it is opened */
+    struct iip_port_region region[2][IIP_PAIR_QUEUES]; /* where frames that an end lends lie; as at the first open */
+    uint32_t region_n[2];
     uint32_t opened, closed;
     _Atomic uint32_t epoch;
     _Atomic uint32_t up;
@@ -103,6 +126,16 @@ int iip_pair_ring_new(struct iip_pair_ring **out, uint32_t size, struct iip_pair
 void iip_pair_ring_free(struct iip_pair_ring *ring);
 /* Posts as many empty frames as the pool and the ring allow. */
 void iip_pair_ring_post(struct iip_pair_ring *ring);
+
+/* lend.c */
+/* Records for lending; without memory the queue copies. */
+void iip_pair_lend_init(struct iip_pair_queue *q);
+/* The last view of a lent frame is gone: any thread. */
+void iip_pair_lent_return(struct iip_frame *frame);
+/* Frees the packets of the records that came back. */
+void iip_pair_lent_fetch(struct iip_pair_queue *q);
+/* Returns what was lent to a ring whose receiver will read no more. */
+void iip_pair_lent_unread(struct iip_pair_ring *ring);
 
 /* queue.c */
 uint32_t iip_pair_rx(struct iip_port_queue *queue, struct iip_pkt **pkts, uint32_t n);

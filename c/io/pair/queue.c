@@ -7,6 +7,8 @@
 
 #include "../wire.h"
 
+enum { IIP_PAIR_LEND = 256 };
+
 void iip_pair_wake(struct iip_pair_queue *q)
 {
     char byte = 0;
@@ -22,7 +24,7 @@ static inline struct iip_pkt *iip_pair_rx_view(struct iip_stack *stk, struct iip
 {
     struct iip_pkt *pkt = iip_pkt_new(stk, frame, buf, (uint32_t)meta);
     if (IIP_LIKELY(pkt)) {
-        pkt->flags = (uint16_t)(meta >> 32 & ~IIP_PAIR_MORE);
+        pkt->flags = (uint16_t)(meta >> 32 & ~IIP_PAIR_MARKS);
         pkt->seg_size = (uint16_t)(meta >> 48);
     }
     return pkt;
@@ -51,6 +53,8 @@ static __attribute__((noinline)) struct iip_pkt *iip_pair_rx_chain(struct iip_pa
         tail = &pkt->next;
     } while (iip_pair_is_more(meta));
     head->total = total;
+    for (uint32_t k = *at; k != i; k++)
+        ring->frame[k & ring->mask] = NULL;
     *at = i;
     return head;
 undo:
@@ -76,8 +80,15 @@ static __attribute__((noinline)) uint32_t iip_pair_rx_ring(struct iip_pair_queue
     while (at != end && got < n) {
         uint64_t meta = desc[at & mask].meta;
         struct iip_pkt *pkt;
-        if (IIP_LIKELY(!iip_pair_is_more(meta))) {
+        if (IIP_LIKELY(!(meta >> 32 & IIP_PAIR_MARKS))) {
             pkt = iip_pair_rx_view(stk, frame[at & mask], desc[at & mask].buf, meta);
+            if (IIP_UNLIKELY(!pkt))
+                break;
+            frame[at & mask] = NULL;
+            at++;
+            bytes += (uint32_t)meta;
+        } else if (IIP_LIKELY(!iip_pair_is_more(meta))) {
+            pkt = iip_pair_rx_view(stk, &desc[at & mask].lent->frame, desc[at & mask].data, meta);
             if (IIP_UNLIKELY(!pkt))
                 break;
             at++;
@@ -115,6 +126,8 @@ uint32_t iip_pair_rx(struct iip_port_queue *queue, struct iip_pkt **pkts, uint32
         iip_pair_unpark(q);
     if (IIP_UNLIKELY(!q->stk))
         return 0;
+    if (atomic_load_explicit(&q->lent_home, memory_order_relaxed))
+        iip_pair_lent_fetch(q);
     for (uint32_t i = 0; i < rings; i++) {
         struct iip_pair_ring *ring = q->in[(q->index + i) % rings];
         if (got < n)
@@ -179,6 +192,45 @@ static __attribute__((noinline)) int iip_pair_tx_chain(struct iip_pair_queue *q,
     return (int)used;
 }
 
+/* From how many bytes on packets are lent: all the rest are copied, which costs less for short ones. */
+static uint32_t iip_pair_tx_lend_from(const struct iip_pair_queue *q)
+{
+    if (iip_pool_left(&q->pool) <= q->pool.count / 2 || !atomic_load_explicit(&q->end->wire->up, memory_order_relaxed))
+        return UINT32_MAX;
+    return IIP_PAIR_LEND;
+}
+
+static struct iip_pair_lent *iip_pair_tx_record(struct iip_pair_queue *q)
+{
+    struct iip_pair_lent *lent = q->lent_free;
+    if (IIP_LIKELY(lent)) {
+        q->lent_free = lent->next;
+        return lent;
+    }
+    if (q->lent_fresh == q->lent_n)
+        return NULL;
+    lent = &q->lent[q->lent_fresh++];
+    lent->owner = q;
+    lent->frame.flags = IIP_FRAME_READ_ONLY;
+    lent->frame.region = q->pool.id;
+    return lent;
+}
+
+/* Only frames of the queue's own pool are in the regions that the other end knows. 0: it is to be copied. */
+static inline int iip_pair_tx_lend(struct iip_pair_queue *q, struct iip_pair_desc *desc, struct iip_pkt *pkt)
+{
+    const struct iip_frame *frame = pkt->frame;
+    struct iip_pair_lent *lent = frame->host == &q->pool ? iip_pair_tx_record(q) : NULL;
+    if (IIP_UNLIKELY(!lent))
+        return 0;
+    lent->pkt = pkt;
+    lent->frame.base = frame->base;
+    lent->frame.size = frame->size;
+    desc->data = pkt->data;
+    desc->lent = lent;
+    return 1;
+}
+
 static void iip_pair_tx_publish(struct iip_pair_ring *ring, uint32_t at)
 {
     if (at == ring->filled_mine)
@@ -197,15 +249,20 @@ static uint32_t iip_pair_tx_fill(struct iip_pair_queue *q, struct iip_pair_ring 
     struct iip_pair_desc *desc = ring->desc;
     struct iip_stack *stk = q->stk;
     uint64_t bytes = 0, flags = iip_pair_meta(0, q->rx_flags, 0);
+    uint32_t lend_from = iip_pair_tx_lend_from(q);
     for (i = 0; i < n; i++) {
         struct iip_pkt *pkt = pkts[i];
         uint32_t len = pkt->len;
         if (IIP_LIKELY(!pkt->next && len <= max_len && !(pkt->flags & IIP_PKT_TSO))) {
             if (IIP_UNLIKELY(at == ring->posted_seen) && !iip_pair_tx_room(ring, at, 1))
                 break;
+            bytes += len;
+            if (len >= lend_from && iip_pair_tx_lend(q, &desc[at & mask], pkt)) {
+                desc[at++ & mask].meta = flags | iip_pair_meta(len, IIP_PAIR_LENT, 0);
+                continue;
+            }
             memcpy(desc[at & mask].buf, pkt->data, len);
             desc[at & mask].meta = flags | len;
-            bytes += len;
             at++;
         } else {
             int used = iip_pair_tx_chain(q, ring, pkt, at);

@@ -37,26 +37,25 @@ void iip_pair_ring_free(struct iip_pair_ring *ring)
 void iip_pair_ring_post(struct iip_pair_ring *ring)
 {
     struct iip_pair_queue *q = ring->receiver;
-    uint32_t at = ring->posted_mine, want = ring->consumed + ring->mask + 1 - at, left;
-    struct iip_pair_desc *desc;
-    struct iip_frame **frames;
-    left = iip_pool_left(&q->pool);
-    if (IIP_UNLIKELY(left < want + q->reserve)) {
+    uint32_t at = ring->posted_mine, end = ring->consumed + ring->mask + 1, mask = ring->mask;
+    uint32_t left = iip_pool_left(&q->pool);
+    struct iip_pair_desc *desc = ring->desc;
+    struct iip_frame **frames = ring->frame;
+    if (IIP_UNLIKELY(left < end - at + q->reserve)) {
         iip_pool_fetch(&q->pool);
         left = iip_pool_left(&q->pool);
-        left = left > q->reserve ? left - q->reserve : 0;
-        if (want > left)
-            want = left;
     }
-    if (!want)
+    left = left > q->reserve ? left - q->reserve : 0;
+    for (; at != end; at++) {
+        if (frames[at & mask]) /* what came in its place was lent */
+            continue;
+        if (!left--)
+            break;
+        frames[at & mask] = iip_pool_get(&q->pool);
+        desc[at & mask].buf = frames[at & mask]->base + IIP_POOL_HEADROOM;
+    }
+    if (at == ring->posted_mine)
         return;
-    desc = ring->desc;
-    frames = ring->frame;
-    for (uint32_t end = at + want, mask = ring->mask; at != end; at++) {
-        struct iip_frame *frame = iip_pool_get(&q->pool);
-        frames[at & mask] = frame;
-        desc[at & mask].buf = frame->base + IIP_POOL_HEADROOM;
-    }
     ring->posted_mine = at;
     /* Sequential consistency, here and in transmit: either we see that the sender starves, or it sees these frames. */
     atomic_store(&ring->posted, at);

@@ -90,6 +90,45 @@ static void an_address_and_a_region_name_the_same_bytes(void)
     world_close(&a, &b);
 }
 
+/* Long packets are lent: the receiver's events name memory of the other end, which its own list of regions has. */
+static void long_packets_lie_in_memory_of_the_sender(void)
+{
+    static char bytes[1000];
+    struct side a, b;
+    struct side *from = &a, *to = &b;
+    struct iip_leaks leaks = {.size = sizeof leaks};
+    struct iip_event ev;
+    uint32_t i;
+    world_open(&a, &b, "pair:echo9");
+    world_connect(&a, &b);
+    memset(bytes, 'x', sizeof bytes);
+    for (i = 0; i < 2; i++) {
+        struct iip_region_info theirs[8], mine[8];
+        CHECK(iip_engine_regions(from->engine, theirs, 8) > 1);
+        CHECK(iip_engine_regions(to->engine, mine, 8) > 1);
+        CHECK_EQ(iip_conn_send(from->conn, bytes, sizeof bytes), sizeof bytes);
+        do
+            turn(from, IIP_TURN_FLUSH);
+        while (turn(to, IIP_TURN_FLUSH) == 0);
+        ev = *event(to, 0);
+        CHECK_EQ(ev.type, IIP_EVENT_DATA);
+        CHECK_EQ(mine[ev.region].base, theirs[0].base);
+        CHECK_EQ(mine[ev.region].base + ev.offset, ev.addr);
+        CHECK(ev.offset + ev.len <= mine[ev.region].len);
+        if (i == 0)
+            CHECK_EQ(iip_buf_release(ev.buf), IIP_OK);
+        from = &b;
+        to = &a;
+    }
+    CHECK_EQ(iip_conn_abort(b.conn), IIP_OK);
+    CHECK_EQ(iip_engine_close(b.engine, &leaks), IIP_OK);
+    CHECK_EQ(leaks.bufs, 0);
+    CHECK_MEM((const void *)(uintptr_t)ev.addr, bytes, sizeof bytes); /* its sender is gone, it is not */
+    until(&a, SAW_CLOSED, &a, 0);
+    CHECK_EQ(iip_engine_close(a.engine, &leaks), IIP_OK);
+    CHECK_EQ(leaks.bufs, 1); /* it was never released */
+}
+
 /* A buffer that was received is sent back as it is, by its handle. */
 static void an_echo_without_a_copy(void)
 {
@@ -333,6 +372,7 @@ int main(void)
     RUN(a_connection_begins_speaks_and_ends);
     RUN(events_say_who_and_where);
     RUN(an_address_and_a_region_name_the_same_bytes);
+    RUN(long_packets_lie_in_memory_of_the_sender);
     RUN(an_echo_without_a_copy);
     RUN(laid_out_buffers_are_written_and_sent);
     RUN(the_whole_way_over_ipv6);

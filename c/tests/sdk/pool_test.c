@@ -38,7 +38,8 @@ static void few(struct side *a, struct side *b, const char *port, uint64_t spill
     two.spill_bytes = spill_bytes;
     two.tunables = tunables;
     two.tx_free_cap = 16;
-    if (!side_open(a, &one) || !side_open(b, &two))
+    /* Opened first, and with another pool, so that it gets copies in frames of its own: memory of the other is not lent. */
+    if (!side_open(b, &two) || !side_open(a, &one))
         exit(1);
     world_connect(a, b);
 }
@@ -240,7 +241,7 @@ static void keeps_all(const char *port, uint32_t ring)
     two.spill_bytes = 16384;
     two.tunables = "tcp.rcvbuf=4000000";
     two.tx_free_cap = 16;
-    if (!side_open(&a, &one) || !side_open(&b, &two))
+    if (!side_open(&b, &two) || !side_open(&a, &one)) /* in this order: see few() */
         exit(1);
     world_connect(&a, &b);
     held_n = 0;
