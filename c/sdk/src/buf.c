@@ -26,20 +26,19 @@ struct iip_buf *iip_buf_make(struct iip_loop *loop, struct iip_pkt *pkt)
     return buf;
 }
 
-/* The window opens, unless its connection ended meanwhile. */
-static void iip_buf_credit(struct iip_loop *loop, const struct iip_buf *buf)
-{
-    const struct iip_obj *conn = buf->conn;
-    if (iip_slot_generation(&conn->slot) == buf->generation && conn->core)
-        iip_tcp_credit(loop->stk, conn->core, buf->charge);
-}
-
+/* The window of a buffer opens, unless its connection ended meanwhile, and its packet is freed. */
 static inline void iip_buf_empty_out(struct iip_loop *loop, struct iip_buf *buf)
 {
+    const struct iip_obj *conn = buf->conn;
     struct iip_pkt *pkt = buf->pkt;
     buf->pkt = NULL;
-    if (buf->conn)
-        iip_buf_credit(loop, buf);
+    if (conn && iip_slot_generation(&conn->slot) == buf->generation && conn->core) {
+        if (IIP_LIKELY(buf->charge == IIP_CHARGE_OF_PKT)) {
+            iip_tcp_done(loop->stk, conn->core, pkt);
+            return;
+        }
+        iip_tcp_credit(loop->stk, conn->core, buf->charge);
+    }
     if (pkt)
         iip_pkt_free(loop->stk, pkt);
 }
@@ -209,9 +208,8 @@ struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size)
 }
 
 /* The packet of an empty buffer shows all its room; sending it sets what was written. `mark`: IIP_BUF_LAID_OUT or 0. */
-static inline int32_t iip_buf_empty(struct iip_loop *loop, struct iip_span *out, uint32_t mark)
+static inline int32_t iip_buf_empty(struct iip_loop *loop, struct iip_frame *frame, struct iip_span *out, uint32_t mark)
 {
-    struct iip_frame *frame = iip_buf_frame(loop, IIP_TX_HEADROOM + 1);
     struct iip_buf *buf;
     struct iip_pkt *pkt;
     if (!frame)
@@ -243,14 +241,7 @@ int32_t iip_buf_alloc(struct iip_loop *loop, struct iip_span *out)
         return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_ALLOC, .to = out});
     if (!out)
         return IIP_E_INVAL;
-    return loop->closing ? IIP_E_CLOSED : iip_buf_empty(loop, out, 0);
-}
-
-static int32_t iip_buf_lay(struct iip_loop *loop, uint32_t i)
-{
-    if (loop->pool_low && i >= IIP_TX_FREE_LOW)
-        return IIP_E_NOBUFS;
-    return iip_buf_empty(loop, &loop->tx_free[i], IIP_BUF_LAID_OUT);
+    return loop->closing ? IIP_E_CLOSED : iip_buf_empty(loop, iip_buf_frame(loop, IIP_TX_HEADROOM + 1), out, 0);
 }
 
 void iip_buf_taken(struct iip_loop *loop, uint32_t taken)
@@ -262,18 +253,32 @@ void iip_buf_taken(struct iip_loop *loop, uint32_t taken)
         loop->tx_holes = taken;
 }
 
+/* Fills entries of tx_free from `at` on; returns where it stopped, which is before `end` when buffers are few. */
+static uint32_t iip_buf_lay(struct iip_loop *loop, uint32_t at, uint32_t end)
+{
+    uint32_t left = loop->ops->frames_free(loop->queue);
+    left = left > loop->frames_reserve ? left - loop->frames_reserve : 0;
+    if (loop->pool_low && end > IIP_TX_FREE_LOW)
+        end = IIP_TX_FREE_LOW;
+    for (; at < end && left; at++, left--)
+        if (iip_buf_empty(loop, loop->ops->frame_get(loop->queue, IIP_TX_HEADROOM + 1), &loop->tx_free[at],
+                          IIP_BUF_LAID_OUT))
+            break;
+    return at;
+}
+
 /* New buffers take the places of those that were taken from the front, or else those from the end do. */
 void iip_buf_lay_out(struct iip_loop *loop)
 {
     uint32_t holes = loop->tx_holes;
-    uint32_t i = 0;
-    while (i < holes && !iip_buf_lay(loop, i))
-        i++;
+    uint32_t i;
+    if (!holes && loop->tx_free_n == loop->tx_free_cap)
+        return;
+    i = iip_buf_lay(loop, 0, holes);
     while (i < holes && loop->tx_free_n > holes)
         loop->tx_free[i++] = loop->tx_free[--loop->tx_free_n];
     if (i < holes)
         loop->tx_free_n = i;
     loop->tx_holes = 0;
-    while (loop->tx_free_n < loop->tx_free_cap && !iip_buf_lay(loop, loop->tx_free_n))
-        loop->tx_free_n++;
+    loop->tx_free_n = iip_buf_lay(loop, loop->tx_free_n, loop->tx_free_cap);
 }

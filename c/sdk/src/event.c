@@ -105,7 +105,7 @@ static inline void iip_event_data(struct iip_loop *loop, struct iip_event *ev, s
                              .addr = (uintptr_t)pkt->data,
                              .len = pkt->len};
     iip_buf_place(loop, pkt, &ev->offset, &ev->region);
-    buf->charge = iip_pkt_charge(pkt);
+    buf->charge = IIP_CHARGE_OF_PKT;
 }
 
 /*

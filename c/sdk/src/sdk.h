@@ -58,8 +58,10 @@ struct iip_buf {
     struct iip_pkt *pkt;          /* null: the slot is free, or closed while on its way home */
     struct iip_obj *conn;         /* whose window it holds, while that is still of `generation`; null: nobody's */
     uint32_t generation;
-    uint32_t charge;              /* window bytes */
+    uint32_t charge;              /* window bytes, or IIP_CHARGE_OF_PKT */
 };
+
+#define IIP_CHARGE_OF_PKT UINT32_MAX /* what iip_pkt_charge says of the packet, which is as it was received */
 
 enum {
     IIP_BUF_LAID_OUT = IIP_SLOT_FLAG_A   /* stands in tx_free and was not taken */

@@ -66,6 +66,8 @@ static struct iip_pkt *iip_op_view(struct iip_loop *loop, struct iip_buf *buf, c
     uint64_t word = atomic_load_explicit(&buf->slot.word, memory_order_acquire);
     if (iip_slot_refs(word) != 1)
         return iip_pkt_new(loop->stk, pkt->frame, pkt->data + op->offset, op->len);
+    if (buf->conn && buf->charge == IIP_CHARGE_OF_PKT)
+        buf->charge = iip_pkt_charge(pkt);
     pkt->data += op->offset;
     pkt->len = pkt->total = op->len;
     pkt->flags = 0;
