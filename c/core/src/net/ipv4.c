@@ -14,20 +14,6 @@ static iip_verdict iip_ipv4_deliver(struct iip_stack *stk, struct iip_pkt *pkt, 
     return IIP_CTR_DROP_IP_PROTO;
 }
 
-IIP_INLINE void iip_ipv4_fill(struct iip_rx *rx, const iip_u8 *p, iip_u32 hdr_len)
-{
-    iip_ip_of_v4(&rx->src, iip_raw32(p + 12));
-    iip_ip_of_v4(&rx->dst, iip_raw32(p + 16));
-    rx->l3 = p;
-    rx->l3_len = hdr_len;
-    rx->family = 4;
-    rx->tos = p[1];
-    rx->ttl = p[8];
-    rx->proto = p[9];
-    rx->multicast = 0;
-    rx->looped = 0;
-}
-
 /* ---- fragments ---- */
 
 /* The datagram is whole: what was its first fragment's header is now its own. */
@@ -133,15 +119,6 @@ static iip_verdict iip_ipv4_slow(struct iip_stack *stk, struct iip_pkt *pkt, iip
 }
 
 /* ---- the fast path ---- */
-
-/* None of ours, and of a class that hosts have. The address that came in last is as good as a table. */
-IIP_INLINE int iip_ipv4_addrs_plain(const struct iip_net *net, const iip_u8 *p)
-{
-    iip_u32 src = iip_raw32(p + 12);
-    const iip_u32 *special = net->v4_special;
-    return iip_raw32(p + 16) == net->v4_ours && net->v4_ours && !net->v4_many && (iip_u8)(p[12] - 1) < 223 &&
-        p[12] != 127 && src != special[0] && src != special[1] && src != special[2] && src != special[3];
-}
 
 /* 1 when the header says nothing that needs thought, and the packet is as long as it says. */
 IIP_INLINE int iip_ipv4_is_simple(const struct iip_stack *stk, const struct iip_pkt *pkt)

@@ -277,4 +277,29 @@ IIP_LOCAL void iip_ip_send(struct iip_stack *stk, struct iip_pkt *pkt, const str
 IIP_LOCAL iip_u32 iip_ip_next_id(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
                                  iip_u32 proto);
 
+/* ---- IPv4 input, where it is short ---- */
+/* What the header at p says, of a packet from the wire to one station. */
+IIP_INLINE void iip_ipv4_fill(struct iip_rx *rx, const iip_u8 *p, iip_u32 hdr_len)
+{
+    iip_ip_of_v4(&rx->src, iip_raw32(p + 12));
+    iip_ip_of_v4(&rx->dst, iip_raw32(p + 16));
+    rx->l3 = p;
+    rx->l3_len = hdr_len;
+    rx->family = 4;
+    rx->tos = p[1];
+    rx->ttl = p[8];
+    rx->proto = p[9];
+    rx->multicast = 0;
+    rx->looped = 0;
+}
+
+/* None of ours, and of a class that hosts have. The address that came in last is as good as a table. */
+IIP_INLINE int iip_ipv4_addrs_plain(const struct iip_net *net, const iip_u8 *p)
+{
+    iip_u32 src = iip_raw32(p + 12);
+    const iip_u32 *special = net->v4_special;
+    return iip_raw32(p + 16) == net->v4_ours && net->v4_ours && !net->v4_many && (iip_u8)(p[12] - 1) < 223 &&
+        p[12] != 127 && src != special[0] && src != special[1] && src != special[2] && src != special[3];
+}
+
 #endif

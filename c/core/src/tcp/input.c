@@ -49,12 +49,8 @@ IIP_LOCAL iip_verdict iip_tcp_closed_input(struct iip_stack *stk, struct iip_tcp
     return IIP_CTR_DROP_TCP_CLOSED;
 }
 
-static iip_verdict iip_tcp_conn_input(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+static iip_verdict iip_tcp_conn_steps(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
-    iip_verdict verdict = iip_tcp_predict(stk, conn, &arr->seg, arr->pkt);
-    if (IIP_LIKELY(verdict != IIP_NEXT_STEP))
-        return verdict;
-    iip_tcp_decode_rest(arr);
     if (conn->id.state == IIP_TCP_SYN_SENT)
         return iip_tcp_synsent_input(stk, conn, arr);
     return iip_tcp_segment_arrives(stk, conn, arr);
@@ -89,6 +85,18 @@ static int iip_tcp_foreign(struct iip_stack *stk, struct iip_pkt *pkt, const str
     return 1;
 }
 
+IIP_LOCAL iip_verdict iip_tcp_arrives(struct iip_stack *stk, struct iip_tcp_id *id, struct iip_tcp_arrival *arr)
+{
+    if (!id)
+        return iip_tcp_no_conn_input(stk, arr);
+    iip_tcp_decode_rest(arr);
+    if (id->kind == IIP_ID_CONN)
+        return iip_tcp_conn_steps(stk, iip_tcp_conn_of_id(id), arr);
+    if (id->kind == IIP_ID_HALF)
+        return iip_tcp_half_input(stk, iip_tcp_mini_of_id(id), arr);
+    return iip_tcp_wait_input(stk, iip_tcp_mini_of_id(id), arr);
+}
+
 IIP_LOCAL iip_verdict iip_tcp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx)
 {
     struct iip_tcp_arrival arr;
@@ -99,15 +107,12 @@ IIP_LOCAL iip_verdict iip_tcp_input(struct iip_stack *stk, struct iip_pkt *pkt, 
     if (IIP_UNLIKELY(verdict != IIP_NEXT_STEP))
         return verdict;
     id = iip_tcp_lookup(stk, rx, iip_tcp_ports(arr.seg.dst_port, arr.seg.src_port));
-    if (IIP_LIKELY(id && id->kind == IIP_ID_CONN))
-        return iip_tcp_conn_input(stk, iip_tcp_conn_of_id(id), &arr);
-    if (!id) {
-        if (iip_tcp_foreign(stk, pkt, &arr))
-            return IIP_KEPT;
-        return iip_tcp_no_conn_input(stk, &arr);
+    if (IIP_LIKELY(id && id->kind == IIP_ID_CONN)) {
+        verdict = iip_tcp_predict(stk, iip_tcp_conn_of_id(id), &arr.seg, pkt);
+        if (IIP_LIKELY(verdict != IIP_NEXT_STEP))
+            return verdict;
     }
-    iip_tcp_decode_rest(&arr);
-    if (id->kind == IIP_ID_HALF)
-        return iip_tcp_half_input(stk, iip_tcp_mini_of_id(id), &arr);
-    return iip_tcp_wait_input(stk, iip_tcp_mini_of_id(id), &arr);
+    if (!id && iip_tcp_foreign(stk, pkt, &arr))
+        return IIP_KEPT;
+    return iip_tcp_arrives(stk, id, &arr);
 }

@@ -105,14 +105,38 @@ IIP_INLINE int iip_tcp_plain_sums_ok(const struct iip_pkt *pkt, const struct iip
 }
 
 /* A burst is often one connection's: that of the packet before is looked at first. */
-IIP_INLINE struct iip_tcp_conn *iip_tcp_plain_conn(struct iip_stack *stk, const struct iip_plain *in)
+IIP_INLINE struct iip_tcp_id *iip_tcp_plain_id(struct iip_stack *stk, const struct iip_plain *in)
 {
     struct iip_tcp_conn *conn = stk->tcp->recent;
-    struct iip_tcp_id *id;
     if (conn && iip_tcp_id_is4(&conn->id, in->local4, in->remote4, in->ports))
-        return conn;
-    id = iip_tcp_find4(stk, in->local4, in->remote4, in->ports);
-    return id && id->kind == IIP_ID_CONN ? iip_tcp_conn_of_id(id) : 0;
+        return &conn->id;
+    return iip_tcp_find4(stk, in->local4, in->remote4, in->ports);
+}
+
+/*
+ * Not expected, but plain: what link, IP and the table have to say is known here already, and only the steps are left.
+ * Whatever would be dropped on the way is left as it was, and so is what another stack may own.
+ */
+IIP_APART static iip_verdict iip_tcp_rx_steps(struct iip_stack *stk, struct iip_tcp_id *id, struct iip_pkt *pkt,
+                                              struct iip_plain in) /* a copy, so that the short way has its own in registers */
+{
+    struct iip_tcp_arrival arr;
+    struct iip_rx rx;
+    const iip_u8 *ip = in.tcp - IIP_PLAIN_IP;
+    iip_u32 bytes = in.total - IIP_PLAIN_IP;
+    if (!stk->tune.tcp_fast_path || in.total < IIP_PLAIN_IP || iip_tcp_parse(&arr.seg, in.tcp, bytes))
+        return IIP_NEXT_STEP;
+    if ((!id && stk->share.stacks > 1) || !iip_ipv4_addrs_plain(stk->net, ip) || !iip_tcp_plain_sums_ok(pkt, &in))
+        return IIP_NEXT_STEP;
+    iip_count(stk, IIP_CTR_TCP_SEGS_IN);
+    iip_ipv4_fill(&rx, ip, IIP_PLAIN_IP);
+    pkt->data += stk->l2_len + IIP_PLAIN_IP;
+    pkt->len = bytes;
+    pkt->l2_len = (iip_u8)stk->l2_len;
+    arr.pkt = pkt;
+    arr.rx = &rx;
+    arr.skip = 0;
+    return iip_tcp_arrives(stk, id, &arr);
 }
 
 /* The rest of the step, where the connection is known. */
@@ -121,7 +145,7 @@ IIP_MERGED iip_verdict iip_tcp_rx_conn(struct iip_stack *stk, struct iip_tcp_con
 {
     struct iip_tcp_seg seg;
     if (!iip_plain_segment(&seg, in, ts) || !iip_tcp_expected(stk, conn, &seg, ts) || !iip_tcp_plain_sums_ok(pkt, in))
-        return IIP_NEXT_STEP;
+        return iip_tcp_rx_steps(stk, &conn->id, pkt, *in);
     stk->tcp->recent = conn;
     iip_count(stk, IIP_CTR_TCP_SEGS_IN);
     return iip_tcp_take_expected(stk, conn, &seg, pkt, l2_len + IIP_PLAIN_IP + seg.hdr_len, ts);
@@ -134,14 +158,14 @@ IIP_MERGED iip_verdict iip_tcp_rx_conn(struct iip_stack *stk, struct iip_tcp_con
 IIP_LOCAL iip_verdict iip_tcp_rx_plain(struct iip_stack *stk, struct iip_pkt *pkt)
 {
     struct iip_plain in;
-    struct iip_tcp_conn *conn;
+    struct iip_tcp_id *id;
     iip_u32 l2_len = stk->l2_len;
     if (pkt->next || !iip_plain_parse(&in, pkt->data, pkt->len, l2_len, stk->mac))
         return IIP_NEXT_STEP;
-    conn = iip_tcp_plain_conn(stk, &in);
-    if (IIP_UNLIKELY(!conn))
-        return IIP_NEXT_STEP;
-    if (IIP_LIKELY(conn->id.options & IIP_HAS_TS)) /* each is laid out by itself: all lengths are known then */
-        return iip_tcp_rx_conn(stk, conn, pkt, &in, l2_len, IIP_HAS_TS);
-    return iip_tcp_rx_conn(stk, conn, pkt, &in, l2_len, 0);
+    id = iip_tcp_plain_id(stk, &in);
+    if (IIP_UNLIKELY(!id || id->kind != IIP_ID_CONN))
+        return iip_tcp_rx_steps(stk, id, pkt, in);
+    if (IIP_LIKELY(id->options & IIP_HAS_TS)) /* each is laid out by itself: all lengths are known then */
+        return iip_tcp_rx_conn(stk, iip_tcp_conn_of_id(id), pkt, &in, l2_len, IIP_HAS_TS);
+    return iip_tcp_rx_conn(stk, iip_tcp_conn_of_id(id), pkt, &in, l2_len, 0);
 }

@@ -18,14 +18,12 @@ struct iip_plain {
     iip_u32 total;           /* bytes of the IP packet; how many there are of TCP is not checked yet */
 };
 
-/* 1 when `len` bytes at p begin as a plain packet for the station `mac` does, with an ACK and no flag but PSH: whose is it? */
+/* 1 when `len` bytes at p begin as a plain packet for the station `mac` does: whose is it? */
 IIP_INLINE int iip_plain_parse(struct iip_plain *in, const iip_u8 *p, iip_u32 len, iip_u32 l2_len, const iip_u8 *mac)
 {
     iip_u32 word;
     if (len < l2_len + IIP_PLAIN_IP + IIP_TCP_HEADER)
         return 0;
-    if ((iip_get32(p + l2_len + IIP_PLAIN_IP + 12) & 0x00f70000U) != (iip_u32)IIP_TCP_ACK << 16)
-        return 0; /* first, for it sorts out most of what is not */
     if (l2_len &&
         (iip_raw32(p) != iip_raw32(mac) || iip_raw16(p + 4) != iip_raw16(mac + 4) || iip_get16(p + 12) != IIP_ETH_IPV4))
         return 0;
@@ -41,14 +39,14 @@ IIP_INLINE int iip_plain_parse(struct iip_plain *in, const iip_u8 *p, iip_u32 le
     return 1;
 }
 
-/* 1 when its TCP header has the timestamps alone (`ts`), or no option at all. */
+/* 1 when its TCP header has an ACK and no flag but PSH, and the timestamps alone (`ts`) or no option at all. */
 IIP_INLINE int iip_plain_segment(struct iip_tcp_seg *seg, const struct iip_plain *in, iip_u32 ts)
 {
     const iip_u8 *p = in->tcp;
     iip_u32 word = iip_get32(p + 12);
     seg->hdr_len = ts ? IIP_TCP_HEADER + IIP_TCP_TS_LEN : IIP_TCP_HEADER;
     seg->ts_val = 0;
-    if ((word & 0xf0000000U) != seg->hdr_len << 26 || in->total < IIP_PLAIN_IP + seg->hdr_len)
+    if ((word & 0xf0f70000U) != (seg->hdr_len << 26 | (iip_u32)IIP_TCP_ACK << 16) || in->total < IIP_PLAIN_IP + seg->hdr_len)
         return 0;
     if (ts) {
         if (iip_get32(p + 20) != 0x0101080aU)
