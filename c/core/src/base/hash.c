@@ -53,33 +53,52 @@ IIP_INLINE iip_u64 iip_sip_last(const iip_u8 *p, iip_u32 left, iip_u32 len)
     return word | (iip_u64)(len & 0xff) << 56;
 }
 
-IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len)
+IIP_INLINE void iip_sip_begin(struct iip_sip *s, const iip_u8 key[16])
 {
     iip_u64 k0 = iip_word64le(key);
     iip_u64 k1 = iip_word64le(key + 8);
-    iip_u64 word;
+    s->v0 = k0 ^ IIP_U64(0x736f6d65U, 0x70736575U);
+    s->v1 = k1 ^ IIP_U64(0x646f7261U, 0x6e646f6dU);
+    s->v2 = k0 ^ IIP_U64(0x6c796765U, 0x6e657261U);
+    s->v3 = k1 ^ IIP_U64(0x74656462U, 0x79746573U);
+}
+
+IIP_INLINE void iip_sip_word(struct iip_sip *s, iip_u64 word)
+{
+    s->v3 ^= word;
+    iip_sip_round(s);
+    iip_sip_round(s);
+    s->v0 ^= word;
+}
+
+IIP_INLINE iip_u64 iip_sip_end(struct iip_sip *s)
+{
+    s->v2 ^= 0xff;
+    iip_sip_round(s);
+    iip_sip_round(s);
+    iip_sip_round(s);
+    iip_sip_round(s);
+    return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len)
+{
     iip_u32 left = len;
     struct iip_sip s;
+    iip_sip_begin(&s, key);
+    for (; left >= 8; left -= 8, p += 8)
+        iip_sip_word(&s, iip_word64le(p));
+    iip_sip_word(&s, iip_sip_last(p, left, len));
+    return iip_sip_end(&s);
+}
 
-    s.v0 = k0 ^ IIP_U64(0x736f6d65U, 0x70736575U);
-    s.v1 = k1 ^ IIP_U64(0x646f7261U, 0x6e646f6dU);
-    s.v2 = k0 ^ IIP_U64(0x6c796765U, 0x6e657261U);
-    s.v3 = k1 ^ IIP_U64(0x74656462U, 0x79746573U);
-    for (;; left -= 8, p += 8) {
-        word = left >= 8 ? iip_word64le(p) : iip_sip_last(p, left, len);
-        s.v3 ^= word;
-        iip_sip_round(&s);
-        iip_sip_round(&s);
-        s.v0 ^= word;
-        if (left < 8)
-            break;
-    }
-    s.v2 ^= 0xff;
-    iip_sip_round(&s);
-    iip_sip_round(&s);
-    iip_sip_round(&s);
-    iip_sip_round(&s);
-    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+IIP_LOCAL iip_u64 iip_siphash_12(const iip_u8 key[16], const iip_u8 *p)
+{
+    struct iip_sip s;
+    iip_sip_begin(&s, key);
+    iip_sip_word(&s, iip_word64le(p));
+    iip_sip_word(&s, iip_word64le(p + 4) >> 32 | (iip_u64)12 << 56);
+    return iip_sip_end(&s);
 }
 
 IIP_LOCAL void iip_hash_key_init(struct iip_hash_key *hk, const iip_u8 key[16])

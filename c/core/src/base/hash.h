@@ -13,6 +13,8 @@ struct iip_hash_key {
 
 /* SipHash-2-4 of up to 255 bytes under a 16-byte key. */
 IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len);
+/* The same of 12 bytes, which is an IPv4 connection's tuple: no loop, and nothing to be found out. */
+IIP_LOCAL iip_u64 iip_siphash_12(const iip_u8 key[16], const iip_u8 *p);
 IIP_LOCAL void iip_hash_key_init(struct iip_hash_key *hk, const iip_u8 key[16]);
 
 /*

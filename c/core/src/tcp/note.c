@@ -63,9 +63,12 @@ IIP_LOCAL iip_u32 iip_tcp_unread(const struct iip_tcp_conn *conn)
     return bytes;
 }
 
-static void iip_tcp_note_rest(struct iip_tcp_conn *conn, struct iip_note *out, iip_u32 flag)
+static void iip_tcp_note_flag(struct iip_tcp_conn *conn, struct iip_note *out, iip_u32 flag)
 {
     switch (flag) {
+    case IIP_F_NOTE_ACCEPT:
+        iip_tcp_note_accept(conn, out);
+        break;
     case IIP_F_NOTE_CONNECTED:
         iip_tcp_note(conn, out, IIP_NOTE_CONNECTED);
         iip_tcp_note_ends(conn, out);
@@ -89,46 +92,20 @@ static void iip_tcp_note_rest(struct iip_tcp_conn *conn, struct iip_note *out, i
     }
 }
 
-/* The first flag of this order that is set, or 0. */
-static iip_u32 iip_tcp_next_note(const struct iip_tcp_conn *conn)
-{
-    static const iip_u32 order[] = {IIP_F_NOTE_ERROR, IIP_F_NOTE_WRITABLE, IIP_F_NOTE_FIN, IIP_F_NOTE_CLOSED};
-    iip_u32 i;
-    for (i = 0; i < IIP_COUNT(order); i++) {
-        if (conn->flags & order[i])
-            return order[i];
-    }
-    return 0;
-}
-
 /* 1 and one note, or 0. */
 static int iip_tcp_one_note(struct iip_tcp_conn *conn, struct iip_note *out)
 {
-    iip_u32 flag;
-    if (conn->flags & IIP_F_NOTE_ACCEPT) {
-        conn->flags &= ~(iip_u32)IIP_F_NOTE_ACCEPT;
-        iip_tcp_note_accept(conn, out);
-        return 1;
-    }
-    if (conn->flags & IIP_F_NOTE_CONNECTED) {
-        conn->flags &= ~(iip_u32)IIP_F_NOTE_CONNECTED;
-        iip_tcp_note_rest(conn, out, IIP_F_NOTE_CONNECTED);
-        return 1;
-    }
-    if (conn->flags & IIP_F_NOTE_URGENT) {
-        conn->flags &= ~(iip_u32)IIP_F_NOTE_URGENT;
-        iip_tcp_note_rest(conn, out, IIP_F_NOTE_URGENT);
-        return 1;
-    }
-    if (conn->rcv_tail && !(conn->flags & IIP_F_DETACHED)) {
+    enum { BEFORE_DATA = IIP_F_NOTE_ACCEPT | IIP_F_NOTE_CONNECTED | IIP_F_NOTE_URGENT };
+    iip_u32 waiting = conn->flags & IIP_F_NOTE_ANY;
+    iip_u32 flag = waiting & (~waiting + 1); /* the lowest bit is the first */
+    if (conn->rcv_tail && !(flag & BEFORE_DATA) && !(conn->flags & IIP_F_DETACHED)) {
         iip_tcp_note_data(conn, out);
         return 1;
     }
-    flag = iip_tcp_next_note(conn);
     if (!flag)
         return 0;
     conn->flags &= ~flag;
-    iip_tcp_note_rest(conn, out, flag);
+    iip_tcp_note_flag(conn, out, flag);
     return 1;
 }
 
@@ -152,7 +129,6 @@ IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, 
             return n;
         }
     }
-    *more = n == cap &&
-        (conn->rcv_tail || iip_tcp_next_note(conn) || (conn->flags & (IIP_F_NOTE_CONNECTED | IIP_F_NOTE_URGENT)));
+    *more = n == cap && (conn->rcv_tail || (conn->flags & IIP_F_NOTE_ANY));
     return n;
 }

@@ -17,15 +17,13 @@ struct iip_plain_way {
     iip_u32 tcp_len;    /* of the TCP header */
 };
 
-/* 1 while the path is plain, and what it needs. */
-IIP_INLINE int iip_tcp_plain_path(const struct iip_stack *stk, const struct iip_tcp_conn *conn,
-                                  struct iip_plain_way *way)
+/* 1 while an IPv4 path is plain, and what it needs. */
+IIP_MERGED int iip_tcp_plain_link(const struct iip_stack *stk, const struct iip_path *path, struct iip_plain_way *way)
 {
-    const struct iip_neigh *neigh = conn->path.neigh;
-    if (conn->path.gen != stk->net->gen || conn->path.loop || conn->id.family != 4)
+    const struct iip_neigh *neigh = path->neigh;
+    if (path->gen != stk->net->gen || path->loop)
         return 0;
     way->l2_len = stk->l2_len;
-    way->tcp_len = conn->id.options & IIP_HAS_TS ? IIP_TCP_HEADER + IIP_TCP_TS_LEN : IIP_TCP_HEADER;
     way->head = 0;
     if (IIP_UNLIKELY(!neigh))
         return !stk->l2_len;
@@ -35,16 +33,25 @@ IIP_INLINE int iip_tcp_plain_path(const struct iip_stack *stk, const struct iip_
     return 1;
 }
 
+/* The same of a connection's path. */
+IIP_INLINE int iip_tcp_plain_path(const struct iip_stack *stk, const struct iip_tcp_conn *conn,
+                                  struct iip_plain_way *way)
+{
+    if (conn->id.family != 4 || !iip_tcp_plain_link(stk, &conn->path, way))
+        return 0;
+    way->tcp_len = conn->id.options & IIP_HAS_TS ? IIP_TCP_HEADER + IIP_TCP_TS_LEN : IIP_TCP_HEADER;
+    return 1;
+}
+
 IIP_INLINE iip_u32 iip_tcp_plain_headers(const struct iip_plain_way *way)
 {
     return way->l2_len + IIP_PLAIN_IP + way->tcp_len;
 }
 
 /* TCP's own sum, made here, whatever stands in its field. */
-IIP_INLINE void iip_tcp_plain_l4_sum(const struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u8 *tcp,
-                                     iip_u32 l4_bytes)
+IIP_INLINE void iip_tcp_plain_l4_sum(struct iip_pkt *pkt, iip_u8 *tcp, iip_u64 pseudo, iip_u32 l4_bytes)
 {
-    iip_u64 sum = iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes);
+    iip_u64 sum = pseudo;
     iip_csum_store(tcp + 16, 0);
     sum = iip_csum_add(sum,
                        pkt->next ? iip_pkt_csum(pkt, (iip_u32)(tcp - pkt->data), l4_bytes)
@@ -53,7 +60,7 @@ IIP_INLINE void iip_tcp_plain_l4_sum(const struct iip_tcp_conn *conn, struct iip
 }
 
 /* The sums, or their marks where the port makes them; `ip`: where the IP header is. */
-IIP_MERGED void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u8 *ip,
+IIP_MERGED void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_pkt *pkt, iip_u8 *ip, iip_u64 pseudo,
                                    iip_u32 l4_bytes, iip_u32 marks)
 {
     iip_u8 *tcp = ip + IIP_PLAIN_IP;
@@ -63,11 +70,11 @@ IIP_MERGED void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *c
         iip_plain_ip_csum(ip);
     if (IIP_LIKELY(stk->caps & IIP_CAP_TX_TCP_CSUM)) {
         pkt->flags = (iip_u16)(marks | IIP_PKT_L4_CSUM);
-        iip_csum_store(tcp + 16, iip_csum_fold(iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes)));
+        iip_csum_store(tcp + 16, iip_csum_fold(pseudo));
         return;
     }
     pkt->flags = (iip_u16)marks;
-    iip_tcp_plain_l4_sum(conn, pkt, tcp, l4_bytes);
+    iip_tcp_plain_l4_sum(pkt, tcp, pseudo, l4_bytes);
 }
 
 IIP_INLINE void iip_tcp_plain_lens(struct iip_pkt *pkt, const struct iip_plain_way *way)
@@ -93,7 +100,8 @@ IIP_MERGED void iip_tcp_plain_emit(struct iip_stack *stk, struct iip_tcp_conn *c
                        way->tcp_len << 26 | flags << 16 | way->wnd);
     if (IIP_LIKELY(way->tcp_len != IIP_TCP_HEADER))
         iip_tcp_emit_ts(p + IIP_PLAIN_IP + IIP_TCP_HEADER, iip_tcp_ts_now(stk, conn->ts_off), conn->ts_recent);
-    iip_tcp_plain_sums(stk, conn, pkt, p, l4_bytes, marks | IIP_PKT_TCP | IIP_PKT_IPV4);
+    iip_tcp_plain_sums(stk, pkt, p, iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes), l4_bytes,
+                       marks | IIP_PKT_TCP | IIP_PKT_IPV4);
     iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
 }
 
@@ -119,6 +127,29 @@ IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *con
     pkt->total = headers + len;
     iip_tcp_plain_emit(stk, conn, pkt, &way, seq, len, flags, marks);
     iip_tx(stk, pkt);
+    return 1;
+}
+
+IIP_LOCAL int iip_tcp_plain_bare(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                                 const struct iip_path *path)
+{
+    struct iip_plain_way way;
+    iip_u32 local4 = iip_ip_to_v4(ip->src);
+    iip_u32 remote4 = iip_ip_to_v4(ip->dst);
+    iip_u32 l4_bytes = pkt->len;
+    iip_u8 *p = pkt->data - IIP_PLAIN_IP;
+    if (ip->family != 4 || !iip_tcp_plain_link(stk, path, &way))
+        return 0;
+    way.tcp_len = l4_bytes;
+    iip_tcp_plain_lens(pkt, &way);
+    pkt->data = p - way.l2_len;
+    pkt->len += way.l2_len + IIP_PLAIN_IP;
+    pkt->total = pkt->len;
+    if (IIP_LIKELY(way.head != 0))
+        IIP_COPY(pkt->data, way.head, IIP_ETH_LEN);
+    iip_plain_emit_ip(p, local4, remote4, IIP_PLAIN_IP + l4_bytes, ip->tos, ip->ttl);
+    iip_tcp_plain_sums(stk, pkt, p, iip_plain_pseudo(local4, remote4, l4_bytes), l4_bytes, IIP_PKT_TCP | IIP_PKT_IPV4);
+    iip_tx_one(stk, pkt);
     return 1;
 }
 
@@ -175,6 +206,7 @@ IIP_MERGED void iip_tcp_plain_again(struct iip_stack *stk, struct iip_tcp_conn *
                                     iip_u32 flags)
 {
     iip_u32 headers = iip_tcp_plain_headers(way);
+    iip_u32 l4_bytes = pkt->len - way->l2_len - IIP_PLAIN_IP;
     iip_u8 *tcp = pkt->data + way->l2_len + IIP_PLAIN_IP;
     IIP_COPY(pkt->data + headers - IIP_PLAIN_HEADERS, prev->data + headers - IIP_PLAIN_HEADERS, IIP_PLAIN_HEADERS);
     iip_tcp_plain_lens(pkt, way);
@@ -182,7 +214,7 @@ IIP_MERGED void iip_tcp_plain_again(struct iip_stack *stk, struct iip_tcp_conn *
     tcp[13] = (iip_u8)flags;
     pkt->flags = prev->flags;
     if (IIP_UNLIKELY(!(pkt->flags & IIP_PKT_L4_CSUM)))
-        iip_tcp_plain_l4_sum(conn, pkt, tcp, pkt->len - way->l2_len - (iip_u32)IIP_PLAIN_IP);
+        iip_tcp_plain_l4_sum(pkt, tcp, iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes), l4_bytes);
     iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
 }
 

@@ -3,21 +3,20 @@
 
 enum { IIP_PORT_FIRST = 1024, IIP_PORT_COUNT = 65536 - IIP_PORT_FIRST };
 
-/* An IPv4 address is in its last four bytes. */
+/* Both addresses, of which IPv4's are in their last four bytes, and both ports. */
 static iip_u64 iip_tcp_tuple_siphash(const struct iip_stack *stk, const struct iip_tcp_tuple *t)
 {
-    iip_u8 b[40];
-    iip_u32 len = t->family == 4 ? 8 : 32;
-    if (len == 8) {
+    iip_u8 b[36];
+    if (IIP_LIKELY(t->family == 4)) {
         IIP_COPY(b, t->local.b + 12, 4);
         IIP_COPY(b + 4, t->remote.b + 12, 4);
-    } else {
-        IIP_COPY(b, t->local.b, 16);
-        IIP_COPY(b + 16, t->remote.b, 16);
+        iip_put32(b + 8, iip_tcp_ports(t->local_port, t->remote_port));
+        return iip_siphash_12(stk->key, b);
     }
-    iip_put16(b + len, t->local_port);
-    iip_put16(b + len + 2, t->remote_port);
-    return iip_siphash(stk->key, b, len + 4);
+    IIP_COPY(b, t->local.b, 16);
+    IIP_COPY(b + 16, t->remote.b, 16);
+    iip_put32(b + 32, iip_tcp_ports(t->local_port, t->remote_port));
+    return iip_siphash(stk->key, b, 36);
 }
 
 /* [RFC 6528 3] ISN = clock of 4 us + PRF(tuple, secret); the timestamp offset likewise without clock [RFC 7323 7]. */

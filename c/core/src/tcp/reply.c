@@ -1,16 +1,11 @@
 /* reply.c - segments that answer without, or beside, a connection: RST, challenge ACK, SYN-ACK and TIME-WAIT's ACK. */
 #include "tcp/tcp.h"
 
-/* The caller fills seq, ack, flags, wnd and, with `has`, options; a SYN carries them in the tuned order, others timestamps only. */
-IIP_LOCAL void iip_tcp_bare(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_seg *seg, iip_u32 tos)
+IIP_LOCAL void iip_tcp_bare_to(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tcp_tuple *t,
+                               struct iip_tcp_seg *seg, struct iip_path *path, iip_u32 tos, iip_u32 ttl)
 {
-    struct iip_pkt *pkt = iip_tx_full(stk) ? 0 : iip_pkt_alloc(stk, IIP_TCP_HEADER_MAX);
     struct iip_tx_ip ip;
     iip_u32 opt_len = 0;
-    if (!pkt) {
-        iip_count(stk, IIP_CTR_TX_DROPPED);
-        return;
-    }
     if (seg->flags & IIP_TCP_SYN) {
         opt_len = iip_tcp_emit_syn_options(pkt->data + IIP_TCP_HEADER, seg, stk->tune.tcp_syn_options);
     } else if (seg->has & IIP_HAS_TS) {
@@ -23,20 +18,36 @@ IIP_LOCAL void iip_tcp_bare(struct iip_stack *stk, const struct iip_tcp_tuple *t
     seg->up = 0;
     iip_tcp_emit(pkt->data, seg);
     pkt->len = pkt->total = seg->hdr_len;
-    pkt->flags = IIP_PKT_TCP;
-    pkt->l4_len = (iip_u8)seg->hdr_len;
     ip.src = &t->local;
     ip.dst = &t->remote;
     ip.family = t->family;
     ip.proto = 6;
-    ip.ttl = (iip_u8)stk->tune.tcp_ttl;
+    ip.ttl = (iip_u8)ttl;
     ip.tos = (iip_u8)tos;
     ip.df = 1;
-    iip_tcp_checksum(stk, pkt, &t->local, &t->remote, t->family, 0);
+    iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
+    if (IIP_LIKELY(iip_tcp_plain_bare(stk, pkt, &ip, path)))
+        return;
+    pkt->flags = IIP_PKT_TCP;
+    pkt->l4_len = (iip_u8)seg->hdr_len;
+    iip_tcp_checksum(stk, pkt, &t->local, &t->remote, t->family, path->loop);
+    iip_ip_output(stk, pkt, &ip, path);
+}
+
+IIP_LOCAL void iip_tcp_bare(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_seg *seg, iip_u32 tos)
+{
+    struct iip_pkt *pkt = iip_tx_full(stk) ? 0 : iip_pkt_alloc(stk, IIP_TCP_HEADER_MAX);
+    struct iip_ip local = t->local;
+    struct iip_path path;
+    if (!pkt || iip_path_find(stk, &local, &t->remote, &path)) {
+        iip_count(stk, IIP_CTR_TX_DROPPED);
+        iip_pkt_free(stk, pkt);
+        return;
+    }
     if (seg->flags & IIP_TCP_RST)
         iip_count(stk, IIP_CTR_TCP_RST_SENT);
-    iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
-    iip_ip_output_once(stk, pkt, &ip);
+    iip_tcp_bare_to(stk, pkt, t, seg, &path, tos, (iip_u32)stk->tune.tcp_ttl);
+    iip_path_drop(stk, &path);
 }
 
 /*

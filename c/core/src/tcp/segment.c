@@ -193,22 +193,17 @@ IIP_LOCAL int iip_tcp_segment(struct iip_stack *stk, struct iip_tcp_conn *conn, 
 IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     int both = conn->id.state == IIP_TCP_SYN_RECEIVED;
-    struct iip_pkt *pkt = iip_pkt_alloc(stk, 0);
+    struct iip_pkt *pkt = iip_pkt_alloc(stk, IIP_TCP_HEADER_MAX);
     struct iip_tcp_tuple t;
     struct iip_tcp_seg seg;
-    iip_u8 options[40];
-    iip_u32 opt_len;
     iip_u32 shift = iip_tcp_wscale_offer(stk, conn->rcvbuf);
     if (!pkt)
         return 0;
     iip_tcp_tuple_of(&conn->id, &t);
-    seg.src_port = t.local_port;
-    seg.dst_port = t.remote_port;
     seg.seq = conn->iss;
     seg.ack = both ? conn->rcv.nxt : 0;
     seg.flags = both ? IIP_TCP_SYN | IIP_TCP_ACK : IIP_TCP_SYN;
     seg.wnd = iip_min32(conn->rcvbuf, 65535);
-    seg.up = 0;
     seg.has = IIP_HAS_MSS;
     seg.has |= stk->tune.tcp_timestamps ? IIP_HAS_TS : 0;
     seg.has |= stk->tune.tcp_sack ? IIP_HAS_SACK_OK : 0;
@@ -219,13 +214,9 @@ IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
     seg.wscale = (iip_u8)shift;
     seg.ts_val = iip_tcp_ts_now(stk, conn->ts_off);
     seg.ts_ecr = both ? conn->ts_recent : 0;
-    opt_len = iip_tcp_emit_syn_options(options, &seg, stk->tune.tcp_syn_options);
-    seg.hdr_len = IIP_TCP_HEADER + opt_len;
-    iip_tcp_header(pkt, &seg, 0);
-    IIP_COPY(pkt->data + IIP_TCP_HEADER, options, opt_len);
     conn->rcv.edge = conn->rcv.nxt + seg.wnd;
     conn->sent_us = (iip_u32)stk->now;
     iip_tcp_ack_paid(conn);
-    iip_tcp_to_ip(stk, conn, pkt);
+    iip_tcp_bare_to(stk, pkt, &t, &seg, &conn->path, conn->tos, conn->ttl);
     return 1;
 }

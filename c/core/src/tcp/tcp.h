@@ -119,13 +119,13 @@ enum { /* conn->flags */
     IIP_F_TOLD_R1 = 1 << 19,
     IIP_F_ACCEPTING = 1 << 20,  /* counted in its listener's backlog */
     IIP_F_FIN_SEEN = 1 << 21,   /* the peer's FIN has the number repair->fin_seq */
-    /* notes that wait to be taken */
+    /* notes that wait to be taken, in the order in which they are; data comes behind the first three */
     IIP_F_NOTE_ACCEPT = 1 << 22,
     IIP_F_NOTE_CONNECTED = 1 << 23,
-    IIP_F_NOTE_FIN = 1 << 24,
-    IIP_F_NOTE_WRITABLE = 1 << 25,
-    IIP_F_NOTE_URGENT = 1 << 26,
-    IIP_F_NOTE_ERROR = 1 << 27,
+    IIP_F_NOTE_URGENT = 1 << 24,
+    IIP_F_NOTE_ERROR = 1 << 25,
+    IIP_F_NOTE_WRITABLE = 1 << 26,
+    IIP_F_NOTE_FIN = 1 << 27,
     IIP_F_NOTE_CLOSED = 1 << 28,
     IIP_F_DISORDER = 1 << 29,   /* duplicate ACKs were counted, or there is something out of order in either direction */
     IIP_F_NOTE_ANY = 0x7f << 22,
@@ -400,8 +400,17 @@ IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *con
                                  iip_u32 len, iip_u32 flags);
 /* Sends packets of the queue, new and in order, while each is a segment as it stands; 1 when that was all there was to do (plain.c). */
 IIP_LOCAL int iip_tcp_plain_output(struct iip_stack *stk, struct iip_tcp_conn *conn);
+/* Writes link and IP header in front of a whole TCP header and sends it; 0: its path is not plain, and it was left alone (plain.c). */
+IIP_LOCAL int iip_tcp_plain_bare(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                                 const struct iip_path *path);
 IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn);
-/* A segment without a connection. */
+/*
+ * A segment without text into an empty packet, and out. The caller fills seq, ack, flags, wnd and, with `has`, options; a
+ * SYN carries them in the tuned order, others timestamps only.
+ */
+IIP_LOCAL void iip_tcp_bare_to(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tcp_tuple *t,
+                               struct iip_tcp_seg *seg, struct iip_path *path, iip_u32 tos, iip_u32 ttl);
+/* The same without a connection: packet and path are found here. */
 IIP_LOCAL void iip_tcp_bare(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_seg *seg, iip_u32 tos);
 IIP_LOCAL void iip_tcp_reset_reply(struct iip_stack *stk, const struct iip_tcp_arrival *arr);
 IIP_LOCAL void iip_tcp_reset_send(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq);

@@ -46,7 +46,8 @@ IIP_INLINE int iip_plain_segment(struct iip_tcp_seg *seg, const struct iip_plain
     iip_u32 word = iip_get32(p + 12);
     seg->hdr_len = ts ? IIP_TCP_HEADER + IIP_TCP_TS_LEN : IIP_TCP_HEADER;
     seg->ts_val = 0;
-    if ((word & 0xf0f70000U) != (seg->hdr_len << 26 | (iip_u32)IIP_TCP_ACK << 16) || in->total < IIP_PLAIN_IP + seg->hdr_len)
+    if ((word & 0xf0f70000U) != (seg->hdr_len << 26 | (iip_u32)IIP_TCP_ACK << 16) ||
+        in->total < IIP_PLAIN_IP + seg->hdr_len)
         return 0;
     if (ts) {
         if (iip_get32(p + 20) != 0x0101080aU)

@@ -18,6 +18,7 @@ static void siphash_vectors(void)
     CHECK(iip_siphash(key, in, 7) == IIP_U64(0xab0200f5U, 0x8b01d137U));
     CHECK(iip_siphash(key, in, 14) == IIP_U64(0xf723ca90U, 0x8e7af2eeU));
     CHECK(iip_siphash(key, in, 9) == IIP_U64(0x9e0082dfU, 0x0ba9e4b0U));
+    CHECK(iip_siphash_12(key, in) == iip_siphash(key, in, 12));
     CHECK(iip_siphash(key, in, 8) == IIP_U64(0x93f5f579U, 0x9a932462U));
     CHECK(iip_siphash(key, in, 63) == IIP_U64(0x958a324cU, 0xeb064572U));
 }
