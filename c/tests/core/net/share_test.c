@@ -82,6 +82,35 @@ static void datagrams_find_their_owner(void)
     net_close();
 }
 
+/* So do segments of no connection, by whatever way they come in: a RST from here, or the owner gets them as they came. */
+static void segments_find_their_owner(void)
+{
+    static uint8_t bytes[66000];
+    struct fake_packet last = {.bytes = bytes};
+    struct fake_hdr hdr = fake_v4();
+    struct fake_seg seg = {.dst_port = 80, .seq = 1, .flags = 2, .wnd = 1000};
+    uint32_t here = 0;
+    uint32_t there = 0;
+    REQUIRE(!open_shared());
+    fake_neigh(&h, FAKE_V4_PEER);
+    for (seg.src_port = 1; seg.src_port <= 100; seg.src_port++) {
+        uint32_t n;
+        fake_forget(&h);
+        fake_tcp(&b, &hdr, &seg, NULL, 0);
+        net_input();
+        foreign(&n, &last);
+        CHECK_EQ(n + h.sent_count, 1);
+        here += h.sent_count;
+        there += n;
+        if (n) {
+            CHECK_EQ(last.len, b.len);
+            CHECK_MEM(last.bytes + 12, b.bytes + 12, b.len - 12);
+        }
+    }
+    CHECK(here > 10 && there > 50);
+    net_close();
+}
+
 /* One that is open here is taken here, whoever owns the tuple. */
 static void a_socket_here_takes_it(void)
 {
@@ -425,6 +454,7 @@ int main(void)
 {
     RUN(a_key_makes_us_agree_with_the_nic);
     RUN(datagrams_find_their_owner);
+    RUN(segments_find_their_owner);
     RUN(a_socket_here_takes_it);
     RUN(whole_datagrams_are_handed_over);
     RUN(ports_are_chosen_for_the_answers);
