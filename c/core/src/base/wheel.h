@@ -24,7 +24,7 @@ struct iip_timer {
     iip_u64 at;              /* absolute microseconds */
     iip_u16 slot;            /* level * SLOTS + index */
     iip_u16 kind;            /* the owner's: whose timer this is */
-    iip_u32 pad;
+    iip_u32 word;            /* the owner's, who need not lose what would be padding */
 };
 
 struct iip_wheel {

@@ -33,6 +33,8 @@ struct iip_ready {
     struct iip_ready *next;
     iip_u8 kind;   /* IIP_READY_... */
     iip_u8 queued;
+    iip_u16 half;  /* the owner's, who need not lose what would be padding; so is word */
+    iip_u32 word;
 };
 
 enum { IIP_READY_TCP = 1, IIP_READY_UDP, IIP_READY_FOREIGN };

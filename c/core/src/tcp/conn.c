@@ -76,7 +76,7 @@ static void iip_tcp_conn_defaults(struct iip_stack *stk, struct iip_tcp_conn *co
     conn->tos = (iip_u8)(tune->tcp_dscp << 2);
     conn->cc = (iip_u8)tune->tcp_cc;
     conn->quickacks = (iip_u8)iip_min64(tune->tcp_quickack, 255);
-    conn->peer_mss = conn->id.family == 4 ? 536 : 1220; /* [RFC 9293 3.7.1 MUST-15] */
+    conn->ready.half = conn->id.family == 4 ? 536 : 1220; /* [RFC 9293 3.7.1 MUST-15] */
     if (tune->tcp_nodelay)
         conn->flags |= IIP_F_NODELAY;
     if (tune->tcp_keepalive)
@@ -250,7 +250,7 @@ IIP_LOCAL void iip_tcp_end(struct iip_stack *stk, struct iip_tcp_conn *conn, iip
     iip_tcp_repair_free(stk, conn);
     iip_path_drop(stk, &conn->path);
     conn->id.state = IIP_TCP_CLOSED;
-    conn->reason = reason;
+    conn->timer.word = (iip_u32)reason;
     iip_tcp_notify(stk, conn, IIP_F_NOTE_CLOSED);
 }
 
@@ -299,7 +299,7 @@ IIP_LOCAL void iip_tcp_mss_update(struct iip_stack *stk, struct iip_tcp_conn *co
 {
     iip_u32 headers = conn->id.family == 4 ? 40 : 60;
     iip_u32 mtu = conn->path.valid ? conn->path.mtu : (iip_u32)stk->tune.mtu;
-    iip_u32 mss = iip_min32(conn->peer_mss, mtu - headers);
+    iip_u32 mss = iip_min32(conn->ready.half, mtu - headers);
     if (stk->tune.tcp_mss)
         mss = iip_min32(mss, (iip_u32)stk->tune.tcp_mss);
     mss = iip_max32(mss, 88); /* a smaller announcement makes work, not sense (CVE-2019-11479) */
@@ -329,14 +329,13 @@ IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvb
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
     iip_u32 shift = iip_tcp_wscale_offer(stk, conn->rcvbuf);
-    conn->irs = seg->seq;
+    conn->id.word = seg->seq;
     conn->rcv.nxt = conn->rcv.acked = seg->seq + 1;
     conn->rcv.edge = conn->rcv.nxt;
     conn->id.options = 0;
     if ((seg->has & IIP_HAS_TS) && stk->tune.tcp_timestamps) {
         conn->id.options |= IIP_HAS_TS;
-        conn->ts_recent = seg->ts_val;
-        conn->ts_recent_age = (iip_u32)(stk->now >> 20);
+        iip_tcp_ts_keep(stk, conn, seg->ts_val);
     }
     if ((seg->has & IIP_HAS_SACK_OK) && stk->tune.tcp_sack)
         conn->id.options |= IIP_HAS_SACK_OK;
@@ -346,7 +345,7 @@ IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *con
         conn->rcv_wscale = (iip_u8)shift;
     }
     if (seg->has & IIP_HAS_MSS)
-        conn->peer_mss = seg->mss;
+        conn->ready.half = seg->mss;
     iip_tcp_mss_update(stk, conn);
 }
 

@@ -114,7 +114,7 @@ IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, s
                                 iip_u64 delay_us)
 {
     iip_u32 ref = mini->next;
-    mini->id.due = iip_tcp_tick(stk->now + delay_us);
+    mini->id.word = iip_tcp_tick(stk->now + delay_us);
     mini->next = 0;
     mini->prev = q->tail;
     if (q->tail)
@@ -124,7 +124,7 @@ IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, s
     q->tail = ref;
     q->count++;
     if (q->head == ref)
-        iip_tcp_mini_arm(stk, iip_tcp_tick_time(stk, mini->id.due));
+        iip_tcp_mini_arm(stk, iip_tcp_tick_time(stk, mini->id.word));
 }
 
 IIP_LOCAL void iip_tcp_fifo_del(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini)
@@ -148,10 +148,10 @@ IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk)
     iip_u32 left = tcp->half_count;
     iip_u32 i;
     if (tcp->wait.head)
-        due = iip_tcp_tick_time(stk, iip_tcp_mini_at(tcp, tcp->wait.head)->id.due);
+        due = iip_tcp_tick_time(stk, iip_tcp_mini_at(tcp, tcp->wait.head)->id.word);
     for (i = 0; left && i < IIP_HALF_QUEUES; left -= tcp->half[i].count, i++) {
         if (tcp->half[i].head)
-            due = iip_min64(due, iip_tcp_tick_time(stk, iip_tcp_mini_at(tcp, tcp->half[i].head)->id.due));
+            due = iip_min64(due, iip_tcp_tick_time(stk, iip_tcp_mini_at(tcp, tcp->half[i].head)->id.word));
     }
     return due;
 }
@@ -159,7 +159,7 @@ IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk)
 static struct iip_tcp_mini *iip_tcp_fifo_due(const struct iip_stack *stk, const struct iip_tcp_fifo *q)
 {
     struct iip_tcp_mini *mini = q->head ? iip_tcp_mini_at(stk->tcp, q->head) : 0;
-    return mini && iip_tcp_tick_time(stk, mini->id.due) <= stk->now ? mini : 0;
+    return mini && iip_tcp_tick_time(stk, mini->id.word) <= stk->now ? mini : 0;
 }
 
 IIP_LOCAL void iip_tcp_mini_timer(struct iip_stack *stk, struct iip_timer *t)

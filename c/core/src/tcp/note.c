@@ -87,7 +87,7 @@ static void iip_tcp_note_flag(struct iip_tcp_conn *conn, struct iip_note *out, i
         iip_tcp_note(conn, out, IIP_NOTE_FIN);
         break;
     default:
-        iip_tcp_note(conn, out, IIP_NOTE_CLOSED)->status = conn->reason;
+        iip_tcp_note(conn, out, IIP_NOTE_CLOSED)->status = (iip_s32)conn->timer.word;
         break;
     }
 }

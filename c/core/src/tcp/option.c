@@ -212,7 +212,7 @@ static void iip_tcp_info_fill(const struct iip_tcp_conn *conn, struct iip_tcp_in
     info->rto_count = conn->repair ? conn->repair->rto_count : 0;
     info->dup_acks = conn->dup_acks;
     info->bytes_in =
-        conn->id.state < IIP_TCP_ESTABLISHED ? 0 : iip_tcp_total(conn->in_wraps, conn->irs + 1, conn->rcv.nxt);
+        conn->id.state < IIP_TCP_ESTABLISHED ? 0 : iip_tcp_total(conn->in_wraps, conn->id.word + 1, conn->rcv.nxt);
     info->bytes_out =
         conn->id.state < IIP_TCP_ESTABLISHED ? 0 : iip_tcp_total(conn->out_wraps, conn->iss + 1, conn->snd.una);
 }

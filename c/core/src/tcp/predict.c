@@ -52,10 +52,8 @@ IIP_MERGED iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_t
                                              iip_u32 ts)
 {
     iip_count(stk, IIP_CTR_TCP_FAST_PATH);
-    if (ts && conn->rcv.nxt == conn->rcv.acked) {
-        conn->ts_recent = seg->ts_val;
-        conn->ts_recent_age = (iip_u32)(stk->now >> 20);
-    }
+    if (ts && conn->rcv.nxt == conn->rcv.acked)
+        iip_tcp_ts_keep(stk, conn, seg->ts_val);
     if (seg->ack != conn->snd.una) {
         iip_tcp_ack_expected(stk, conn, seg->ack);
         iip_tcp_window_take(stk, conn, seg);

@@ -22,7 +22,7 @@ static iip_verdict iip_tcp_step_paws(struct iip_stack *stk, struct iip_tcp_conn 
         return IIP_CTR_DROP_TCP_PAWS;
     if (!iip_seq_lt(seg->ts_val, conn->ts_recent))
         return IIP_NEXT_STEP;
-    if ((iip_u32)(stk->now >> 20) - conn->ts_recent_age > IIP_PAWS_DAYS_24) /* [RFC 7323 5.5] */
+    if ((iip_u32)(stk->now >> 20) - conn->ready.word > IIP_PAWS_DAYS_24) /* [RFC 7323 5.5] */
         return IIP_NEXT_STEP;
     iip_tcp_ack_now(stk, conn);
     return IIP_CTR_DROP_TCP_PAWS;
@@ -92,7 +92,7 @@ static iip_verdict iip_tcp_unacceptable(struct iip_stack *stk, struct iip_tcp_co
 static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
     struct iip_tcp_seg *seg = &arr->seg;
-    if (conn->id.state == IIP_TCP_SYN_RECEIVED && (seg->flags & IIP_TCP_SYN) && seg->seq == conn->irs &&
+    if (conn->id.state == IIP_TCP_SYN_RECEIVED && (seg->flags & IIP_TCP_SYN) && seg->seq == conn->id.word &&
         (seg->flags & IIP_TCP_ACK)) {
         /* [RFC 9293 3.5 figure 8] simultaneous open: the SYN again, with the ACK that counts */
         seg->flags &= (iip_u8)~IIP_TCP_SYN;
@@ -118,10 +118,8 @@ static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *
 static void iip_tcp_ts_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
     if ((conn->id.options & seg->has & IIP_HAS_TS) && iip_seq_leq(seg->seq, conn->rcv.acked) &&
-        !iip_seq_lt(seg->ts_val, conn->ts_recent)) {
-        conn->ts_recent = seg->ts_val;
-        conn->ts_recent_age = (iip_u32)(stk->now >> 20);
-    }
+        !iip_seq_lt(seg->ts_val, conn->ts_recent))
+        iip_tcp_ts_keep(stk, conn, seg->ts_val);
 }
 
 /* Second: check the RST bit [RFC 5961 3.2]: only the exact next number resets, others in the window are challenged. */

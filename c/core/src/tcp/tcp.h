@@ -29,7 +29,7 @@ struct iip_tcp_id {
     iip_u8 options;        /* IIP_HAS_... that both sides agreed on */
     iip_u32 local4;        /* IPv4 addresses in memory order */
     iip_u32 remote4;
-    iip_u32 due;           /* a half-open's or TIME-WAIT's: tick at which it is looked at */
+    iip_u32 word;          /* a connection's: IRS; a half-open's or TIME-WAIT's: tick at which it is looked at */
 };
 
 /* A tuple spelt out. */
@@ -48,7 +48,7 @@ struct iip_tcp_mini {
     iip_u16 mss;           /* half-open: what the peer announced, 0: nothing */
     iip_u8 wscale;         /* half-open: of the peer */
     iip_u8 retries;        /* half-open: SYN-ACKs sent again */
-    iip_u32 prev, next;    /* FIFO by `due`: references, 0: none */
+    iip_u32 prev, next;    /* FIFO by id.word: references, 0: none */
 };
 
 struct iip_tcp_fifo {
@@ -148,7 +148,7 @@ struct iip_tcp_conn {
         iip_u32 held;          /* window bytes of packets not yet credited */
     } rcv;
     iip_u32 ts_recent, ts_off;
-    iip_u32 ts_recent_age;     /* when ts_recent was taken, 2^20 us */
+    iip_u32 iss;               /* id.word: IRS */
     iip_u32 sent_us;           /* when something was sent last, us modulo 2^32 */
     struct iip_pkt *snd_head;  /* queue from snd.una on */
     struct iip_pkt *snd_cur;   /* packet that holds snd.nxt, or null at the end */
@@ -161,23 +161,20 @@ struct iip_tcp_conn {
     iip_u8 ttl, tos, cc, retries;
     struct iip_path path;
     struct iip_tcp_conn *touched;
-    struct iip_ready ready;
+    struct iip_ready ready;    /* half: the peer's MSS; word: when ts_recent was taken, 2^20 us */
     void *user;                /* the application's cookie; until ACCEPT was taken, the listener */
 
-    struct iip_timer timer;
+    struct iip_timer timer;    /* word: why it ended, the status of NOTE_CLOSED */
     iip_u64 rto_at, ack_at, idle_at; /* absolute, or IIP_NEVER */
     iip_u32 srtt8, rttvar4, rto_us;  /* scaled as RFC 6298 suggests: 8 srtt, 4 rttvar */
     iip_u32 rtt_seq, rtt_sent;       /* the segment being timed and when it was sent, us modulo 2^32 */
     iip_u32 recover;           /* RFC 6582: snd.nxt when recovery began */
     iip_u32 rtx_next;          /* the next byte to send again */
     iip_u32 lost_edge;         /* bytes below this that were not SACKed are lost */
-    iip_u32 dup_acks;
-    iip_u32 iss, irs;
-    iip_s32 reason;            /* of NOTE_CLOSED */
     struct iip_tcp_repair *repair;
     struct iip_tcp_extra *extra;
     iip_u16 out_wraps, in_wraps; /* how often bit 31 of snd.una and of rcv.nxt changed */
-    iip_u16 peer_mss;
+    iip_u16 dup_acks;
     iip_u8 probes, quickacks;
 };
 
@@ -301,6 +298,13 @@ IIP_LOCAL int iip_tcp_port_choose(struct iip_stack *stk, struct iip_tcp_tuple *t
 IIP_INLINE iip_u32 iip_tcp_ts_now(const struct iip_stack *stk, iip_u32 ts_off)
 {
     return (iip_u32)(stk->now >> 10) + ts_off; /* [RFC 7323 5.4] a tick of 1.024 ms */
+}
+
+/* [RFC 7323 4.3] TS.Recent, and its age [5.5]. */
+IIP_INLINE void iip_tcp_ts_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ts_val)
+{
+    conn->ts_recent = ts_val;
+    conn->ready.word = (iip_u32)(stk->now >> 20);
 }
 
 /* ---- listen.c, cookie.c, synsent.c, steps.c, timewait.c: 3.10.7 ---- */
