@@ -92,8 +92,28 @@ static void damaged_fin(void)
     damaged(FL_ACK | FL_FIN, 1);
 }
 
+/* What a link puts behind a short packet is no text, whatever the segment: here the last one. */
+static void padding_is_no_text(void)
+{
+    static struct peer p;
+    uint8_t packet[256];
+    uint32_t len;
+    peer_init(&p);
+    REQUIRE(peer_new(&p, "padding") == 0);
+    p.any_payload = 1;
+    p.seq = 1000;
+    REQUIRE(peer_accepted(&p));
+    len = build(&p, packet, 200, FL_ACK | FL_FIN);
+    memset(packet + len, 1, 6);
+    peer_raw(&p, packet, len + 6);
+    CHECK_EQ(p.bytes_in, 16);
+    CHECK(p.fin);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
 int main(void)
 {
+    RUN(padding_is_no_text);
     RUN(damaged_syn);
     RUN(damaged_data);
     RUN(damaged_fin);
