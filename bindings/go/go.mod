@@ -1,0 +1,3 @@
+module iip.example/iip
+
+go 1.24
