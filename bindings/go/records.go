@@ -169,3 +169,12 @@ type turnRecord struct {
 	eventN, txFreeN, opShort, releaseFailed, state, rxCount uint32
 	nowUs, deadlineUs                                       uint64
 }
+
+// KindSlot is what tells a handle from those of all other live objects of its loop: small, and of use as a key.
+type KindSlot uint32
+
+// KindSlot is the kind and the slot of a handle.
+func (h Handle) KindSlot() KindSlot {
+	return KindSlot(h>>(C.IIP_HANDLE_SLOT_BITS+C.IIP_HANDLE_GENERATION_BITS+C.IIP_HANDLE_LOOP_BITS))<<C.IIP_HANDLE_SLOT_BITS |
+		KindSlot(h.Slot())
+}

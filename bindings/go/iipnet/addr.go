@@ -1,0 +1,98 @@
+package iipnet
+
+import (
+	"context"
+	"net"
+	"net/netip"
+
+	iip "iip.example/iip"
+)
+
+// family of a network name: 4, 6, or 0 for both; false: it is not one of proto's.
+func family(network, proto string) (int, bool) {
+	switch network {
+	case proto:
+		return 0, true
+	case proto + "4":
+		return 4, true
+	case proto + "6":
+		return 6, true
+	}
+	return 0, false
+}
+
+func fits(a netip.Addr, fam int) bool {
+	return fam == 0 || (fam == 4) == a.Is4()
+}
+
+// lookup finds the addresses of "host:port". Numbers are taken as they are; names are looked up by the system's resolver.
+// An empty host is any address.
+func lookup(ctx context.Context, network, address string, fam int) ([]netip.AddrPort, error) {
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, network, service)
+	if err != nil {
+		return nil, err
+	}
+	if host == "" {
+		return []netip.AddrPort{netip.AddrPortFrom(anyAddr(fam), uint16(port))}, nil
+	}
+	ips := []netip.Addr{}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ips = append(ips, ip)
+	} else if ips, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host); err != nil {
+		return nil, err
+	}
+	var out []netip.AddrPort
+	for _, ip := range ips {
+		if ip = ip.Unmap(); fits(ip, fam) {
+			out = append(out, netip.AddrPortFrom(ip, uint16(port)))
+		}
+	}
+	if len(out) == 0 {
+		return nil, &net.AddrError{Err: "no suitable address found", Addr: host}
+	}
+	return out, nil
+}
+
+func anyAddr(fam int) netip.Addr {
+	switch fam {
+	case 4:
+		return netip.IPv4Unspecified()
+	case 6:
+		return netip.IPv6Unspecified()
+	}
+	return netip.Addr{}
+}
+
+func tcpAddr(a netip.AddrPort) *net.TCPAddr {
+	if !a.Addr().IsValid() {
+		return &net.TCPAddr{IP: net.IPv6zero, Port: int(a.Port())}
+	}
+	return net.TCPAddrFromAddrPort(a)
+}
+
+func udpAddr(a netip.AddrPort) *net.UDPAddr {
+	if !a.Addr().IsValid() {
+		return &net.UDPAddr{IP: net.IPv6zero, Port: int(a.Port())}
+	}
+	return net.UDPAddrFromAddrPort(a)
+}
+
+// addrPort is the address of a *net.UDPAddr or anything that prints as one.
+func addrPort(a net.Addr) (netip.AddrPort, error) {
+	var ap netip.AddrPort
+	if u, ok := a.(*net.UDPAddr); ok {
+		ap = u.AddrPort()
+	} else if a == nil {
+		return ap, iip.ErrInval
+	} else {
+		var err error
+		if ap, err = netip.ParseAddrPort(a.String()); err != nil {
+			return ap, err
+		}
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), nil
+}

@@ -1,0 +1,105 @@
+package iipnet
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	iip "iip.example/iip"
+)
+
+// Dial connects to "10.0.0.1:80"; network is "tcp", "tcp4", "tcp6", "udp", "udp4" or "udp6".
+func (s *Stack) Dial(network, address string) (net.Conn, error) {
+	return s.DialContext(context.Background(), network, address)
+}
+
+// DialTimeout is Dial with a limit.
+func (s *Stack) DialTimeout(network, address string, limit time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return s.DialContext(ctx, network, address)
+}
+
+// DialContext is Dial that ends with ctx: what net/http's Transport takes. Once connected, ctx means nothing any more.
+func (s *Stack) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	dial, proto := s.dialTCP, "tcp"
+	if _, ok := family(network, "udp"); ok {
+		dial, proto = s.dialUDP, "udp"
+	}
+	fam, ok := family(network, proto)
+	if !ok {
+		return nil, opError("dial", network, nil, nil, net.UnknownNetworkError(network))
+	}
+	addrs, err := lookup(ctx, network, address, fam)
+	if err != nil {
+		return nil, opError("dial", network, nil, nil, dialError(ctx, err))
+	}
+	var c net.Conn
+	for _, a := range addrs { // one after the other
+		if c, err = dial(ctx, a); err == nil {
+			return c, nil
+		}
+	}
+	return nil, err
+}
+
+// dialError: a context that ran out of time is a timeout in package net, too.
+func dialError(ctx context.Context, err error) error {
+	switch ctx.Err() {
+	case context.DeadlineExceeded:
+		return os.ErrDeadlineExceeded
+	case nil:
+		return err
+	}
+	return ctx.Err()
+}
+
+func (s *Stack) dialTCP(ctx context.Context, peer netip.AddrPort) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, opError("dial", "tcp", nil, tcpAddr(peer), dialError(ctx, err))
+	}
+	c := newConn(s.pick())
+	c.remote = tcpAddr(peer)
+	answer := make(chan iip.Status, 1)
+	c.dialed = answer
+	if !c.lp.do(func(lp *loop) { c.begin(lp, peer) }) {
+		return nil, opError("dial", "tcp", nil, c.remote, net.ErrClosed)
+	}
+	select {
+	case st := <-answer:
+		if st != iip.OK {
+			return nil, opError("dial", "tcp", nil, c.remote, system("connect", st))
+		}
+		return c, nil
+	case <-ctx.Done():
+		_ = c.SetLinger(0)
+		_ = c.Close()
+		return nil, opError("dial", "tcp", nil, c.remote, dialError(ctx, ctx.Err()))
+	}
+}
+
+// begin asks for the connection; on the loop's goroutine, or with nil when that has ended.
+func (c *Conn) begin(lp *loop, peer netip.AddrPort) {
+	c.lp.stack.conns.Add(1)
+	if lp == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.over(iip.ErrClosed)
+		return
+	}
+	lp.ask(iip.Op{Code: iip.OpConnect}, ends{peer: peer}, func(op *iip.Op) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if op.Status != iip.OK {
+			c.over(op.Status)
+			return
+		}
+		c.handle = iip.Handle(op.Out)
+		lp.objects[c.handle.KindSlot()] = c
+		if c.closed { // the dial was given up meanwhile
+			c.retry(lp)
+		}
+	})
+}
