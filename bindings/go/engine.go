@@ -279,3 +279,6 @@ func fromRaw(raw *rawAddr) netip.AddrPort {
 	}
 	return netip.AddrPortFrom(ip, raw.port)
 }
+
+// ABIVersion is major << 16 | minor of the interface of the library that is loaded. It is the cheapest crossing into C.
+func ABIVersion() uint32 { return uint32(C.iip_abi_version()) }
