@@ -227,7 +227,7 @@ struct iip_engine_cfg {
     const char *neighbours; /* permanent ones: "10.0.0.9=02:00:00:00:00:09"; space or comma between */
     const char *pcap;       /* record all packets to this file */
     uint32_t loops;         /* queues of the port, one loop each; 0: 1 */
-    uint32_t cores;         /* how cores are assigned: IIP_CORES_UNIFIED */
+    uint32_t cores;         /* how cores are assigned: IIP_CORES_...; 0: unified */
     uint32_t frames;        /* packet buffers of each queue; 0: the port's default */
     uint32_t frame_bytes;   /* of each packet buffer; 0: by MTU */
     uint32_t ring;          /* descriptors of each ring; 0: the port's default */
@@ -248,7 +248,9 @@ struct iip_engine_cfg {
 };
 
 enum {
-    IIP_CORES_UNIFIED = 0   /* each loop does everything on its core; others give IIP_E_NOT_SUPPORTED */
+    IIP_CORES_UNIFIED = 0, /* the thread that turns a loop does everything */
+    IIP_CORES_SPLIT = 1,   /* a second thread does the networking of the loop, on another core: see iip_loop_net */
+    IIP_CORES_MERGE = 2    /* the same, and both threads share a core: neither ever polls */
 };
 
 /* What was opened. */
@@ -290,7 +292,7 @@ struct iip_leaks {
 
 /*
  * [any] Closes everything: connections are aborted (RST), handles go stale, the port is closed. `leaks` may be null.
- * IIP_E_BUSY while another thread owns a loop (it detaches first). The pointer is dead on success. In a forked child:
+ * IIP_E_BUSY while another thread owns a loop or does its networking (it detaches first). The pointer is dead on success. In a forked child:
  * IIP_E_FORKED, and the device of the parent is not touched. For an orderly end iip_loop_close first.
  */
 int32_t iip_engine_close(struct iip_engine *engine, struct iip_leaks *leaks);
@@ -338,8 +340,25 @@ int32_t iip_region_remove(uint64_t region);
 
 /* [any] The calling thread becomes the owner. IIP_E_BUSY while another thread is; again by the owner is harmless. */
 int32_t iip_loop_attach(struct iip_loop *loop);
-/* [owner] Gives the loop up; any thread may attach then. */
+/* [owner] Gives the loop up; any thread may attach then. The networking thread (iip_loop_net) gives that up. */
 int32_t iip_loop_detach(struct iip_loop *loop);
+/*
+ * One turn of the networking of a loop that is opened with IIP_CORES_SPLIT or _MERGE: a thread of yours calls it for
+ * ever, while another one, which attaches and is the owner as everywhere, turns the loop as if it were unified:
+ *
+ *     while (!stop && iip_loop_net(loop, wait_us) >= 0)
+ *         ;
+ *     iip_loop_detach(loop);
+ *
+ * It receives, runs protocols and timers and sends, also while the application is busy; calls of the owner are asked of
+ * it and wait until it answered. The first call makes the calling thread the networking thread of the loop, which it is
+ * until it calls iip_loop_detach, and must go on calling or the owner waits for it. While there is none, the owner's
+ * calls do all themselves, and do not park. When nothing is due it sleeps up to wait_us; -1: until something is, or
+ * iip_loop_wake; 0: not at all, it polls, which with IIP_CORES_MERGE would keep the other thread from the core: there 0
+ * means -1. Returns the packets it received. IIP_E_NOT_SUPPORTED: the engine is unified; BUSY: another thread does it;
+ * CLOSED, FORKED.
+ */
+int32_t iip_loop_net(struct iip_loop *loop, int64_t wait_us);
 /* [owner] Aborts all connections and closes all else on this loop. The next turns hand up the CLOSED events of all of
    it, then say IIP_STATE_CLOSED. Operations that make new objects give IIP_E_CLOSED from now on. */
 int32_t iip_loop_close(struct iip_loop *loop);

@@ -77,8 +77,16 @@ IIP_LOCAL iip_u32 iip_cbrt64(iip_u64 n)
     return (iip_u32)root;
 }
 
+/* Builtins only where they are an instruction: elsewhere (riscv64) the compiler calls a helper. */
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__) || defined(__s390x__))
+#define IIP_COUNTS_BITS
+#endif
+
 IIP_LOCAL iip_u32 iip_log2_64(iip_u64 n)
 {
+#ifdef IIP_COUNTS_BITS
+    return n ? 63 - (iip_u32)__builtin_clzll(n) : 0;
+#else
     iip_u32 log = 0;
     iip_u32 step;
     for (step = 32; step; step >>= 1) {
@@ -88,12 +96,12 @@ IIP_LOCAL iip_u32 iip_log2_64(iip_u64 n)
         }
     }
     return log;
+#endif
 }
 
-/* Only where it is an instruction: elsewhere (riscv64) the compiler calls a helper. */
 IIP_LOCAL iip_u32 iip_ctz64(iip_u64 n)
 {
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__) || defined(__s390x__))
+#ifdef IIP_COUNTS_BITS
     return (iip_u32)__builtin_ctzl(n);
 #else
     return iip_log2_64(n & (0 - n));
@@ -314,6 +322,17 @@ IIP_INLINE iip_u64 iip_word64le(const iip_u8 *p)
 #endif
 }
 
+/* The last word: the bytes that are left, in one piece where there are eight to read, and the length on top. */
+IIP_INLINE iip_u64 iip_sip_last(const iip_u8 *p, iip_u32 left, iip_u32 len)
+{
+    iip_u64 word = 0;
+    if (left && len >= 8)
+        word = iip_word64le(p + left - 8) >> (64 - 8 * left);
+    else if (left)
+        word = iip_get64le(p, left);
+    return word | (iip_u64)(len & 0xff) << 56;
+}
+
 IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len)
 {
     iip_u64 k0 = iip_word64le(key);
@@ -327,7 +346,7 @@ IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len
     s.v2 = k0 ^ IIP_U64(0x6c796765U, 0x6e657261U);
     s.v3 = k1 ^ IIP_U64(0x74656462U, 0x79746573U);
     for (;; left -= 8, p += 8) {
-        word = left >= 8 ? iip_word64le(p) : (iip_get64le(p, left) | (iip_u64)(len & 0xff) << 56);
+        word = left >= 8 ? iip_word64le(p) : iip_sip_last(p, left, len);
         s.v3 ^= word;
         iip_sip_round(&s);
         iip_sip_round(&s);
@@ -345,7 +364,7 @@ IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len
 
 IIP_LOCAL void iip_hash_key_init(struct iip_hash_key *hk, const iip_u8 key[16])
 {
-    iip_u8 label[5] = { 't', 'a', 'b', 'l', 0 };
+    iip_u8 label[5] = {'t', 'a', 'b', 'l', 0};
     iip_u32 i;
     for (i = 0; i <= IIP_HASH_WORDS; i++) {
         label[4] = (iip_u8)i;
@@ -496,7 +515,7 @@ IIP_LOCAL iip_u64 iip_csum_copy(iip_u8 *to, const iip_u8 *from, iip_u32 len)
 /*
  * table.h - a hash table that grows a bucket at a time (linear hashing, Litwin 1980).
  *
- * Entries embed a node and bring a 32-bit keyed hash. Each insertion beyond three quarters load splits one bucket, so
+ * Entries embed a node and bring a 32-bit keyed hash. Each insertion beyond nine eighths load splits one bucket, so
  * no call ever moves more than one chain, and memory comes in segments of 512 buckets. When the host refuses a segment
  * the chains merely get longer.
  */
@@ -532,7 +551,10 @@ struct iip_table {
 IIP_LOCAL int iip_table_init(struct iip_table *tab, const struct iip_table_mem *mem);
 IIP_LOCAL void iip_table_free(struct iip_table *tab);
 IIP_LOCAL void iip_table_add(struct iip_table *tab, struct iip_node *node);
+/* A node that iip_table_replace took out is left alone. */
 IIP_LOCAL void iip_table_del(struct iip_table *tab, struct iip_node *node);
+/* `node`, which has the hash of `old`, stands where `old` stood. */
+IIP_LOCAL void iip_table_replace(struct iip_table *tab, struct iip_node *old, struct iip_node *node);
 /* Visits all: null first, then the last answer; null at the end. Deleting the answer before asking on is not allowed. */
 IIP_LOCAL struct iip_node *iip_table_next(const struct iip_table *tab, const struct iip_node *node);
 
@@ -639,7 +661,7 @@ static void iip_table_split(struct iip_table *tab)
 IIP_LOCAL void iip_table_add(struct iip_table *tab, struct iip_node *node)
 {
     struct iip_node **bucket;
-    if (++tab->count > (tab->mask + 1 + tab->split) / 4 * 3)
+    if (++tab->count > (tab->mask + 1 + tab->split) / 8 * 9)
         iip_table_split(tab);
     bucket = iip_table_bucket(tab, node->hash);
     node->next = *bucket;
@@ -648,13 +670,27 @@ IIP_LOCAL void iip_table_add(struct iip_table *tab, struct iip_node *node)
 
 IIP_LOCAL void iip_table_del(struct iip_table *tab, struct iip_node *node)
 {
-    struct iip_node **link = iip_table_bucket(tab, node->hash);
+    struct iip_node **link;
+    if (node->next == node)
+        return;
+    link = iip_table_bucket(tab, node->hash);
     while (*link && *link != node)
         link = &(*link)->next;
     if (!*link)
         return;
     *link = node->next;
     tab->count--;
+}
+
+/* A node that points to itself stands in no table. */
+IIP_LOCAL void iip_table_replace(struct iip_table *tab, struct iip_node *old, struct iip_node *node)
+{
+    struct iip_node **link = iip_table_bucket(tab, old->hash);
+    while (*link != old)
+        link = &(*link)->next;
+    *link = node;
+    node->next = old->next;
+    old->next = old;
 }
 
 IIP_LOCAL struct iip_node *iip_table_next(const struct iip_table *tab, const struct iip_node *node)
@@ -709,6 +745,7 @@ struct iip_timer {
 
 struct iip_wheel {
     iip_u64 tick;            /* all slots before this one are empty */
+    iip_u64 quiet;           /* nothing is due before this tick */
     struct iip_timer *first; /* the earliest timer, or null: not known */
     iip_u32 count;
     iip_u64 map[IIP_WHEEL_LEVELS][IIP_WHEEL_SLOTS / 64];
@@ -790,6 +827,7 @@ IIP_LOCAL void iip_wheel_set(struct iip_wheel *w, struct iip_timer *t, iip_u64 a
         iip_wheel_cancel(w, t);
     }
     t->at = at;
+    w->quiet = iip_min64(w->quiet, at >> IIP_WHEEL_TICK_BITS);
     iip_wheel_link(w, t);
     if (knew && (!w->first || at < w->first->at))
         w->first = t;
@@ -908,13 +946,14 @@ static struct iip_timer *iip_wheel_search(struct iip_wheel *w, iip_u64 now)
             return t;
     }
     w->tick = now_tick;
+    w->quiet = tick;
     return 0;
 }
 
 IIP_LOCAL struct iip_timer *iip_wheel_pop(struct iip_wheel *w, iip_u64 now)
 {
     struct iip_timer *t;
-    if (w->first && w->first->at > now)
+    if (now >> IIP_WHEEL_TICK_BITS < w->quiet || (w->first && w->first->at > now))
         return 0;
     t = iip_wheel_search(w, now);
     if (t)
@@ -1332,7 +1371,7 @@ struct iip_ipv4 {
 /* ::ffff:a.b.c.d of an IPv4 address in memory order, and back. */
 IIP_INLINE void iip_ip_of_v4(struct iip_ip *ip, iip_u32 raw)
 {
-    static const iip_u8 mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+    static const iip_u8 mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     IIP_COPY(ip->b, mapped, 12);
     IIP_COPY(ip->b + 12, &raw, 4);
 }
@@ -1877,6 +1916,15 @@ IIP_LOCAL void iip_tcp_emit_sack(iip_u8 *p, const struct iip_sack_block *block, 
  */
 IIP_LOCAL iip_u32 iip_tcp_emit_syn_options(iip_u8 *p, const struct iip_tcp_seg *seg, iip_u64 order);
 
+/* Words of a SYN's options as nearly all stacks send them. */
+enum {
+    IIP_SYN_LEN = 20,
+    IIP_SYN_ORDER = 0x31842,
+    IIP_SYN_MSS = 0x0204,          /* and the MSS */
+    IIP_SYN_SACK_TS = 0x0402080a,  /* SACK permitted, timestamps follow */
+    IIP_SYN_WSCALE = 0x010303      /* NOP, and the shift */
+};
+
 static void iip_tcp_parse_sack(struct iip_tcp_seg *seg, const iip_u8 *p, iip_u32 len)
 {
     iip_u32 i;
@@ -1908,11 +1956,41 @@ static void iip_tcp_parse_option(struct iip_tcp_seg *seg, const iip_u8 *p, iip_u
     }
 }
 
+/*
+ * The one layout of a SYN's options that nearly all stacks send: MSS, SACK permitted, timestamps, NOP, window scale.
+ * 1 when that is all there is.
+ */
+static int iip_tcp_parse_syn(struct iip_tcp_seg *seg, const iip_u8 *p)
+{
+    iip_u32 first = iip_get32(p);
+    iip_u32 last = iip_get32(p + 16);
+    if (first >> 16 != IIP_SYN_MSS || iip_get32(p + 4) != IIP_SYN_SACK_TS || last >> 8 != IIP_SYN_WSCALE)
+        return 0;
+    seg->has = IIP_HAS_MSS | IIP_HAS_SACK_OK | IIP_HAS_TS | IIP_HAS_WSCALE;
+    seg->mss = (iip_u16)first;
+    seg->ts_val = iip_get32(p + 8);
+    seg->ts_ecr = iip_get32(p + 12);
+    seg->wscale = (iip_u8)last;
+    return 1;
+}
+
+static iip_u32 iip_tcp_emit_syn(iip_u8 *p, const struct iip_tcp_seg *seg)
+{
+    iip_put32(p, (iip_u32)IIP_SYN_MSS << 16 | seg->mss);
+    iip_put32(p + 4, IIP_SYN_SACK_TS);
+    iip_put32(p + 8, seg->ts_val);
+    iip_put32(p + 12, seg->ts_ecr);
+    iip_put32(p + 16, (iip_u32)IIP_SYN_WSCALE << 8 | seg->wscale);
+    return IIP_SYN_LEN;
+}
+
 IIP_LOCAL void iip_tcp_parse_options(struct iip_tcp_seg *seg, const iip_u8 *p)
 {
     const iip_u8 *end = p + seg->hdr_len;
     iip_u32 len;
     p += IIP_TCP_HEADER;
+    if (seg->hdr_len == IIP_TCP_HEADER + IIP_SYN_LEN && iip_tcp_parse_syn(seg, p))
+        return;
     while (p < end && *p != IIP_OPT_EOL) {
         if (*p == IIP_OPT_NOP) {
             p++;
@@ -1971,6 +2049,8 @@ IIP_LOCAL iip_u32 iip_tcp_emit_syn_options(iip_u8 *p, const struct iip_tcp_seg *
     iip_u32 len = 0;
     iip_u32 seen = 0;
     iip_u32 kind;
+    if (order == IIP_SYN_ORDER && seg->has == (IIP_HAS_MSS | IIP_HAS_SACK_OK | IIP_HAS_TS | IIP_HAS_WSCALE))
+        return iip_tcp_emit_syn(p, seg);
     for (; order && len < 28; order >>= 4) {
         kind = (iip_u32)(order & 15);
         if (kind != IIP_OPT_NOP && (seen >> kind & 1))
@@ -2051,6 +2131,7 @@ IIP_LOCAL iip_u32 iip_tcp_emit_syn_options(iip_u8 *p, const struct iip_tcp_seg *
     X(DROP_TCP_OLD, "drop_tcp_old", "data that is here already")                                              \
     X(DROP_TCP_MEMORY, "drop_tcp_memory", "data beyond the memory of the receive buffer")                     \
     X(DROP_TCP_AFTER_CLOSE, "drop_tcp_after_close", "data for an application that closed")                    \
+    X(DROP_PRESSURE, "drop_pressure", "text, datagram or fragment that would hold memory of a host that is short of it") \
     X(DROP_NO_FRAME, "drop_no_frame", "packet whose headers lay apart, with no frame to put them together")
 
 /* Everything else that is worth knowing. */
@@ -2069,7 +2150,7 @@ IIP_LOCAL iip_u32 iip_tcp_emit_syn_options(iip_u8 *p, const struct iip_tcp_seg *
     X(TCP_PASSIVE, "tcp_passive", "connections accepted")                                                     \
     X(TCP_CLOSED, "tcp_closed", "connections ended, in any way")                                              \
     X(TCP_SEGS_IN, "tcp_segs_in", "segments received")                                                        \
-    X(TCP_SEGS_OUT, "tcp_segs_out", "segments sent, retransmissions included")                                \
+    X(TCP_SEGS_OUT, "tcp_segs_out", "segments sent as on the wire: large packets as cut; retransmissions too")\
     X(TCP_RETRANS, "tcp_retrans", "segments sent again")                                                      \
     X(TCP_RTO, "tcp_rto", "retransmission timeouts")                                                          \
     X(TCP_FAST_RETRANS, "tcp_fast_retrans", "fast recoveries entered")                                        \
@@ -2222,6 +2303,7 @@ struct iip_stack {
 
     struct iip_wheel wheel;
     struct iip_tune tune;
+    iip_u32 pressure;           /* IIP_PRESSURE_... */
     iip_u64 ctr[IIP_CTR_COUNT];
     iip_u64 mem_used;
     iip_u64 mem_limit;
@@ -2250,7 +2332,6 @@ IIP_LOCAL void *iip_mem_alloc(struct iip_stack *stk, iip_size bytes);
 IIP_LOCAL void *iip_mem_zalloc(struct iip_stack *stk, iip_size bytes);
 IIP_LOCAL void iip_mem_free(struct iip_stack *stk, void *p, iip_size bytes);
 IIP_LOCAL void iip_table_mem_of(struct iip_stack *stk, struct iip_table_mem *mem);
-
 
 /* Objects of one size, taken from the host in chunks and kept until the end. */
 struct iip_pool {
@@ -2287,12 +2368,16 @@ IIP_LOCAL void iip_pktq_free(struct iip_stack *stk, struct iip_pktq *q);
 /* Makes views until `n` are free; 0, or -1 without memory. */
 IIP_LOCAL int iip_pkt_reserve(struct iip_stack *stk, iip_u32 n);
 
-/* iip_pkt_new where a free view is at hand, which is nearly always. */
+/* iip_pkt_new where no free view is at hand. */
+IIP_COLD IIP_LOCAL struct iip_pkt *iip_pkt_take_grown(struct iip_stack *stk, struct iip_frame *frame, iip_u8 *data,
+                                                      iip_u32 len);
+
+/* iip_pkt_new, in place. */
 IIP_INLINE struct iip_pkt *iip_pkt_take(struct iip_stack *stk, struct iip_frame *frame, iip_u8 *data, iip_u32 len)
 {
     struct iip_pkt *pkt = stk->pkt_free;
     if (IIP_UNLIKELY(!pkt))
-        return iip_pkt_new(stk, frame, data, len);
+        return iip_pkt_take_grown(stk, frame, data, len);
     stk->pkt_free = pkt->link;
     pkt->next = 0;
     pkt->link = 0;
@@ -2309,10 +2394,17 @@ IIP_INLINE struct iip_pkt *iip_pkt_take(struct iip_stack *stk, struct iip_frame 
 /* iip_pkt_free of a packet of one view. */
 IIP_INLINE void iip_pkt_drop(struct iip_stack *stk, struct iip_pkt *pkt)
 {
-    if (--pkt->frame->views == 0)
-        stk->host.frame_put(stk->host.ctx, pkt->frame);
+    struct iip_frame *frame = pkt->frame;
     pkt->link = stk->pkt_free;
     stk->pkt_free = pkt;
+    if (--frame->views == 0)
+        stk->host.frame_put(stk->host.ctx, frame);
+}
+
+/* A frame counts for what it pins: half its memory at least, so that one-byte segments cannot pin the pool. */
+IIP_INLINE iip_u32 iip_pkt_charge_one(const struct iip_pkt *view)
+{
+    return iip_max32(view->len, view->frame->size / 2);
 }
 
 /* May the core write `len` bytes of header in front of pkt->data? Only while this view is the frame's only one. */
@@ -2330,6 +2422,7 @@ IIP_LOCAL void iip_tx_flush(struct iip_stack *stk);
 IIP_INLINE void iip_tx_one(struct iip_stack *stk, struct iip_pkt *pkt)
 {
     stk->tx[stk->tx_count++] = pkt;
+    stk->ctr[IIP_CTR_TX_BYTES] += pkt->total;
     if (IIP_UNLIKELY(stk->tx_count == IIP_TX_BURST))
         iip_tx_flush(stk);
 }
@@ -2348,7 +2441,8 @@ IIP_LOCAL void iip_note_init(struct iip_note *note, iip_u32 type);
 
 /* ---- sharing of tuples (share.c) ---- */
 /* The stack that owns a tuple; `self` when the stack is alone. Ports in host order, local first. */
-IIP_LOCAL iip_u32 iip_share_owner(const struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *peer, iip_u32 local_port, iip_u32 peer_port);
+IIP_LOCAL iip_u32 iip_share_owner(const struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *peer,
+                                  iip_u32 local_port, iip_u32 peer_port);
 /* Takes a packet (from the IP header on if at L3, else from the link header) for another stack. */
 IIP_LOCAL void iip_share_hand_over(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 owner);
 
@@ -2511,32 +2605,38 @@ IIP_LOCAL int iip_pkt_reserve(struct iip_stack *stk, iip_u32 n)
     }
 }
 
+IIP_LOCAL struct iip_pkt *iip_pkt_take_grown(struct iip_stack *stk, struct iip_frame *frame, iip_u8 *data, iip_u32 len)
+{
+    return iip_pkt_grow(stk) ? 0 : iip_pkt_take(stk, frame, data, len);
+}
+
 IIP_API struct iip_pkt *iip_pkt_new(struct iip_stack *stk, struct iip_frame *frame, iip_u8 *data, iip_u32 len)
 {
-    if (IIP_UNLIKELY(!stk->pkt_free) && iip_pkt_grow(stk))
-        return 0;
     return iip_pkt_take(stk, frame, data, len);
 }
 
-IIP_API void iip_pkt_free(struct iip_stack *stk, struct iip_pkt *pkt)
+IIP_APART static void iip_pkt_free_chain(struct iip_stack *stk, struct iip_pkt *pkt)
 {
     struct iip_pkt *next;
-    if (IIP_LIKELY(pkt && !pkt->next)) {
-        iip_pkt_drop(stk, pkt);
-        return;
-    }
     for (; pkt; pkt = next) {
         next = pkt->next;
         iip_pkt_drop(stk, pkt);
     }
 }
 
-/* A frame counts for what it pins: half its memory at least, so that one-byte segments cannot pin the pool. */
+IIP_API void iip_pkt_free(struct iip_stack *stk, struct iip_pkt *pkt)
+{
+    if (IIP_LIKELY(pkt && !pkt->next))
+        iip_pkt_drop(stk, pkt);
+    else
+        iip_pkt_free_chain(stk, pkt);
+}
+
 IIP_API iip_u32 iip_pkt_charge(const struct iip_pkt *pkt)
 {
     iip_u32 charge = 0;
     for (; pkt; pkt = pkt->next)
-        charge += iip_max32(pkt->len, pkt->frame->size / 2);
+        charge += iip_pkt_charge_one(pkt);
     return charge;
 }
 
@@ -2754,6 +2854,11 @@ IIP_API const char *iip_stack_tunable(iip_u32 i)
     return i < IIP_COUNT(iip_tunables) ? iip_tunables[i].name : 0;
 }
 
+IIP_API void iip_stack_pressure(struct iip_stack *stk, iip_u32 level)
+{
+    stk->pressure = level;
+}
+
 static const char *const iip_counter_names[IIP_CTR_COUNT] = {
 #define IIP_COUNTER_NAME(name, text, doc) text,
     IIP_COUNTERS(IIP_COUNTER_NAME)
@@ -2796,7 +2901,8 @@ IIP_LOCAL int iip_udp_new(struct iip_stack *stk);
 IIP_LOCAL void iip_udp_free(struct iip_stack *stk);
 IIP_LOCAL iip_verdict iip_udp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx);
 /* Gives notes of a socket; *more stays 1 while it has others. */
-IIP_LOCAL iip_u32 iip_udp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap, int *more);
+IIP_LOCAL iip_u32 iip_udp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap,
+                                int *more);
 
 /* stack, net -> tcp */
 IIP_LOCAL int iip_tcp_new(struct iip_stack *stk);
@@ -2809,9 +2915,10 @@ IIP_LOCAL void iip_tcp_output_touched(struct iip_stack *stk, int hold);
 IIP_LOCAL void iip_tcp_timer(struct iip_stack *stk, struct iip_timer *t);
 IIP_LOCAL void iip_tcp_mini_timer(struct iip_stack *stk, struct iip_timer *t);
 /* When a lazily armed timer is really due; IIP_NEVER: it is not needed. */
-IIP_LOCAL iip_u64 iip_tcp_timer_due(const struct iip_timer *t);
+IIP_LOCAL iip_u64 iip_tcp_timer_due(const struct iip_stack *stk, const struct iip_timer *t);
 /* *more -1: others wait, for the next call. */
-IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap, int *more);
+IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap,
+                                int *more);
 
 /* An ICMP error about a packet that we sent: what it quotes, checked for form only. */
 struct iip_icmp_error {
@@ -2885,7 +2992,8 @@ static iip_u32 iip_foreign_notes(struct iip_stack *stk, struct iip_note *out, ii
     return n;
 }
 
-static iip_u32 iip_ready_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap, int *more)
+static iip_u32 iip_ready_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap,
+                               int *more)
 {
     if (ready->kind == IIP_READY_TCP)
         return iip_tcp_notes(stk, ready, out, cap, more);
@@ -2926,13 +3034,19 @@ IIP_API iip_u32 iip_stack_notes(struct iip_stack *stk, struct iip_note *out, iip
     return n;
 }
 
+IIP_API int iip_stack_speaks(const struct iip_stack *stk)
+{
+    return stk->ready_head != 0;
+}
+
 /* ==== src/stack/share.c ==== */
 /* share.c - which of several stacks with the same addresses owns a tuple. */
 
 /* The Toeplitz hash of the RSS specification: a 32-bit window slides along the key, one bit of input at a time. */
 static iip_u32 iip_toeplitz(const struct iip_share *share, const iip_u8 *p, iip_u32 len)
 {
-    iip_u32 window = (iip_u32)share->key[0] << 24 | (iip_u32)share->key[1] << 16 | (iip_u32)share->key[2] << 8 | share->key[3];
+    iip_u32 window =
+        (iip_u32)share->key[0] << 24 | (iip_u32)share->key[1] << 16 | (iip_u32)share->key[2] << 8 | share->key[3];
     iip_u32 hash = 0;
     iip_u32 i;
     int bit;
@@ -2948,7 +3062,8 @@ static iip_u32 iip_toeplitz(const struct iip_share *share, const iip_u8 *p, iip_
 }
 
 /* As the NIC sees a packet that comes in: source, destination, source port, destination port. */
-static iip_u32 iip_share_toeplitz(const struct iip_share *share, const struct iip_ip *local, const struct iip_ip *peer, iip_u32 local_port, iip_u32 peer_port)
+static iip_u32 iip_share_toeplitz(const struct iip_share *share, const struct iip_ip *local, const struct iip_ip *peer,
+                                  iip_u32 local_port, iip_u32 peer_port)
 {
     iip_u32 skip = iip_ip_is_v4(local) ? 12 : 0;
     iip_u32 len = 16 - skip;
@@ -2961,14 +3076,16 @@ static iip_u32 iip_share_toeplitz(const struct iip_share *share, const struct ii
 }
 
 /* Without RSS: the same for both directions, and the same in every stack, so it stands on no secret. */
-static iip_u32 iip_share_symmetric(const struct iip_share *share, const struct iip_ip *local, const struct iip_ip *peer, iip_u32 local_port, iip_u32 peer_port)
+static iip_u32 iip_share_symmetric(const struct iip_share *share, const struct iip_ip *local, const struct iip_ip *peer,
+                                   iip_u32 local_port, iip_u32 peer_port)
 {
     iip_u64 sum = iip_raw64(local->b) + iip_raw64(peer->b);
     sum ^= iip_mix64(iip_raw64(local->b + 8) + iip_raw64(peer->b + 8));
     return (iip_u32)(iip_mix64(sum + local_port + peer_port) >> 32) % share->stacks;
 }
 
-IIP_LOCAL iip_u32 iip_share_owner(const struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *peer, iip_u32 local_port, iip_u32 peer_port)
+IIP_LOCAL iip_u32 iip_share_owner(const struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *peer,
+                                  iip_u32 local_port, iip_u32 peer_port)
 {
     const struct iip_share *share = &stk->share;
     if (share->stacks <= 1)
@@ -2989,28 +3106,24 @@ IIP_LOCAL void iip_share_hand_over(struct iip_stack *stk, struct iip_pkt *pkt, i
 /* ==== src/stack/tx.c ==== */
 /* tx.c - the place where packets leave. */
 
-static void iip_tx_account(struct iip_stack *stk, struct iip_pkt **pkts, iip_u32 n)
+static iip_u64 iip_tx_bytes(struct iip_pkt *const *pkts, iip_u32 n)
 {
-    iip_u32 i;
-    for (i = 0; i < n; i++)
-        stk->ctr[IIP_CTR_TX_BYTES] += pkts[i]->total;
-    stk->ctr[IIP_CTR_TX_PACKETS] += n;
+    iip_u64 bytes = 0;
+    while (n-- > 0)
+        bytes += pkts[n]->total;
+    return bytes;
 }
 
-/* A packet may be gone once transmit has it, so the bytes are counted before and corrected for what came back. */
+/* A packet may be gone once transmit has it, so its bytes were counted before; here goes what came back. */
 static iip_u32 iip_tx_offer(struct iip_stack *stk, struct iip_pkt **pkts, iip_u32 n)
 {
-    iip_u32 taken;
-    iip_u32 i;
-    iip_tx_account(stk, pkts, n);
-    taken = stk->host.transmit(stk->host.ctx, pkts, n);
+    iip_u32 taken = stk->host.transmit(stk->host.ctx, pkts, n);
+    stk->ctr[IIP_CTR_TX_PACKETS] += iip_min32(taken, n);
     if (IIP_LIKELY(taken >= n))
         return n;
     iip_count(stk, IIP_CTR_TX_REFUSED);
     stk->tx_blocked = 1;
-    for (i = taken; i < n; i++)
-        stk->ctr[IIP_CTR_TX_BYTES] -= pkts[i]->total;
-    stk->ctr[IIP_CTR_TX_PACKETS] -= n - taken;
+    stk->ctr[IIP_CTR_TX_BYTES] -= iip_tx_bytes(pkts + taken, n - taken);
     return taken;
 }
 
@@ -3025,6 +3138,7 @@ static void iip_tx_retry(struct iip_stack *stk)
         n = 0;
         for (pkt = stk->held.head; pkt && n < IIP_TX_BURST; pkt = pkt->link)
             burst[n++] = pkt;
+        stk->ctr[IIP_CTR_TX_BYTES] += iip_tx_bytes(burst, n);
         taken = iip_tx_offer(stk, burst, n);
         stk->held.head = taken < n ? burst[taken] : pkt;
         stk->held.count -= taken;
@@ -3041,8 +3155,10 @@ IIP_LOCAL void iip_tx_flush(struct iip_stack *stk)
     if (!n)
         return;
     stk->tx_count = 0;
-    if (!stk->held.head && !stk->tx_blocked)
+    if (IIP_LIKELY(!stk->held.head && !stk->tx_blocked))
         taken = iip_tx_offer(stk, stk->tx, n);
+    else
+        stk->ctr[IIP_CTR_TX_BYTES] -= iip_tx_bytes(stk->tx, n);
     for (i = taken; i < n; i++)
         iip_pktq_put(&stk->held, stk->tx[i]);
 }
@@ -3268,7 +3384,7 @@ IIP_API iip_u64 iip_stack_deadline(struct iip_stack *stk)
     struct iip_timer *t;
     iip_u64 due;
     while ((t = iip_wheel_first(&stk->wheel)) != 0) {
-        due = t->kind == IIP_TIMER_TCP ? iip_tcp_timer_due(t) : t->at;
+        due = t->kind == IIP_TIMER_TCP || t->kind == IIP_TIMER_TCP_MINI ? iip_tcp_timer_due(stk, t) : t->at;
         if (due <= t->at)
             return t->at;
         if (due == IIP_NEVER)
@@ -3325,7 +3441,8 @@ static void iip_stack_fill(struct iip_stack *stk, const struct iip_stack_cfg *cf
     stk->foreign_ready.kind = IIP_READY_FOREIGN;
 }
 
-IIP_API int iip_stack_new(const struct iip_stack_cfg *cfg, const struct iip_host *host, iip_u64 now, struct iip_stack **out)
+IIP_API int iip_stack_new(const struct iip_stack_cfg *cfg, const struct iip_host *host, iip_u64 now,
+                          struct iip_stack **out)
 {
     struct iip_stack *stk;
     int status = iip_stack_cfg_check(cfg, host);
@@ -3406,7 +3523,8 @@ struct iip_path {
  */
 IIP_LOCAL int iip_path_find(struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path);
 /* Finds the path anew if addresses, routes or path MTUs changed since it was found; on failure it stays as it is. */
-IIP_LOCAL int iip_path_renew(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path);
+IIP_LOCAL int iip_path_renew(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
+                             struct iip_path *path);
 IIP_LOCAL void iip_path_drop(struct iip_stack *stk, struct iip_path *path);
 /* The transport heard from the other side: the neighbour is reachable (RFC 4861 7.3.1). */
 IIP_LOCAL void iip_path_confirm(struct iip_stack *stk, struct iip_path *path);
@@ -3427,12 +3545,14 @@ struct iip_tx_ip {
  * Sends an L4 packet (data at the L4 header, writable headroom for the link header and the IP header in front of the first view; total,
  * l4_len and the L4 marks set). Takes it. A TSO packet is never fragmented. Path must be valid.
  */
-IIP_LOCAL void iip_ip_output(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, struct iip_path *path);
+IIP_LOCAL void iip_ip_output(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                             struct iip_path *path);
 /* The same for one packet without a path of its own: routes it first. IIP_OK, or why not (the packet is freed either way). */
 IIP_LOCAL int iip_ip_output_once(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip);
 
 /* Pseudo-header sum, not folded, in memory order. */
-IIP_LOCAL iip_u64 iip_ip_pseudo(const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, iip_u32 proto, iip_u32 len);
+IIP_LOCAL iip_u64 iip_ip_pseudo(const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, iip_u32 proto,
+                                iip_u32 len);
 
 IIP_LOCAL int iip_addr_is_ours(const struct iip_stack *stk, const struct iip_ip *ip);
 /* Multicast, limited or subnet broadcast. */
@@ -3449,10 +3569,12 @@ IIP_INLINE int iip_ip_any(const struct iip_ip *ip)
 }
 
 /* Hands a received packet, whose L4 header is at pkt->data, to the stack that owns its tuple. Takes it: IIP_KEPT. */
-IIP_LOCAL iip_verdict iip_rx_hand_over(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 owner);
+IIP_LOCAL iip_verdict iip_rx_hand_over(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                       iip_u32 owner);
 
 /* ICMP or ICMPv6 error about a received packet; obeys the rules on when not to, and the rate limit. */
-IIP_LOCAL void iip_icmp_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 type, iip_u32 code, iip_u32 value);
+IIP_LOCAL void iip_icmp_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx,
+                                    iip_u32 type, iip_u32 code, iip_u32 value);
 
 /* ---- addresses (addr.c, dad.c) ---- */
 
@@ -3498,7 +3620,14 @@ struct iip_routes {
 
 /* ---- neighbours (neigh.c) ---- */
 
-enum { IIP_NEIGH_INCOMPLETE = 1, IIP_NEIGH_REACHABLE, IIP_NEIGH_STALE, IIP_NEIGH_DELAY, IIP_NEIGH_PROBE, IIP_NEIGH_FAILED };
+enum {
+    IIP_NEIGH_INCOMPLETE = 1,
+    IIP_NEIGH_REACHABLE,
+    IIP_NEIGH_STALE,
+    IIP_NEIGH_DELAY,
+    IIP_NEIGH_PROBE,
+    IIP_NEIGH_FAILED
+};
 enum { IIP_NEIGH_PENDING_MAX = 512 }; /* packets that wait, for all neighbours together */
 
 struct iip_neigh {
@@ -3572,7 +3701,7 @@ struct iip_pmtus {
 
 /* ---- all of it ---- */
 
-enum { IIP_ID_SLOTS = 256 };
+enum { IIP_ID_SLOTS = 256, IIP_TELL_SLOTS = 32 };
 
 struct iip_net {
     iip_u32 gen;             /* changes when a path may */
@@ -3593,6 +3722,7 @@ struct iip_net {
     struct iip_reassembly reassembly;
     struct iip_pmtus pmtus;
     struct iip_bucket icmp_bucket;
+    struct iip_bucket tell_bucket[IIP_TELL_SLOTS]; /* by a hash of the address that is told about */
     iip_u32 id[IIP_ID_SLOTS]; /* IP identification, by a hash of source, destination and protocol */
 };
 
@@ -3620,17 +3750,20 @@ IIP_LOCAL int iip_addr_is_broadcast(const struct iip_stack *stk, const struct ii
 IIP_LOCAL void iip_addr_changed(struct iip_stack *stk); /* an address came, went or became usable */
 IIP_LOCAL void iip_addr_free_all(struct iip_stack *stk);
 /* An address without probe or announcement. */
-IIP_LOCAL int iip_addr_add_quietly(struct iip_stack *stk, const struct iip_ip *ip, iip_u32 prefix_len, struct iip_addr **out);
+IIP_LOCAL int iip_addr_add_quietly(struct iip_stack *stk, const struct iip_ip *ip, iip_u32 prefix_len,
+                                   struct iip_addr **out);
 /* A multicast address that every node, or a node with our addresses, listens to. */
 IIP_LOCAL int iip_addr_is_joined(const struct iip_stack *stk, const struct iip_ip *ip);
 /* The address of ours to send from, to a destination on link or by a gateway [RFC 6724 5]; null: none. */
-IIP_LOCAL const struct iip_addr *iip_addr_select(const struct iip_stack *stk, const struct iip_ip *dst, const struct iip_ip *hop);
+IIP_LOCAL const struct iip_addr *iip_addr_select(const struct iip_stack *stk, const struct iip_ip *dst,
+                                                 const struct iip_ip *hop);
 
 /* dad.c: duplicate detection, announcements, defence. */
 IIP_LOCAL void iip_dad_start(struct iip_stack *stk, struct iip_addr *addr);
 IIP_LOCAL void iip_dad_timer(struct iip_stack *stk, struct iip_addr *addr);
-/* Another station uses or claims the address. */
-IIP_LOCAL void iip_dad_conflict(struct iip_stack *stk, struct iip_addr *addr);
+/* Another station uses or claims the address, as `pkt` says. */
+IIP_LOCAL void iip_dad_conflict(struct iip_stack *stk, struct iip_addr *addr, const struct iip_pkt *pkt,
+                                const iip_u8 *l3);
 
 /* route.c: OK, with *hop the next hop; or UNREACHABLE. */
 IIP_LOCAL int iip_route_find(const struct iip_stack *stk, const struct iip_ip *dst, struct iip_ip *hop);
@@ -3645,13 +3778,17 @@ IIP_LOCAL void iip_arp_probe(struct iip_stack *stk, const struct iip_ip *ip);
 IIP_LOCAL void iip_ndp_solicit(struct iip_stack *stk, const struct iip_ip *target, const iip_u8 *mac);
 IIP_LOCAL void iip_ndp_announce(struct iip_stack *stk, const struct iip_ip *ip);
 IIP_LOCAL void iip_ndp_probe(struct iip_stack *stk, const struct iip_ip *ip);
-IIP_LOCAL iip_verdict iip_ndp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, int fragmented);
+IIP_LOCAL iip_verdict iip_ndp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                    int fragmented);
 /* The link header in front of pkt->data, then off with it. */
 IIP_LOCAL void iip_eth_output(struct iip_stack *stk, struct iip_pkt *pkt, const iip_u8 *mac, iip_u32 type);
-/* tell.c: a reply that other stacks with our addresses may wait for: each gets a copy. `l3`: behind the link header. */
-IIP_LOCAL void iip_neigh_tell_others(struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3);
-/* It is such a copy, or an echo of what we sent: learn from it, but do not answer. */
-IIP_LOCAL int iip_neigh_is_told(const struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3);
+/* tell.c: each of the other stacks with our addresses gets a copy; nothing when it is one itself. `l3`: behind the link header. */
+IIP_LOCAL void iip_tell_others(struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3,
+                               const struct iip_ip *about);
+/* It is such a copy: learn from it, but do not answer. */
+IIP_LOCAL int iip_rx_is_told(const struct iip_pkt *pkt);
+/* Our own station sent it. */
+IIP_LOCAL int iip_neigh_is_echo(const struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3);
 
 /* neigh.c */
 IIP_LOCAL int iip_neigh_init(struct iip_stack *stk);
@@ -3663,24 +3800,29 @@ IIP_LOCAL void iip_neigh_unpin(struct iip_stack *stk, struct iip_neigh *neigh);
 /* Sends an IP packet to a neighbour in whatever state it is. Takes it. */
 IIP_LOCAL void iip_neigh_output(struct iip_stack *stk, struct iip_neigh *neigh, struct iip_pkt *pkt);
 /* What ARP heard: `reply` to us; `ask`: it asked for us, so an entry is worth its memory. 1 when something came of it. */
-IIP_LOCAL int iip_neigh_heard_arp(struct iip_stack *stk, const struct iip_ip *ip, const iip_u8 *mac, int reply, int ask);
+IIP_LOCAL int iip_neigh_heard_arp(struct iip_stack *stk, const struct iip_ip *ip, const iip_u8 *mac, int reply,
+                                  int ask);
+/* 1 when that changed something. */
 IIP_LOCAL int iip_neigh_heard_ns(struct iip_stack *stk, const struct iip_ip *ip, const iip_u8 *mac);
 IIP_LOCAL int iip_neigh_heard_na(struct iip_stack *stk, const struct iip_ndp *ndp);
 
 /* reass.c: takes a fragment. The whole datagram, with *f that of its first fragment; or null, and what became of the fragment. */
 IIP_LOCAL int iip_reass_init(struct iip_stack *stk);
 IIP_LOCAL void iip_reass_free_all(struct iip_stack *stk);
-IIP_LOCAL struct iip_pkt *iip_reass_add(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_frag *f, iip_verdict *verdict);
+IIP_LOCAL struct iip_pkt *iip_reass_add(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_frag *f,
+                                        iip_verdict *verdict);
 
 /* pmtu.c */
 IIP_LOCAL int iip_pmtu_init(struct iip_stack *stk);
 IIP_LOCAL void iip_pmtu_free_all(struct iip_stack *stk);
 IIP_LOCAL void iip_pmtu_timer(struct iip_stack *stk);
-IIP_LOCAL void iip_pmtu_learn(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 mtu);
+/* 1 when it is news. */
+IIP_LOCAL int iip_pmtu_learn(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 mtu);
 
 /* icmp.c, icmp_error.c */
 IIP_LOCAL iip_verdict iip_icmp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx);
-IIP_LOCAL iip_verdict iip_icmpv6_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, int fragmented);
+IIP_LOCAL iip_verdict iip_icmpv6_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                       int fragmented);
 IIP_LOCAL iip_verdict iip_icmp_error_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx);
 /* A packet of ours could not be sent: its transport is told as if a router had said so. */
 IIP_LOCAL void iip_icmp_tell_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt);
@@ -3694,10 +3836,13 @@ IIP_LOCAL iip_verdict iip_rx_settle(struct iip_stack *stk, struct iip_pkt *pkt, 
 /* output.c: sums the transport's checksum that was left to the port. */
 IIP_LOCAL void iip_ip_csum_finish(struct iip_pkt *pkt, const struct iip_tx_ip *ip);
 /* fragment.c: sends a datagram in pieces that fit `mtu`; sends each by `send`. */
-IIP_LOCAL void iip_ip_fragment(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, struct iip_path *path);
+IIP_LOCAL void iip_ip_fragment(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                               struct iip_path *path);
 /* output.c: an IP packet, complete from its header on, to where the path says. */
-IIP_LOCAL void iip_ip_send(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_path *path, const struct iip_ip *dst);
-IIP_LOCAL iip_u32 iip_ip_next_id(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, iip_u32 proto);
+IIP_LOCAL void iip_ip_send(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_path *path,
+                           const struct iip_ip *dst);
+IIP_LOCAL iip_u32 iip_ip_next_id(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
+                                 iip_u32 proto);
 
 IIP_API void iip_ip_v4(struct iip_ip *ip, iip_u8 a, iip_u8 b, iip_u8 c, iip_u8 d)
 {
@@ -3737,7 +3882,8 @@ IIP_LOCAL iip_u32 iip_ip_common_bits(const struct iip_ip *a, const struct iip_ip
     return bits;
 }
 
-IIP_LOCAL iip_u64 iip_ip_pseudo(const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, iip_u32 proto, iip_u32 len)
+IIP_LOCAL iip_u64 iip_ip_pseudo(const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, iip_u32 proto,
+                                iip_u32 len)
 {
     iip_u64 sum = iip_csum_word(proto) + iip_csum_word(len & 0xffff) + iip_csum_word(len >> 16);
     if (IIP_LIKELY(family == 4))
@@ -3918,7 +4064,8 @@ static void iip_addr_link(struct iip_stack *stk, struct iip_addr *addr)
     iip_addr_set_broadcast(stk, addr);
 }
 
-IIP_LOCAL int iip_addr_add_quietly(struct iip_stack *stk, const struct iip_ip *ip, iip_u32 prefix_len, struct iip_addr **out)
+IIP_LOCAL int iip_addr_add_quietly(struct iip_stack *stk, const struct iip_ip *ip, iip_u32 prefix_len,
+                                   struct iip_addr **out)
 {
     struct iip_addr *addr;
     int status = iip_addr_check(stk, ip, prefix_len);
@@ -4017,7 +4164,8 @@ static iip_u32 iip_addr_match(const struct iip_addr *addr, const struct iip_ip *
     return iip_min32(iip_ip_common_bits(&addr->own.ip, ip), (iip_u32)addr->prefix_len + (addr->family == 4 ? 96 : 0));
 }
 
-static int iip_addr_better(const struct iip_addr *a, const struct iip_addr *b, const struct iip_ip *dst, const struct iip_ip *hop)
+static int iip_addr_better(const struct iip_addr *a, const struct iip_addr *b, const struct iip_ip *dst,
+                           const struct iip_ip *hop)
 {
     iip_u32 scope_a = iip_addr_scope(&a->own.ip);
     iip_u32 scope_b = iip_addr_scope(&b->own.ip);
@@ -4028,7 +4176,8 @@ static int iip_addr_better(const struct iip_addr *a, const struct iip_addr *b, c
     return iip_addr_match(a, dst) > iip_addr_match(b, dst); /* rule 8 */
 }
 
-IIP_LOCAL const struct iip_addr *iip_addr_select(const struct iip_stack *stk, const struct iip_ip *dst, const struct iip_ip *hop)
+IIP_LOCAL const struct iip_addr *iip_addr_select(const struct iip_stack *stk, const struct iip_ip *dst,
+                                                 const struct iip_ip *hop)
 {
     iip_u32 family = iip_ip_is_v4(dst) ? 4 : 6;
     const struct iip_addr *best = 0;
@@ -4118,11 +4267,18 @@ IIP_LOCAL void iip_dad_timer(struct iip_stack *stk, struct iip_addr *addr)
         iip_dad_arm(stk, addr, IIP_DAD_WAIT_US);
 }
 
-/* [RFC 5227 2.4 (c)] An address in use is kept and defended, once in ten seconds; one not yet in use is given up. */
-IIP_LOCAL void iip_dad_conflict(struct iip_stack *stk, struct iip_addr *addr)
+/*
+ * [RFC 5227 2.4 (c)] An address in use is kept and defended, once in ten seconds, by the stack that heard it; one not
+ * yet in use is given up by all that share it.
+ */
+IIP_LOCAL void iip_dad_conflict(struct iip_stack *stk, struct iip_addr *addr, const struct iip_pkt *pkt,
+                                const iip_u8 *l3)
 {
+    if (iip_rx_is_told(pkt) && addr->state != IIP_ADDR_TENTATIVE)
+        return;
     iip_count(stk, IIP_CTR_ADDR_CONFLICT);
     if (addr->state == IIP_ADDR_TENTATIVE) {
+        iip_tell_others(stk, pkt, l3, &addr->own.ip);
         addr->state = IIP_ADDR_DUPLICATE;
         iip_wheel_cancel(&stk->wheel, &addr->timer);
         iip_addr_changed(stk);
@@ -4145,7 +4301,8 @@ static int iip_route_matches(const struct iip_route *route, const struct iip_ip 
         if (iip_raw32(route->dst.b + 4 * i) != iip_raw32(dst->b + 4 * i))
             return 0;
     }
-    return words == 4 || !((iip_get32(route->dst.b + 4 * words) ^ iip_get32(dst->b + 4 * words)) & ~(0xffffffffU >> (route->bits & 31)));
+    return words == 4 ||
+        !((iip_get32(route->dst.b + 4 * words) ^ iip_get32(dst->b + 4 * words)) & ~(0xffffffffU >> (route->bits & 31)));
 }
 
 /* IPv4 destinations count from bit 96, so ::/0 would match them too: families are kept apart. */
@@ -4230,13 +4387,15 @@ static iip_u32 iip_route_index(const struct iip_stack *stk, const struct iip_rou
     const struct iip_routes *routes = &stk->net->routes;
     iip_u32 i;
     for (i = 0; i < routes->count; i++) {
-        if (routes->all[i].bits == route->bits && iip_ip_same(&routes->all[i].dst, &route->dst) && routes->all[i].addr == route->addr)
+        if (routes->all[i].bits == route->bits && iip_ip_same(&routes->all[i].dst, &route->dst) &&
+            routes->all[i].addr == route->addr)
             break;
     }
     return i;
 }
 
-static int iip_route_make(struct iip_route *route, const struct iip_ip *dst, iip_u32 prefix_len, const struct iip_ip *gateway)
+static int iip_route_make(struct iip_route *route, const struct iip_ip *dst, iip_u32 prefix_len,
+                          const struct iip_ip *gateway)
 {
     int v4 = iip_ip_is_v4(dst);
     if (prefix_len > (v4 ? 32U : 128U))
@@ -4278,7 +4437,8 @@ IIP_LOCAL void iip_route_free_all(struct iip_stack *stk)
     iip_mem_free(stk, stk->net->routes.all, stk->net->routes.room * sizeof(struct iip_route));
 }
 
-IIP_API int iip_stack_route_add(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 prefix_len, const struct iip_ip *gateway)
+IIP_API int iip_stack_route_add(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 prefix_len,
+                                const struct iip_ip *gateway)
 {
     struct iip_route route;
     if (iip_route_make(&route, dst, prefix_len, gateway))
@@ -4654,7 +4814,7 @@ static void iip_neigh_set(struct iip_stack *stk, struct iip_neigh *neigh, const 
 /* A station that nobody may have: a group, or none. */
 static int iip_neigh_mac_bad(const struct iip_stack *stk, const iip_u8 *mac)
 {
-    static const iip_u8 none[6] = { 0, 0, 0, 0, 0, 0 };
+    static const iip_u8 none[6] = {0, 0, 0, 0, 0, 0};
     return iip_eth_is_group(mac) || IIP_SAME(mac, none, 6) || IIP_SAME(mac, stk->mac, 6);
 }
 
@@ -4704,8 +4864,9 @@ IIP_LOCAL int iip_neigh_heard_ns(struct iip_stack *stk, const struct iip_ip *ip,
         neigh = iip_neigh_make(stk, ip);
     if (!neigh || neigh->permanent)
         return 0;
-    if (!iip_neigh_known(neigh) || !IIP_SAME(neigh->head, mac, 6))
-        iip_neigh_set(stk, neigh, mac, 0);
+    if (iip_neigh_known(neigh) && IIP_SAME(neigh->head, mac, 6))
+        return 0;
+    iip_neigh_set(stk, neigh, mac, 0);
     return 1;
 }
 
@@ -4739,15 +4900,25 @@ IIP_LOCAL int iip_neigh_heard_na(struct iip_stack *stk, const struct iip_ndp *nd
 /*
  * tell.c - what one stack passes on to the others that share its addresses.
  *
- * A NIC hands ARP and neighbour discovery to one queue only, but every stack resolves neighbours. A reply is therefore
- * copied to all stacks. The copy comes from our own station's address, so nobody passes it on again.
+ * A NIC hands ARP, neighbour discovery and ICMP errors to one queue only, but every stack resolves neighbours, defends
+ * addresses and cuts packets to the path's MTU. What changed something here, or answers a question that another stack
+ * may have asked, is therefore copied to all of them. A copy is marked, so nobody answers it or passes it on again. One
+ * that is lost costs the other stack a question of its own.
  */
 
-enum { IIP_TELL_MAX = 128 }; /* bytes of ARP or a neighbour advertisement */
+enum {
+    IIP_TELL_MAX = 1280,     /* bytes: an ICMPv6 error [RFC 4443 2.4 (c)] */
+    IIP_TELL_RATE = 64       /* a second, of addresses that hash alike: a flood about one of them does not silence the rest */
+};
 
-IIP_LOCAL int iip_neigh_is_told(const struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3)
+IIP_LOCAL int iip_rx_is_told(const struct iip_pkt *pkt)
 {
-    return stk->l2_len && pkt->l2_len && IIP_SAME(l3 - pkt->l2_len + 6, stk->mac, 6);
+    return pkt->flags & IIP_PKT_TOLD;
+}
+
+IIP_LOCAL int iip_neigh_is_echo(const struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3)
+{
+    return stk->l2_len && pkt->l2_len && !iip_rx_is_told(pkt) && IIP_SAME(l3 - pkt->l2_len + 6, stk->mac, 6);
 }
 
 /* A link header of our own in front of what lies at pkt->data; 0 when there is no room for it. */
@@ -4769,21 +4940,31 @@ static void iip_tell_one(struct iip_stack *stk, const struct iip_pkt *pkt, const
         return;
     IIP_COPY(copy->data, l3, len);
     copy->len = len;
-    iip_tell_header(stk, copy, iip_eth_type_before(l3));
+    copy->flags = IIP_PKT_TOLD;
+    if (stk->l2_len && !iip_tell_header(stk, copy, iip_eth_type_before(l3))) {
+        iip_pkt_free(stk, copy);
+        return;
+    }
     copy->total = copy->len;
     iip_share_hand_over(stk, copy, owner);
 }
 
-IIP_LOCAL void iip_neigh_tell_others(struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3)
+IIP_LOCAL void iip_tell_others(struct iip_stack *stk, const struct iip_pkt *pkt, const iip_u8 *l3,
+                               const struct iip_ip *about)
 {
     iip_u32 i;
+    if (stk->share.stacks <= 1 || iip_rx_is_told(pkt) || pkt->next)
+        return;
+    if (!iip_bucket_take(&stk->net->tell_bucket[iip_ip_hash(stk, about) % IIP_TELL_SLOTS], stk->now, IIP_TELL_RATE))
+        return;
     for (i = 0; i < stk->share.stacks; i++) {
         if (i != stk->share.self)
             iip_tell_one(stk, pkt, l3, i);
     }
 }
 
-IIP_LOCAL iip_verdict iip_rx_hand_over(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 owner)
+IIP_LOCAL iip_verdict iip_rx_hand_over(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                       iip_u32 owner)
 {
     iip_u32 back = (iip_u32)(pkt->data - rx->l3);
     pkt->data -= back;
@@ -4801,7 +4982,7 @@ IIP_LOCAL iip_verdict iip_rx_hand_over(struct iip_stack *stk, struct iip_pkt *pk
 /* ==== src/net/arp.c ==== */
 /* arp.c - ARP messages in and out [RFC 826, RFC 5227]. */
 
-static const iip_u8 iip_mac_all[6] = { 255, 255, 255, 255, 255, 255 };
+static const iip_u8 iip_mac_all[6] = {255, 255, 255, 255, 255, 255};
 
 /* ---- out ---- */
 
@@ -4861,7 +5042,8 @@ static void iip_arp_reply(struct iip_stack *stk, const struct iip_arp *request)
 /* ---- in ---- */
 
 /* Someone else says that it has an address of ours, or probes for one that we probe for [RFC 5227 2.1.1, 2.4]. */
-static struct iip_addr *iip_arp_claimed(const struct iip_stack *stk, const struct iip_ip *sender, const struct iip_ip *target)
+static struct iip_addr *iip_arp_claimed(const struct iip_stack *stk, const struct iip_ip *sender,
+                                        const struct iip_ip *target)
 {
     struct iip_addr *addr = iip_addr_find(stk, sender);
     if (addr || !iip_ip_unset(sender))
@@ -4870,7 +5052,8 @@ static struct iip_addr *iip_arp_claimed(const struct iip_stack *stk, const struc
     return addr && addr->state == IIP_ADDR_TENTATIVE ? addr : 0;
 }
 
-static iip_verdict iip_arp_learn(struct iip_stack *stk, const struct iip_arp *arp, const struct iip_ip *sender, int for_us)
+static iip_verdict iip_arp_learn(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_arp *arp,
+                                 const struct iip_ip *sender, int for_us)
 {
     int useful = 0;
     if (!iip_ip_unset(sender)) {
@@ -4879,7 +5062,9 @@ static iip_verdict iip_arp_learn(struct iip_stack *stk, const struct iip_arp *ar
         useful = iip_neigh_heard_arp(stk, sender, arp->sender_mac, for_us && arp->op == IIP_ARP_REPLY,
                                      for_us && arp->op == IIP_ARP_REQUEST);
     }
-    if (for_us && arp->op == IIP_ARP_REQUEST) {
+    if (useful || (for_us && arp->op == IIP_ARP_REPLY)) /* another stack may have asked */
+        iip_tell_others(stk, pkt, pkt->data, sender);
+    if (for_us && arp->op == IIP_ARP_REQUEST && !iip_rx_is_told(pkt)) {
         iip_arp_reply(stk, arp);
         useful = 1;
     }
@@ -4892,23 +5077,19 @@ IIP_LOCAL iip_verdict iip_arp_input(struct iip_stack *stk, struct iip_pkt *pkt)
     struct iip_arp arp;
     struct iip_ip sender;
     struct iip_ip target;
-    int told;
     if (iip_arp_parse(&arp, pkt->data, pkt->len) || iip_eth_is_group(arp.sender_mac))
         return IIP_CTR_DROP_ARP;
     if (IIP_SAME(arp.sender_mac, stk->mac, 6)) /* an echo of our own */
         return IIP_CTR_DROP_ARP;
     iip_ip_of_v4(&sender, arp.sender_ip);
     iip_ip_of_v4(&target, arp.target_ip);
-    told = iip_neigh_is_told(stk, pkt, pkt->data);
     claimed = iip_arp_claimed(stk, &sender, &target);
     if (claimed) {
-        if (!told)
-            iip_dad_conflict(stk, claimed);
+        if (!iip_neigh_is_echo(stk, pkt, pkt->data))
+            iip_dad_conflict(stk, claimed, pkt, pkt->data);
         return IIP_DONE;
     }
-    if (arp.op == IIP_ARP_REPLY && !told && iip_addr_is_ours(stk, &target))
-        iip_neigh_tell_others(stk, pkt, pkt->data);
-    return iip_arp_learn(stk, &arp, &sender, iip_addr_is_ours(stk, &target));
+    return iip_arp_learn(stk, pkt, &arp, &sender, iip_addr_is_ours(stk, &target));
 }
 
 /* ==== src/net/ndp.c ==== */
@@ -4939,7 +5120,8 @@ static void iip_ndp_header(struct iip_pkt *pkt, const struct iip_ip *src, const 
 }
 
 /* mac null: dst is a group. */
-static void iip_ndp_send(struct iip_stack *stk, const struct iip_ndp *ndp, const struct iip_ip *src, const struct iip_ip *dst, const iip_u8 *mac)
+static void iip_ndp_send(struct iip_stack *stk, const struct iip_ndp *ndp, const struct iip_ip *src,
+                         const struct iip_ip *dst, const iip_u8 *mac)
 {
     struct iip_pkt *pkt = iip_tx_full(stk) ? 0 : iip_pkt_alloc(stk, IIP_NDP_LEN + IIP_NDP_LLA_LEN);
     iip_u8 group[6];
@@ -4948,7 +5130,9 @@ static void iip_ndp_send(struct iip_stack *stk, const struct iip_ndp *ndp, const
         return;
     }
     pkt->len = iip_ndp_emit(pkt->data, ndp);
-    iip_icmp_csum_set(pkt->data, iip_csum_add(iip_ip_pseudo(src, dst, 6, IIP_PROTO_ICMPV6, pkt->len), iip_csum_bytes(pkt->data, pkt->len)));
+    iip_icmp_csum_set(pkt->data,
+                      iip_csum_add(iip_ip_pseudo(src, dst, 6, IIP_PROTO_ICMPV6, pkt->len),
+                                   iip_csum_bytes(pkt->data, pkt->len)));
     iip_ndp_header(pkt, src, dst);
     pkt->total = pkt->len;
     pkt->flags = IIP_PKT_IPV6;
@@ -5041,45 +5225,50 @@ static int iip_ndp_ns_valid(const struct iip_ndp *ns, const struct iip_rx *rx)
     return !ns->has_mac && iip_ip_same(&rx->dst, &group);
 }
 
-static iip_verdict iip_ndp_ns_input(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_ndp *ns, const struct iip_rx *rx)
+static iip_verdict iip_ndp_ns_input(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_ndp *ns,
+                                    const struct iip_rx *rx)
 {
     struct iip_addr *addr = iip_addr_find(stk, &ns->target);
-    if (!iip_ndp_ns_valid(ns, rx) || !addr || iip_neigh_is_told(stk, pkt, rx->l3))
+    if (!iip_ndp_ns_valid(ns, rx) || !addr || iip_neigh_is_echo(stk, pkt, rx->l3))
         return IIP_CTR_DROP_NDP;
     if (addr->state == IIP_ADDR_TENTATIVE) { /* [RFC 4862 5.4.3] another one probes for it: neither of us gets it */
         if (iip_ip_any(&rx->src))
-            iip_dad_conflict(stk, addr);
+            iip_dad_conflict(stk, addr, pkt, rx->l3);
         return IIP_DONE;
     }
     if (addr->state != IIP_ADDR_OURS)
         return IIP_CTR_DROP_NDP;
-    if (ns->has_mac)
-        iip_neigh_heard_ns(stk, &rx->src, ns->mac);
-    iip_ndp_advertise(stk, ns, &rx->src);
+    if (ns->has_mac && iip_neigh_heard_ns(stk, &rx->src, ns->mac))
+        iip_tell_others(stk, pkt, rx->l3, &rx->src);
+    if (!iip_rx_is_told(pkt))
+        iip_ndp_advertise(stk, ns, &rx->src);
     return IIP_DONE;
 }
 
-static iip_verdict iip_ndp_na_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ndp *na, const struct iip_rx *rx)
+static iip_verdict iip_ndp_na_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ndp *na,
+                                    const struct iip_rx *rx)
 {
     struct iip_addr *addr = iip_addr_find(stk, &na->target);
-    int told = iip_neigh_is_told(stk, pkt, rx->l3);
+    int useful;
     if (na->solicited && iip_ip_is_multicast6(&rx->dst)) /* [RFC 4861 7.1.2] */
         return IIP_CTR_DROP_NDP;
     if (addr) {
-        if (!told)
-            iip_dad_conflict(stk, addr);
+        if (!iip_neigh_is_echo(stk, pkt, rx->l3))
+            iip_dad_conflict(stk, addr, pkt, rx->l3);
         return IIP_DONE;
     }
-    if (!told)
-        iip_neigh_tell_others(stk, pkt, rx->l3);
-    return iip_neigh_heard_na(stk, na) ? (iip_verdict)IIP_DONE : (iip_verdict)IIP_CTR_DROP_NDP;
+    useful = iip_neigh_heard_na(stk, na);
+    if (useful || na->solicited) /* another stack may have asked */
+        iip_tell_others(stk, pkt, rx->l3, &na->target);
+    return useful ? (iip_verdict)IIP_DONE : (iip_verdict)IIP_CTR_DROP_NDP;
 }
 
 /* What a host without autoconfiguration does not act on is still read for its form [RFC 4861 6.1, 8.1]. */
 static iip_verdict iip_ndp_ignore(const struct iip_pkt *pkt, iip_u32 type)
 {
     iip_u32 fixed = type == IIP_ICMPV6_RA ? 16 : (type == IIP_ICMPV6_REDIRECT ? 40 : 8);
-    return iip_ndp_options_check(pkt->data, pkt->len, fixed) ? (iip_verdict)IIP_CTR_DROP_NDP : (iip_verdict)IIP_CTR_DROP_ICMP;
+    return iip_ndp_options_check(pkt->data, pkt->len, fixed) ? (iip_verdict)IIP_CTR_DROP_NDP
+                                                             : (iip_verdict)IIP_CTR_DROP_ICMP;
 }
 
 IIP_LOCAL iip_verdict iip_ndp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, int fragmented)
@@ -5101,11 +5290,14 @@ IIP_LOCAL iip_verdict iip_ndp_input(struct iip_stack *stk, struct iip_pkt *pkt, 
 /* path.c - from a destination to all that output needs to know. */
 
 /* Who is meant when nobody said; a source that was named must be ours, and never 127/8 or ::1 to another host. */
-static int iip_path_source(const struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst, const struct iip_ip *hop)
+static int iip_path_source(const struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst,
+                           const struct iip_ip *hop)
 {
     const struct iip_addr *addr;
     if (!iip_ip_unset(src))
-        return iip_ip_is_v4(src) == iip_ip_is_v4(dst) && iip_addr_is_ours(stk, src) && !iip_ip_is_loopback(src) ? IIP_OK : IIP_E_ADDR_NOT_AVAIL;
+        return iip_ip_is_v4(src) == iip_ip_is_v4(dst) && iip_addr_is_ours(stk, src) && !iip_ip_is_loopback(src)
+            ? IIP_OK
+            : IIP_E_ADDR_NOT_AVAIL;
     addr = iip_addr_select(stk, dst, hop);
     if (!addr)
         return IIP_E_ADDR_NOT_AVAIL;
@@ -5113,7 +5305,8 @@ static int iip_path_source(const struct iip_stack *stk, struct iip_ip *src, cons
     return IIP_OK;
 }
 
-static int iip_path_to_ourselves(const struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path)
+static int iip_path_to_ourselves(const struct iip_stack *stk, struct iip_ip *src, const struct iip_ip *dst,
+                                 struct iip_path *path)
 {
     if (iip_ip_unset(src))
         *src = *dst;
@@ -5164,10 +5357,12 @@ static int iip_path_search(struct iip_stack *stk, struct iip_ip *src, const stru
 
 /* ---- the path that was asked for last ---- */
 
-static int iip_path_recall(const struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path)
+static int iip_path_recall(const struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
+                           struct iip_path *path)
 {
     const struct iip_net *net = stk->net;
-    if (net->recent.path.gen != net->gen || !net->recent.path.valid || !iip_ip_same(&net->recent.dst, dst) || !iip_ip_same(&net->recent.src, src))
+    if (net->recent.path.gen != net->gen || !net->recent.path.valid || !iip_ip_same(&net->recent.dst, dst) ||
+        !iip_ip_same(&net->recent.src, src))
         return 0;
     *path = net->recent.path;
     if (path->neigh)
@@ -5175,7 +5370,8 @@ static int iip_path_recall(const struct iip_stack *stk, const struct iip_ip *src
     return 1;
 }
 
-static void iip_path_remember(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, const struct iip_path *path)
+static void iip_path_remember(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
+                              const struct iip_path *path)
 {
     struct iip_net *net = stk->net;
     if (path->neigh)
@@ -5197,7 +5393,8 @@ IIP_LOCAL int iip_path_find(struct iip_stack *stk, struct iip_ip *src, const str
     return status;
 }
 
-IIP_LOCAL int iip_path_renew(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, struct iip_path *path)
+IIP_LOCAL int iip_path_renew(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
+                             struct iip_path *path)
 {
     struct iip_ip from = *src;
     struct iip_path fresh;
@@ -5340,21 +5537,22 @@ static struct iip_pmtu *iip_pmtu_make(struct iip_stack *stk, const struct iip_ip
     return entry;
 }
 
-IIP_LOCAL void iip_pmtu_learn(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 mtu)
+IIP_LOCAL int iip_pmtu_learn(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 mtu)
 {
     struct iip_pmtu *entry = iip_pmtu_find(stk, dst);
     if (mtu >= iip_path_mtu(stk, dst))
-        return;
+        return 0;
     if (entry)
         iip_pmtu_unlist(&stk->net->pmtus, entry);
     else
         entry = iip_pmtu_make(stk, dst);
     if (!entry)
-        return;
+        return 0;
     entry->mtu = mtu;
     iip_pmtu_list(stk, entry);
     stk->net->gen++;
     iip_tcp_mtu_changed(stk, dst);
+    return 1;
 }
 
 /* ==== src/net/reass.c ==== */
@@ -5412,8 +5610,8 @@ static struct iip_reass *iip_reass_find(const struct iip_stack *stk, const struc
     struct iip_reass *r;
     for (; node; node = node->next) {
         r = IIP_OUTER(node, struct iip_reass, node);
-        if (node->hash == hash && r->id == f->id && r->family == f->family && (f->family == 6 || r->proto == f->proto) &&
-            iip_ip_same(&r->src, f->src) && iip_ip_same(&r->dst, f->dst))
+        if (node->hash == hash && r->id == f->id && r->family == f->family &&
+            (f->family == 6 || r->proto == f->proto) && iip_ip_same(&r->src, f->src) && iip_ip_same(&r->dst, f->dst))
             return r;
     }
     return 0;
@@ -5541,11 +5739,12 @@ static struct iip_reass *iip_reass_memory(struct iip_stack *stk)
 }
 
 /* One source may hold half of everything. */
-static int iip_reass_source_full(const struct iip_stack *stk, const struct iip_ip *src, iip_u32 charge, iip_u32 datagrams)
+static int iip_reass_source_full(const struct iip_stack *stk, const struct iip_ip *src, iip_u32 charge,
+                                 iip_u32 datagrams)
 {
     const struct iip_reass_source *source = iip_reass_source_of(stk, src);
     return (datagrams && source->datagrams >= (stk->tune.reass_datagrams + 1) / 2) ||
-           source->bytes + charge > stk->tune.reass_bytes / 2;
+        source->bytes + charge > stk->tune.reass_bytes / 2;
 }
 
 /* Makes room by giving up the oldest datagrams. 0 when there is none to give up. */
@@ -5637,7 +5836,8 @@ static int iip_reass_place(const struct iip_reass *r, const struct iip_frag *f, 
     return prev && prev->seq + prev->aux > f->offset ? IIP_REASS_CLASH : IIP_REASS_FIT;
 }
 
-static void iip_reass_insert(struct iip_stack *stk, struct iip_reass *r, struct iip_pkt *pkt, const struct iip_frag *f, struct iip_pkt *before)
+static void iip_reass_insert(struct iip_stack *stk, struct iip_reass *r, struct iip_pkt *pkt, const struct iip_frag *f,
+                             struct iip_pkt *before)
 {
     struct iip_pkt **link = before ? &before->link : &r->head;
     iip_u32 charge = iip_pkt_charge(pkt);
@@ -5695,7 +5895,8 @@ static iip_verdict iip_reass_kill(struct iip_stack *stk, struct iip_reass *r)
     return IIP_CTR_DROP_FRAGMENT;
 }
 
-static iip_verdict iip_reass_keep(struct iip_stack *stk, struct iip_reass *r, struct iip_pkt *pkt, const struct iip_frag *f)
+static iip_verdict iip_reass_keep(struct iip_stack *stk, struct iip_reass *r, struct iip_pkt *pkt,
+                                  const struct iip_frag *f)
 {
     struct iip_pkt *before = 0;
     int fit = iip_reass_place(r, f, &before);
@@ -5709,12 +5910,17 @@ static iip_verdict iip_reass_keep(struct iip_stack *stk, struct iip_reass *r, st
     return IIP_HELD;
 }
 
-IIP_LOCAL struct iip_pkt *iip_reass_add(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_frag *f, iip_verdict *verdict)
+IIP_LOCAL struct iip_pkt *iip_reass_add(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_frag *f,
+                                        iip_verdict *verdict)
 {
     iip_u32 hash = iip_reass_hash(stk, f);
     struct iip_reass *r = iip_reass_find(stk, f, hash);
     if (r && r->dead) {
         *verdict = IIP_CTR_DROP_FRAGMENT;
+        return 0;
+    }
+    if (stk->pressure) {
+        *verdict = IIP_CTR_DROP_PRESSURE;
         return 0;
     }
     if (!r)
@@ -5825,7 +6031,8 @@ static int iip_ipv4_fragment_is_tiny(const struct iip_ipv4 *h)
     return h->frag_offset == 8 || (!h->frag_offset && h->total - h->hdr_len < 20);
 }
 
-static iip_verdict iip_ipv4_fragment(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ipv4 *h, const struct iip_rx *rx)
+static iip_verdict iip_ipv4_fragment(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ipv4 *h,
+                                     const struct iip_rx *rx)
 {
     struct iip_frag f;
     struct iip_pkt *whole;
@@ -5905,8 +6112,8 @@ IIP_INLINE int iip_ipv4_addrs_plain(const struct iip_net *net, const iip_u8 *p)
 {
     iip_u32 src = iip_raw32(p + 12);
     const iip_u32 *special = net->v4_special;
-    return iip_raw32(p + 16) == net->v4_ours && net->v4_ours && !net->v4_many && (iip_u8)(p[12] - 1) < 223 && p[12] != 127 &&
-           src != special[0] && src != special[1] && src != special[2] && src != special[3];
+    return iip_raw32(p + 16) == net->v4_ours && net->v4_ours && !net->v4_many && (iip_u8)(p[12] - 1) < 223 &&
+        p[12] != 127 && src != special[0] && src != special[1] && src != special[2] && src != special[3];
 }
 
 /* 1 when the header says nothing that needs thought, and the packet is as long as it says. */
@@ -5952,9 +6159,11 @@ struct iip_walk {
     iip_u8 whole;       /* it was put together: a further fragment header makes no sense */
 };
 
-static iip_verdict iip_ipv6_slow(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 looped, struct iip_rx *rx, struct iip_walk *walk);
+static iip_verdict iip_ipv6_slow(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 looped, struct iip_rx *rx,
+                                 struct iip_walk *walk);
 
-static iip_verdict iip_ipv6_deliver(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, const struct iip_walk *walk)
+static iip_verdict iip_ipv6_deliver(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                    const struct iip_walk *walk)
 {
     if (IIP_LIKELY(rx->proto == IIP_PROTO_TCP))
         return iip_tcp_input(stk, pkt, rx);
@@ -5979,7 +6188,8 @@ static void iip_ipv6_advance(struct iip_pkt *pkt, struct iip_rx *rx, const struc
 /* Is there another extension header that we know? Hop-by-hop only counts in front of all others. */
 static int iip_ipv6_more(const struct iip_walk *walk)
 {
-    return walk->next == IIP_PROTO_DSTOPTS || walk->next == IIP_PROTO_ROUTING || (walk->next == IIP_PROTO_HOPOPTS && walk->at == IIP_IPV6_LEN);
+    return walk->next == IIP_PROTO_DSTOPTS || walk->next == IIP_PROTO_ROUTING ||
+        (walk->next == IIP_PROTO_HOPOPTS && walk->at == IIP_IPV6_LEN);
 }
 
 /* [RFC 4443 2.4 (e.1)] Is it an ICMPv6 error that lies behind the headers from here on? Their contents do not matter. */
@@ -5997,7 +6207,8 @@ static int iip_ipv6_is_error(const struct iip_pkt *pkt, const struct iip_rx *rx,
 }
 
 /* A parameter problem about the headers; pkt stands at the fixed header, where the quote begins. */
-static void iip_ipv6_problem(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, const struct iip_walk *walk, iip_u32 code, iip_u32 at)
+static void iip_ipv6_problem(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, const struct iip_walk *walk,
+                             iip_u32 code, iip_u32 at)
 {
     if (iip_ipv6_is_error(pkt, rx, walk))
         return;
@@ -6007,7 +6218,8 @@ static void iip_ipv6_problem(struct iip_stack *stk, struct iip_pkt *pkt, struct 
 
 /* ---- extension headers ---- */
 
-static iip_verdict iip_ipv6_options(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, const struct iip_walk *walk, iip_u32 len)
+static iip_verdict iip_ipv6_options(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx,
+                                    const struct iip_walk *walk, iip_u32 len)
 {
     iip_u32 at = 0;
     int action = iip_ipv6_options_walk(rx->l3 + walk->at, len, &at);
@@ -6021,7 +6233,8 @@ static iip_verdict iip_ipv6_options(struct iip_stack *stk, struct iip_pkt *pkt, 
 }
 
 /* We are no router: a routing header that still has segments to visit is refused, whatever its type [RFC 8200 4.4, RFC 5095]. */
-static iip_verdict iip_ipv6_routing(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, const struct iip_walk *walk, const struct iip_ipv6_ext *ext)
+static iip_verdict iip_ipv6_routing(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx,
+                                    const struct iip_walk *walk, const struct iip_ipv6_ext *ext)
 {
     if (!ext->segments_left)
         return IIP_DONE;
@@ -6069,7 +6282,8 @@ static struct iip_pkt *iip_ipv6_pull(struct iip_stack *stk, struct iip_pkt *pkt)
 }
 
 /* [RFC 7112] A first fragment holds all headers, the transport's too: `pkt` stands at the fixed header. */
-static int iip_ipv6_first_is_complete(const struct iip_pkt *pkt, const struct iip_walk *walk, const struct iip_ipv6_fragment *fh)
+static int iip_ipv6_first_is_complete(const struct iip_pkt *pkt, const struct iip_walk *walk,
+                                      const struct iip_ipv6_fragment *fh)
 {
     struct iip_walk rest = *walk;
     struct iip_ipv6_ext ext;
@@ -6087,7 +6301,8 @@ static int iip_ipv6_first_is_complete(const struct iip_pkt *pkt, const struct ii
 }
 
 /* The datagram is whole: the fragment header leaves the first fragment's headers, and the walk begins again. */
-static iip_verdict iip_ipv6_whole(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_frag *f, struct iip_rx *rx)
+static iip_verdict iip_ipv6_whole(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_frag *f,
+                                  struct iip_rx *rx)
 {
     struct iip_pkt *flat;
     struct iip_walk walk;
@@ -6104,13 +6319,15 @@ static iip_verdict iip_ipv6_whole(struct iip_stack *stk, struct iip_pkt *pkt, co
     return iip_rx_settle(stk, flat, iip_ipv6_slow(stk, flat, rx->looped, rx, &walk));
 }
 
-static iip_verdict iip_ipv6_fragment_bad(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, const struct iip_walk *walk, iip_u32 code, iip_u32 at)
+static iip_verdict iip_ipv6_fragment_bad(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx,
+                                         const struct iip_walk *walk, iip_u32 code, iip_u32 at)
 {
     iip_ipv6_problem(stk, pkt, rx, walk, code, at);
     return IIP_CTR_DROP_FRAGMENT;
 }
 
-static void iip_ipv6_frag_fill(struct iip_frag *f, const struct iip_rx *rx, const struct iip_walk *walk, const struct iip_ipv6_fragment *fh)
+static void iip_ipv6_frag_fill(struct iip_frag *f, const struct iip_rx *rx, const struct iip_walk *walk,
+                               const struct iip_ipv6_fragment *fh)
 {
     f->src = &rx->src;
     f->dst = &rx->dst;
@@ -6127,7 +6344,8 @@ static void iip_ipv6_frag_fill(struct iip_frag *f, const struct iip_rx *rx, cons
 }
 
 /* `pkt` stands at the fixed header, `walk` at the fragment header. */
-static iip_verdict iip_ipv6_fragment(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx, struct iip_walk *walk, const struct iip_ipv6_fragment *fh)
+static iip_verdict iip_ipv6_fragment(struct iip_stack *stk, struct iip_pkt *pkt, struct iip_rx *rx,
+                                     struct iip_walk *walk, const struct iip_ipv6_fragment *fh)
 {
     struct iip_frag f;
     struct iip_pkt *whole;
@@ -6163,7 +6381,8 @@ static void iip_ipv6_pass_fragment(struct iip_walk *walk, const struct iip_ipv6_
 }
 
 /* Headers to the end; the addresses were looked at, and the first view holds the headers or they are too long. */
-static iip_verdict iip_ipv6_slow(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 looped, struct iip_rx *rx, struct iip_walk *walk)
+static iip_verdict iip_ipv6_slow(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 looped, struct iip_rx *rx,
+                                 struct iip_walk *walk)
 {
     struct iip_ipv6_fragment fh;
     iip_verdict verdict;
@@ -6211,7 +6430,8 @@ static int iip_ipv6_src_ok(const struct iip_stack *stk, const struct iip_rx *rx,
         return 1;
     if (iip_ip_any(&rx->src))
         return rx->multicast;
-    return !iip_ip_is_v4(&rx->src) && !iip_ip_is_loopback(&rx->src) && iip_addr_is_unicast(stk, &rx->src) && !iip_addr_find(stk, &rx->src);
+    return !iip_ip_is_v4(&rx->src) && !iip_ip_is_loopback(&rx->src) && iip_addr_is_unicast(stk, &rx->src) &&
+        !iip_addr_find(stk, &rx->src);
 }
 
 static int iip_ipv6_dst_ok(const struct iip_stack *stk, struct iip_rx *rx, iip_u32 group, iip_u32 looped)
@@ -6220,7 +6440,8 @@ static int iip_ipv6_dst_ok(const struct iip_stack *stk, struct iip_rx *rx, iip_u
         rx->multicast = 1;
         return iip_addr_is_joined(stk, &rx->dst);
     }
-    if (group || iip_ip_is_v4(&rx->dst) || (!looped && iip_ip_is_loopback(&rx->dst)) || !iip_addr_is_ours(stk, &rx->dst))
+    if (group || iip_ip_is_v4(&rx->dst) || (!looped && iip_ip_is_loopback(&rx->dst)) ||
+        !iip_addr_is_ours(stk, &rx->dst))
         return 0;
     if (!looped)
         stk->net->v6_ours = rx->dst;
@@ -6228,7 +6449,8 @@ static int iip_ipv6_dst_ok(const struct iip_stack *stk, struct iip_rx *rx, iip_u
 }
 
 /* Where the headers have to be moved together, the packet is no longer the one that rx.c knows. */
-static iip_verdict iip_ipv6_gather(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 looped, struct iip_rx *rx, struct iip_walk *walk)
+static iip_verdict iip_ipv6_gather(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 looped, struct iip_rx *rx,
+                                   struct iip_walk *walk)
 {
     struct iip_pkt *flat = iip_ipv6_pull(stk, pkt);
     if (!flat)
@@ -6263,8 +6485,9 @@ IIP_INLINE int iip_ipv6_addrs_plain(const struct iip_net *net, const iip_u8 *p)
     iip_u64 low = iip_raw64(p + 16);
     iip_u64 dst = iip_raw64(p + 24);
     const iip_u64 *special = net->v6_special;
-    return dst == iip_raw64(net->v6_ours.b) && dst && iip_raw64(p + 32) == iip_raw64(net->v6_ours.b + 8) && !net->v6_many &&
-           iip_raw64(p + 8) && p[8] != 0xff && low != special[0] && low != special[1] && low != special[2] && low != special[3];
+    return dst == iip_raw64(net->v6_ours.b) && dst && iip_raw64(p + 32) == iip_raw64(net->v6_ours.b + 8) &&
+        !net->v6_many && iip_raw64(p + 8) && p[8] != 0xff && low != special[0] && low != special[1] &&
+        low != special[2] && low != special[3];
 }
 
 IIP_INLINE int iip_ipv6_is_simple(const struct iip_stack *stk, const struct iip_pkt *pkt)
@@ -6272,7 +6495,8 @@ IIP_INLINE int iip_ipv6_is_simple(const struct iip_stack *stk, const struct iip_
     const iip_u8 *p = pkt->data;
     if (pkt->len < IIP_IPV6_LEN || pkt->next || !iip_ipv6_is_v6(p) || iip_ipv6_payload(p) + IIP_IPV6_LEN > pkt->len)
         return 0;
-    return (iip_ipv6_next(p) == IIP_PROTO_TCP || iip_ipv6_next(p) == IIP_PROTO_UDP) && iip_ipv6_addrs_plain(stk->net, p);
+    return (iip_ipv6_next(p) == IIP_PROTO_TCP || iip_ipv6_next(p) == IIP_PROTO_UDP) &&
+        iip_ipv6_addrs_plain(stk->net, p);
 }
 
 IIP_LOCAL iip_verdict iip_ipv6_input(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 group, iip_u32 looped)
@@ -6359,13 +6583,15 @@ IIP_LOCAL iip_verdict iip_icmp_input(struct iip_stack *stk, struct iip_pkt *pkt,
     }
 }
 
-IIP_LOCAL iip_verdict iip_icmpv6_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, int fragmented)
+IIP_LOCAL iip_verdict iip_icmpv6_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                       int fragmented)
 {
     iip_u32 len = pkt->next ? iip_pkt_bytes(pkt) : pkt->len;
     iip_u32 type;
     if (len < IIP_ICMP_LEN)
         return IIP_CTR_DROP_ICMP;
-    if (iip_csum_fold(iip_csum_add(iip_ip_pseudo(&rx->src, &rx->dst, 6, IIP_PROTO_ICMPV6, len), iip_pkt_csum(pkt, 0, len))) != 0xffff)
+    if (iip_csum_fold(iip_csum_add(iip_ip_pseudo(&rx->src, &rx->dst, 6, IIP_PROTO_ICMPV6, len),
+                                   iip_pkt_csum(pkt, 0, len))) != 0xffff)
         return IIP_CTR_DROP_ICMP;
     type = iip_icmp_type(pkt->data);
     if (type >= IIP_ICMPV6_RS && type <= IIP_ICMPV6_REDIRECT)
@@ -6433,11 +6659,13 @@ static int iip_icmp_is_error_type(iip_u32 family, iip_u32 type)
 {
     if (family == 6)
         return type < IIP_ICMPV6_INFO;
-    return type == IIP_ICMP_UNREACHABLE || type == 4 || type == 5 || type == IIP_ICMP_TIME_EXCEEDED || type == IIP_ICMP_PARAM_PROBLEM;
+    return type == IIP_ICMP_UNREACHABLE || type == 4 || type == 5 || type == IIP_ICMP_TIME_EXCEEDED ||
+        type == IIP_ICMP_PARAM_PROBLEM;
 }
 
 /* [RFC 1122 3.2.2; RFC 4443 2.4 (e)] Never about an error, a group (but for an unknown option that asks for it), or from who is no host. */
-static int iip_icmp_may_complain(const struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 type, iip_u32 code)
+static int iip_icmp_may_complain(const struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx,
+                                 iip_u32 type, iip_u32 code)
 {
     int option = rx->family == 6 && type == IIP_ICMPV6_PARAM_PROBLEM && code == IIP_ICMPV6_CODE_OPTION;
     if (rx->multicast && !option)
@@ -6468,7 +6696,8 @@ static void iip_icmp_csum(struct iip_pkt *pkt, const struct iip_tx_ip *ip)
     iip_icmp_csum_set(pkt->data, sum);
 }
 
-static void iip_icmp_emit_error(struct iip_stack *stk, const struct iip_pkt *about, const struct iip_rx *rx, const struct iip_icmp *h)
+static void iip_icmp_emit_error(struct iip_stack *stk, const struct iip_pkt *about, const struct iip_rx *rx,
+                                const struct iip_icmp *h)
 {
     struct iip_pkt *pkt = iip_pkt_alloc(stk, IIP_IPV6_MTU_MIN);
     struct iip_ip src = rx->dst;
@@ -6502,7 +6731,8 @@ static void iip_icmp_emit_error(struct iip_stack *stk, const struct iip_pkt *abo
     iip_path_drop(stk, &path);
 }
 
-IIP_LOCAL void iip_icmp_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx, iip_u32 type, iip_u32 code, iip_u32 value)
+IIP_LOCAL void iip_icmp_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx,
+                                    iip_u32 type, iip_u32 code, iip_u32 value)
 {
     struct iip_icmp h;
     if (!iip_icmp_may_complain(stk, pkt, rx, type, code))
@@ -6580,7 +6810,7 @@ static int iip_icmp_quote_read(struct iip_icmp_error *err, struct iip_icmp_quote
 /* [RFC 1191 5] A router from before path MTU discovery says 0: the next lower MTU that links have. */
 static iip_u32 iip_icmp_plateau(iip_u32 total)
 {
-    static const iip_u16 plateau[] = { 32000, 17914, 8166, 4352, 2002, 1492, 1006 };
+    static const iip_u16 plateau[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006};
     iip_u32 i;
     for (i = 0; i < IIP_COUNT(plateau); i++) {
         if (plateau[i] < total)
@@ -6634,14 +6864,18 @@ static int iip_icmp_meaning6(struct iip_icmp_error *err, iip_u32 value)
     }
 }
 
-/* The transport says if it fits; only then a path MTU is believed [RFC 5927 4]. */
-static iip_verdict iip_icmp_error_tell(struct iip_stack *stk, const struct iip_icmp_error *err, iip_u32 proto)
+/* The transport says if it fits. */
+static int iip_icmp_error_tell(struct iip_stack *stk, const struct iip_icmp_error *err, iip_u32 proto)
 {
-    int fits = proto == IIP_PROTO_TCP ? iip_tcp_icmp_error(stk, err) : iip_udp_icmp_error(stk, err);
-    if (!fits)
-        return IIP_CTR_DROP_ICMP;
-    if (err->status == IIP_E_MSGSIZE)
-        iip_pmtu_learn(stk, &err->dst, err->mtu);
+    return proto == IIP_PROTO_TCP ? iip_tcp_icmp_error(stk, err) : iip_udp_icmp_error(stk, err);
+}
+
+/* A path MTU is believed when the transport found that the error fits [RFC 5927 4], here or in the stack that tells us. */
+static iip_verdict iip_icmp_error_believe(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_rx *rx,
+                                          const struct iip_icmp_error *err)
+{
+    if (err->status == IIP_E_MSGSIZE && iip_pmtu_learn(stk, &err->dst, err->mtu))
+        iip_tell_others(stk, pkt, rx->l3, &err->dst);
     return IIP_DONE;
 }
 
@@ -6667,10 +6901,14 @@ IIP_LOCAL iip_verdict iip_icmp_error_input(struct iip_stack *stk, struct iip_pkt
         return IIP_CTR_DROP_ICMP;
     if (!iip_addr_is_ours(stk, &err.src))
         return IIP_CTR_DROP_ICMP;
+    if (iip_rx_is_told(pkt))
+        return iip_icmp_error_believe(stk, pkt, rx, &err);
     owner = iip_share_owner(stk, &err.src, &err.dst, err.src_port, err.dst_port);
     if (owner != stk->share.self && !rx->looped) /* the NIC goes by the outer addresses */
         return iip_rx_hand_over(stk, pkt, rx, owner);
-    return iip_icmp_error_tell(stk, &err, q.proto);
+    if (!iip_icmp_error_tell(stk, &err, q.proto))
+        return IIP_CTR_DROP_ICMP;
+    return iip_icmp_error_believe(stk, pkt, rx, &err);
 }
 
 IIP_LOCAL void iip_icmp_tell_unreachable(struct iip_stack *stk, const struct iip_pkt *pkt)
@@ -6696,7 +6934,8 @@ IIP_LOCAL void iip_icmp_tell_unreachable(struct iip_stack *stk, const struct iip
 /* output.c - the IP header, in place, and the way out. */
 
 /* Identification of datagrams that may be fragmented: counters, one per hash of what must not repeat [RFC 6864, RFC 7739 5.3]. */
-IIP_LOCAL iip_u32 iip_ip_next_id(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst, iip_u32 proto)
+IIP_LOCAL iip_u32 iip_ip_next_id(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
+                                 iip_u32 proto)
 {
     iip_u32 w[10];
     IIP_COPY(w, src->b, 16);
@@ -6720,7 +6959,7 @@ IIP_LOCAL void iip_ip_csum_finish(struct iip_pkt *pkt, const struct iip_tx_ip *i
 /* [RFC 1112 6.4, RFC 2464 7] */
 static void iip_ip_group_mac(iip_u8 *mac, const struct iip_ip *dst)
 {
-    static const iip_u8 head4[3] = { 1, 0, 0x5e };
+    static const iip_u8 head4[3] = {1, 0, 0x5e};
     if (!iip_ip_is_v4(dst)) {
         mac[0] = 0x33;
         mac[1] = 0x33;
@@ -6735,7 +6974,8 @@ static void iip_ip_group_mac(iip_u8 *mac, const struct iip_ip *dst)
     }
 }
 
-IIP_LOCAL void iip_ip_send(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_path *path, const struct iip_ip *dst)
+IIP_LOCAL void iip_ip_send(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_path *path,
+                           const struct iip_ip *dst)
 {
     iip_u8 mac[6];
     pkt->l2_len = 0;
@@ -6804,7 +7044,8 @@ IIP_INLINE int iip_ip_is_large(const struct iip_pkt *pkt, const struct iip_tx_ip
     return pkt->total + header > path->mtu && !(pkt->flags & IIP_PKT_TSO);
 }
 
-static void iip_ip_output_slow(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, struct iip_path *path)
+static void iip_ip_output_slow(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                               struct iip_path *path)
 {
     int status = iip_path_renew(stk, ip->src, ip->dst, path);
     int large = !status && iip_ip_is_large(pkt, ip, path);
@@ -6826,7 +7067,8 @@ static void iip_ip_output_slow(struct iip_stack *stk, struct iip_pkt *pkt, const
 }
 
 /* What one station on the link gets that is known, in one piece: nothing but headers. */
-IIP_LOCAL void iip_ip_output(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, struct iip_path *path)
+IIP_LOCAL void iip_ip_output(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                             struct iip_path *path)
 {
     const struct iip_neigh *neigh = path->neigh;
     if (IIP_UNLIKELY(!neigh || path->gen != stk->net->gen || stk->now >= neigh->fresh_until) ||
@@ -6894,7 +7136,8 @@ static int iip_fragment_take(struct iip_stack *stk, struct iip_pkt *head, struct
     return 0;
 }
 
-static void iip_fragment_put_v4(struct iip_pkt *pkt, const struct iip_tx_ip *ip, iip_u32 id, iip_u32 offset, iip_u32 len, int more)
+static void iip_fragment_put_v4(struct iip_pkt *pkt, const struct iip_tx_ip *ip, iip_u32 id, iip_u32 offset,
+                                iip_u32 len, int more)
 {
     struct iip_ipv4 h;
     h.src = iip_ip_to_v4(ip->src);
@@ -6913,7 +7156,8 @@ static void iip_fragment_put_v4(struct iip_pkt *pkt, const struct iip_tx_ip *ip,
     pkt->l3_len = IIP_IPV4_LEN;
 }
 
-static void iip_fragment_put_v6(struct iip_pkt *pkt, const struct iip_tx_ip *ip, iip_u32 id, iip_u32 offset, iip_u32 len, int more)
+static void iip_fragment_put_v6(struct iip_pkt *pkt, const struct iip_tx_ip *ip, iip_u32 id, iip_u32 offset,
+                                iip_u32 len, int more)
 {
     struct iip_ipv6 h;
     struct iip_ipv6_fragment f;
@@ -6935,8 +7179,8 @@ static void iip_fragment_put_v6(struct iip_pkt *pkt, const struct iip_tx_ip *ip,
 }
 
 /* One fragment: a header of its own and views of the payload. */
-static struct iip_pkt *iip_fragment_make(struct iip_stack *stk, const struct iip_tx_ip *ip, struct iip_cut *cut, iip_u32 id,
-                                         iip_u32 offset, iip_u32 len, int more)
+static struct iip_pkt *iip_fragment_make(struct iip_stack *stk, const struct iip_tx_ip *ip, struct iip_cut *cut,
+                                         iip_u32 id, iip_u32 offset, iip_u32 len, int more)
 {
     iip_u32 header = ip->family == 4 ? IIP_IPV4_LEN : IIP_IPV6_LEN + IIP_IPV6_FRAGMENT_LEN;
     struct iip_pkt *pkt = iip_pkt_alloc(stk, header);
@@ -6956,7 +7200,8 @@ static struct iip_pkt *iip_fragment_make(struct iip_stack *stk, const struct iip
 }
 
 /* All fragments, before the first one leaves: a part of a datagram is of no use to anyone. */
-static int iip_fragment_all(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_tx_ip *ip, iip_u32 room, struct iip_pktq *out)
+static int iip_fragment_all(struct iip_stack *stk, const struct iip_pkt *pkt, const struct iip_tx_ip *ip, iip_u32 room,
+                            struct iip_pktq *out)
 {
     iip_u32 total = iip_pkt_bytes(pkt);
     iip_u32 id = iip_ip_next_id(stk, ip->src, ip->dst, ip->proto);
@@ -6976,7 +7221,8 @@ static int iip_fragment_all(struct iip_stack *stk, const struct iip_pkt *pkt, co
     return 0;
 }
 
-IIP_LOCAL void iip_ip_fragment(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, struct iip_path *path)
+IIP_LOCAL void iip_ip_fragment(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                               struct iip_path *path)
 {
     iip_u32 header = ip->family == 4 ? IIP_IPV4_LEN : IIP_IPV6_LEN + IIP_IPV6_FRAGMENT_LEN;
     iip_u32 room = (path->mtu - header) & ~(iip_u32)7;
@@ -7035,7 +7281,8 @@ struct iip_udp {
 IIP_LOCAL int iip_udp_is_connected(const struct iip_udp_sock *sock);
 IIP_LOCAL void iip_udp_table_add(struct iip_stack *stk, struct iip_udp_sock *sock);
 /* The socket for a datagram to `local` from `peer`: connected ones first, then the address itself, then any. */
-IIP_LOCAL struct iip_udp_sock *iip_udp_find(const struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer);
+IIP_LOCAL struct iip_udp_sock *iip_udp_find(const struct iip_stack *stk, const struct iip_endpoint *local,
+                                            const struct iip_endpoint *peer);
 /* Would `sock` stand in the way of one that is there? */
 IIP_LOCAL int iip_udp_in_use(const struct iip_stack *stk, const struct iip_udp_sock *sock);
 /* Picks a free local port [RFC 6056 3.3]. OK, ADDR_IN_USE. */
@@ -7088,7 +7335,8 @@ static int iip_udp_same_end(const struct iip_endpoint *a, const struct iip_endpo
     return a->port == b->port && iip_ip_same(&a->ip, &b->ip);
 }
 
-static struct iip_udp_sock *iip_udp_search(const struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer)
+static struct iip_udp_sock *iip_udp_search(const struct iip_stack *stk, const struct iip_endpoint *local,
+                                           const struct iip_endpoint *peer)
 {
     iip_u32 hash = iip_udp_hash(stk, local->port, peer);
     struct iip_node *node = *iip_table_bucket(&stk->udp->table, hash);
@@ -7110,7 +7358,8 @@ static struct iip_udp_sock *iip_udp_search(const struct iip_stack *stk, const st
     return best;
 }
 
-IIP_LOCAL struct iip_udp_sock *iip_udp_find(const struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer)
+IIP_LOCAL struct iip_udp_sock *iip_udp_find(const struct iip_stack *stk, const struct iip_endpoint *local,
+                                            const struct iip_endpoint *peer)
 {
     struct iip_udp_sock *sock = 0;
     if (stk->udp->connected)
@@ -7238,7 +7487,8 @@ static int iip_udp_connect(struct iip_stack *stk, struct iip_udp_sock *sock, con
     return status;
 }
 
-static int iip_udp_bind(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *local, const struct iip_endpoint *peer)
+static int iip_udp_bind(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *local,
+                        const struct iip_endpoint *peer)
 {
     int status = IIP_OK;
     if (local)
@@ -7254,7 +7504,8 @@ static int iip_udp_bind(struct iip_stack *stk, struct iip_udp_sock *sock, const 
     return iip_udp_in_use(stk, sock) ? IIP_E_ADDR_IN_USE : IIP_OK;
 }
 
-IIP_API int iip_udp_open(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer, void *user, struct iip_udp_sock **out)
+IIP_API int iip_udp_open(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer,
+                         void *user, struct iip_udp_sock **out)
 {
     struct iip_udp_sock *sock = (struct iip_udp_sock *)iip_mem_zalloc(stk, sizeof(*sock));
     int status;
@@ -7312,7 +7563,8 @@ IIP_API void iip_udp_local(const struct iip_udp_sock *sock, struct iip_endpoint 
 /* ---- send ---- */
 
 /* The path of the last datagram serves as long as the next one goes the same way. */
-static int iip_udp_route(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_ip *src, const struct iip_ip *dst)
+static int iip_udp_route(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_ip *src,
+                         const struct iip_ip *dst)
 {
     int named = !iip_ip_unset(src);
     if (sock->path.valid && sock->path.gen == stk->net->gen && iip_ip_same(dst, &sock->path_dst) &&
@@ -7338,7 +7590,8 @@ static struct iip_pkt *iip_udp_head(struct iip_stack *stk, struct iip_pkt *pkt)
 }
 
 /* [RFC 768] The port does the sum where it can, and nobody needs one for what never leaves. */
-static void iip_udp_csum(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip, const struct iip_path *path)
+static void iip_udp_csum(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                         const struct iip_path *path)
 {
     iip_u64 sum;
     iip_u32 ip_len = ip->family == 4 ? (iip_u32)IIP_IPV4_LEN : (iip_u32)IIP_IPV6_LEN;
@@ -7353,7 +7606,8 @@ static void iip_udp_csum(struct iip_stack *stk, struct iip_pkt *pkt, const struc
     iip_udp_csum_set(pkt->data, iip_csum_add(sum, iip_pkt_csum(pkt, 0, pkt->total)));
 }
 
-static void iip_udp_output(struct iip_stack *stk, struct iip_udp_sock *sock, iip_u32 dst_port, struct iip_pkt *pkt, iip_u32 bytes)
+static void iip_udp_output(struct iip_stack *stk, struct iip_udp_sock *sock, iip_u32 dst_port, struct iip_pkt *pkt,
+                           iip_u32 bytes)
 {
     struct iip_tx_ip ip;
     pkt->data -= IIP_UDP_LEN;
@@ -7376,7 +7630,8 @@ static void iip_udp_output(struct iip_stack *stk, struct iip_udp_sock *sock, iip
     iip_ip_output(stk, pkt, &ip, &sock->path);
 }
 
-static int iip_udp_check(const struct iip_stack *stk, const struct iip_udp_sock *sock, const struct iip_endpoint *to, iip_u32 bytes)
+static int iip_udp_check(const struct iip_stack *stk, const struct iip_udp_sock *sock, const struct iip_endpoint *to,
+                         iip_u32 bytes)
 {
     int v4 = iip_ip_is_v4(&to->ip);
     if (!to->port || iip_ip_unset(&to->ip) || (sock->local.family && sock->local.family != (v4 ? 4 : 6)))
@@ -7386,7 +7641,8 @@ static int iip_udp_check(const struct iip_stack *stk, const struct iip_udp_sock 
     return iip_tx_full(stk) ? IIP_E_AGAIN : IIP_OK;
 }
 
-IIP_API int iip_udp_send(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *from, const struct iip_endpoint *to, struct iip_pkt *pkt)
+IIP_API int iip_udp_send(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *from,
+                         const struct iip_endpoint *to, struct iip_pkt *pkt)
 {
     iip_u32 bytes = iip_pkt_bytes(pkt);
     struct iip_pkt *head;
@@ -7420,7 +7676,8 @@ static int iip_udp_csum_ok(const struct iip_pkt *pkt, const struct iip_rx *rx, c
     return iip_csum_fold(iip_csum_add(sum, iip_pkt_csum(pkt, 0, h->len))) == 0xffff;
 }
 
-static void iip_udp_ends(struct iip_endpoint *local, struct iip_endpoint *peer, const struct iip_rx *rx, const struct iip_udp_hdr *h)
+static void iip_udp_ends(struct iip_endpoint *local, struct iip_endpoint *peer, const struct iip_rx *rx,
+                         const struct iip_udp_hdr *h)
 {
     local->ip = rx->dst;
     local->port = (iip_u16)h->dst_port;
@@ -7433,7 +7690,8 @@ static void iip_udp_ends(struct iip_endpoint *local, struct iip_endpoint *peer, 
 }
 
 /* Nobody is there. Perhaps in another stack; else the sender is told [RFC 1122 4.1.3.1]. */
-static iip_verdict iip_udp_nobody(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx, const struct iip_udp_hdr *h)
+static iip_verdict iip_udp_nobody(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx,
+                                  const struct iip_udp_hdr *h)
 {
     iip_u32 owner = stk->share.self;
     if (stk->share.stacks > 1 && !rx->multicast && !rx->looped)
@@ -7448,7 +7706,8 @@ static iip_verdict iip_udp_nobody(struct iip_stack *stk, struct iip_pkt *pkt, co
 }
 
 /* The headers stay in front of the payload: a note reads from them who sent it. */
-static iip_verdict iip_udp_queue(struct iip_stack *stk, struct iip_udp_sock *sock, struct iip_pkt *pkt, const struct iip_rx *rx)
+static iip_verdict iip_udp_queue(struct iip_stack *stk, struct iip_udp_sock *sock, struct iip_pkt *pkt,
+                                 const struct iip_rx *rx)
 {
     iip_u32 charge = iip_pkt_charge(pkt);
     if (sock->queued + charge > stk->tune.udp_rcvbuf)
@@ -7480,6 +7739,8 @@ IIP_LOCAL iip_verdict iip_udp_input(struct iip_stack *stk, struct iip_pkt *pkt, 
     sock = iip_udp_find(stk, &local, &peer);
     if (!sock)
         return iip_udp_nobody(stk, pkt, rx, &h);
+    if (IIP_UNLIKELY(stk->pressure == IIP_PRESSURE_ALL))
+        return IIP_CTR_DROP_PRESSURE;
     iip_pkt_trim(stk, pkt, h.len);
     return iip_udp_queue(stk, sock, pkt, rx);
 }
@@ -7562,7 +7823,8 @@ static void iip_udp_note_data(struct iip_udp_sock *sock, struct iip_note *note)
     pkt->total = note->bytes;
 }
 
-IIP_LOCAL iip_u32 iip_udp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap, int *more)
+IIP_LOCAL iip_u32 iip_udp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap,
+                                int *more)
 {
     struct iip_udp_sock *sock = IIP_OUTER(ready, struct iip_udp_sock, ready);
     iip_u32 n = 0;
@@ -7592,7 +7854,7 @@ static int iip_net_tables(struct iip_stack *stk)
 /* What has no secret in it would let others guess how many datagrams we send [RFC 6274 3.5.2, RFC 7739]. */
 static void iip_net_seed_ids(struct iip_stack *stk)
 {
-    iip_u8 label[4] = { 'i', 'd', 0, 0 };
+    iip_u8 label[4] = {'i', 'd', 0, 0};
     iip_u32 i;
     for (i = 0; i < IIP_ID_SLOTS; i++) {
         label[2] = (iip_u8)i;
@@ -7656,10 +7918,10 @@ IIP_LOCAL void iip_net_timer(struct iip_stack *stk, struct iip_timer *t)
  *   input.c    3.10.7: decode, look up, CLOSED, the predicted path     steps.c   3.10.7.4: the eight steps
  *   listen.c   3.10.7.2 and half-open connections, cookie.c            synsent.c 3.10.7.3
  *   ack.c      what an acceptable ACK does      recover.c  loss: scoreboard, recovery, what to send again
- *   text.c     in-order delivery, out-of-order hold
+ *   text.c     in-order delivery, out-of-order hold; text.h
  *   predict.c, plain.c  the short ways in and out         window.h  both windows
  *   output.c   what may be sent now             segment.c  how it is built        reply.c  RST, challenge ACK, bare segments
- *   timer.c    rto.c    cc.c newreno.c cubic.c  timewait.c  table.c  state.c  port.c  conn.c  user.c  option.c  note.c  icmp.c
+ *   timer.c    rto.c    cc.c newreno.c cubic.c  mini.c timewait.c  table.c  state.c  port.c  conn.c  user.c  option.c  note.c  icmp.c
  */
 
 
@@ -7687,7 +7949,7 @@ struct iip_tcp_tuple {
     iip_u8 family;
 };
 
-/* A half-open connection or one in TIME-WAIT: 64 bytes for IPv4. Times in ticks of 256 us, modulo 2^32. */
+/* A half-open connection or one in TIME-WAIT: 56 bytes for IPv4. Times in ticks of 256 us, modulo 2^32. */
 struct iip_tcp_mini {
     struct iip_tcp_id id;
     iip_u32 snd_nxt;       /* half-open: ISS + 1 */
@@ -7696,12 +7958,20 @@ struct iip_tcp_mini {
     iip_u16 mss;           /* half-open: what the peer announced, 0: nothing */
     iip_u8 wscale;         /* half-open: of the peer */
     iip_u8 retries;        /* half-open: SYN-ACKs sent again */
-    struct iip_tcp_mini *prev, *next; /* FIFO by `due` */
+    iip_u32 prev, next;    /* FIFO by `due`: references, 0: none */
 };
 
 struct iip_tcp_fifo {
-    struct iip_tcp_mini *head, *tail;
+    iip_u32 head, tail;    /* references */
     iip_u32 count;
+};
+
+/* The records of one family; `free` is a list by `next`. */
+struct iip_tcp_minis {
+    iip_u8 **chunk;
+    iip_u32 chunks, room;  /* chunks that there are, and that the directory has room for */
+    iip_u32 size;          /* bytes of a record */
+    iip_u32 free;          /* reference */
 };
 
 /* ---- a connection ---- */
@@ -7776,8 +8046,9 @@ struct iip_tcp_conn {
     struct iip_tcp_id id;
     iip_u32 flags;
     struct {
-        iip_u32 una, nxt, wnd, wl1, wl2;
+        iip_u32 una, nxt, wnd, wl1;
         iip_u32 end;           /* one past the last byte queued; FIN has this number */
+        iip_u32 wl2;
         iip_u32 max_wnd;
     } snd;
     struct {
@@ -7828,19 +8099,22 @@ struct iip_tcp_listener {
     void *user;
 };
 
-enum { IIP_LISTEN_BUCKETS = 64, IIP_HALF_QUEUES = 8 };
+enum { IIP_LISTEN_BUCKETS = 64, IIP_HALF_QUEUES = 8, IIP_MINIS_CHUNK = 64 };
 
 struct iip_tcp {
     struct iip_table table;
+    struct iip_tcp_conn *recent;                /* of the packet that came last by the short way, or null */
     struct iip_tcp_conn *touched_head, *touched_tail;
     struct iip_tcp_listener *listeners[IIP_LISTEN_BUCKETS];
-    struct iip_pool conns4, conns6, minis4, minis6;
+    struct iip_pool conns4, conns6;
+    struct iip_tcp_minis minis4, minis6;
     struct iip_tcp_fifo wait;                   /* TIME-WAIT */
     struct iip_tcp_fifo half[IIP_HALF_QUEUES];  /* half-open, by retries */
     iip_u32 half_count;
     struct iip_timer mini_timer;
     struct iip_bucket rst_bucket;
-    iip_u32 port_next;
+    iip_u32 port_next;                          /* ports drawn so far */
+    iip_u64 port_bits;                          /* of which the next ones come */
     iip_u8 cookie_key[16];
 };
 
@@ -7867,6 +8141,11 @@ IIP_INLINE iip_u32 iip_tcp_ports(iip_u32 local, iip_u32 remote)
 }
 
 /* ---- table.c ---- */
+IIP_INLINE int iip_tcp_id_is4(const struct iip_tcp_id *id, iip_u32 local, iip_u32 remote, iip_u32 ports)
+{
+    return id->node.word == ports && id->remote4 == remote && id->local4 == local && id->family == 4;
+}
+
 IIP_INLINE struct iip_tcp_id *iip_tcp_find4(struct iip_stack *stk, iip_u32 local, iip_u32 remote, iip_u32 ports)
 {
     iip_u32 hash = iip_hash_tuple4(&stk->hash_key, local, remote, ports);
@@ -7874,7 +8153,7 @@ IIP_INLINE struct iip_tcp_id *iip_tcp_find4(struct iip_stack *stk, iip_u32 local
     struct iip_tcp_id *id;
     for (; node; node = node->next) {
         id = IIP_OUTER(node, struct iip_tcp_id, node);
-        if (node->hash == hash && node->word == ports && id->remote4 == remote && id->local4 == local && id->family == 4)
+        if (node->hash == hash && iip_tcp_id_is4(id, local, remote, ports))
             return id;
     }
     return 0;
@@ -7882,7 +8161,10 @@ IIP_INLINE struct iip_tcp_id *iip_tcp_find4(struct iip_stack *stk, iip_u32 local
 
 IIP_LOCAL struct iip_tcp_id *iip_tcp_lookup(struct iip_stack *stk, const struct iip_rx *rx, iip_u32 ports);
 IIP_LOCAL struct iip_tcp_id *iip_tcp_lookup_tuple(struct iip_stack *stk, const struct iip_tcp_tuple *t);
-IIP_LOCAL void iip_tcp_id_init(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind, const struct iip_tcp_tuple *t);
+IIP_LOCAL void iip_tcp_id_init(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind,
+                               const struct iip_tcp_tuple *t);
+/* The same tuple goes on as another object, which takes its place in the table. */
+IIP_LOCAL void iip_tcp_id_take(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind, struct iip_tcp_id *from);
 IIP_LOCAL void iip_tcp_tuple_of(const struct iip_tcp_id *id, struct iip_tcp_tuple *t);
 IIP_LOCAL void iip_tcp_tuple_rx(struct iip_tcp_tuple *t, const struct iip_rx *rx, const struct iip_tcp_seg *seg);
 IIP_LOCAL struct iip_tcp_listener *iip_tcp_listener_for(struct iip_stack *stk, const struct iip_tcp_tuple *t);
@@ -7895,7 +8177,9 @@ IIP_LOCAL int iip_tcp_receives(const struct iip_tcp_conn *conn);
 IIP_LOCAL int iip_tcp_sends(const struct iip_tcp_conn *conn);
 
 /* ---- conn.c ---- */
-IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const struct iip_tcp_tuple *t, void *user);
+/* `from`: the half-open record whose place in the table it takes, or null. */
+IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const struct iip_tcp_tuple *t,
+                                                struct iip_tcp_id *from, void *user);
 /* Ends a connection: out of the table, queues freed; the CLOSED note still waits. */
 IIP_LOCAL void iip_tcp_end(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_s32 reason);
 IIP_LOCAL void iip_tcp_conn_free(struct iip_stack *stk, struct iip_tcp_conn *conn);
@@ -7930,26 +8214,52 @@ IIP_INLINE iip_u32 iip_tcp_ts_now(const struct iip_stack *stk, iip_u32 ts_off)
 }
 
 /* ---- listen.c, cookie.c, synsent.c, steps.c, timewait.c: 3.10.7 ---- */
-IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp_listener *lis, struct iip_tcp_arrival *arr);
+IIP_LOCAL iip_verdict iip_tcp_listen_syn(struct iip_stack *stk, struct iip_tcp_listener *lis,
+                                         struct iip_tcp_arrival *arr, const iip_u32 *used);
+IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp_listener *lis,
+                                           struct iip_tcp_arrival *arr);
 IIP_LOCAL iip_verdict iip_tcp_half_input(struct iip_stack *stk, struct iip_tcp_mini *half, struct iip_tcp_arrival *arr);
 IIP_LOCAL void iip_tcp_half_drop(struct iip_stack *stk, struct iip_tcp_mini *half);
 IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half);
-IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_tcp_listener *lis, const struct iip_tcp_tuple *t,
+IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_tcp_listener *lis,
+                                              const struct iip_tcp_tuple *t, struct iip_tcp_id *half,
                                               const struct iip_tcp_seg *syn, iip_u32 iss);
-IIP_LOCAL iip_u32 iip_tcp_cookie_make(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn);
+IIP_LOCAL iip_u32 iip_tcp_cookie_make(struct iip_stack *stk, const struct iip_tcp_tuple *t,
+                                      const struct iip_tcp_seg *syn);
 /* 1 and *syn filled with what the SYN said, when the ACK brings back a cookie of ours. */
-IIP_LOCAL int iip_tcp_cookie_check(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *seg, struct iip_tcp_seg *syn);
-IIP_LOCAL iip_verdict iip_tcp_synsent_input(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr);
-IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr);
+IIP_LOCAL int iip_tcp_cookie_check(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *seg,
+                                   struct iip_tcp_seg *syn);
+IIP_LOCAL iip_verdict iip_tcp_synsent_input(struct iip_stack *stk, struct iip_tcp_conn *conn,
+                                            struct iip_tcp_arrival *arr);
+IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_tcp_conn *conn,
+                                              struct iip_tcp_arrival *arr);
 IIP_LOCAL iip_verdict iip_tcp_wait_input(struct iip_stack *stk, struct iip_tcp_mini *wait, struct iip_tcp_arrival *arr);
 IIP_LOCAL iip_verdict iip_tcp_closed_input(struct iip_stack *stk, struct iip_tcp_arrival *arr);
 IIP_LOCAL void iip_tcp_time_wait(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_wait_drop(struct iip_stack *stk, struct iip_tcp_mini *wait);
-IIP_LOCAL struct iip_tcp_mini *iip_tcp_mini_new(struct iip_stack *stk, iip_u32 kind, const struct iip_tcp_tuple *t);
+/* ---- mini.c ---- */
+/* The reference of record `i` of its family: the family in the lowest bit, and never 0. */
+IIP_INLINE iip_u32 iip_tcp_mini_ref(iip_u32 i, iip_u32 six)
+{
+    return (i + 1) << 1 | six;
+}
+
+IIP_INLINE struct iip_tcp_mini *iip_tcp_mini_at(const struct iip_tcp *tcp, iip_u32 ref)
+{
+    const struct iip_tcp_minis *pool = ref & 1 ? &tcp->minis6 : &tcp->minis4;
+    iip_u32 i = (ref >> 1) - 1;
+    return (struct iip_tcp_mini *)(void *)(pool->chunk[i / IIP_MINIS_CHUNK] + i % IIP_MINIS_CHUNK * pool->size);
+}
+
+IIP_LOCAL void iip_tcp_minis_init(struct iip_tcp_minis *pool, iip_u32 size);
+IIP_LOCAL void iip_tcp_minis_free(struct iip_stack *stk, struct iip_tcp_minis *pool);
+/* Zeroed, in no queue, and not yet in the table. */
+IIP_LOCAL struct iip_tcp_mini *iip_tcp_mini_new(struct iip_stack *stk, iip_u32 family);
 IIP_LOCAL void iip_tcp_mini_free(struct iip_stack *stk, struct iip_tcp_mini *mini);
-IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini, iip_u64 delay_us);
-IIP_LOCAL void iip_tcp_fifo_del(struct iip_tcp_fifo *q, struct iip_tcp_mini *mini);
-IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk);
+IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini,
+                                iip_u64 delay_us);
+IIP_LOCAL void iip_tcp_fifo_del(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini);
+IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk);
 IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *mini, iip_u32 wnd);
 
 /* ---- ack.c, recover.c, text.c ---- */
@@ -7957,7 +8267,8 @@ IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_con
 IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ack);
 /* ---- predict.c: the segment that was expected ---- */
 /* The short way of a segment of `conn`, options not yet decoded: its verdict, or IIP_NEXT_STEP when it must go the long way. */
-IIP_LOCAL iip_verdict iip_tcp_predict(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_seg *seg, struct iip_pkt *pkt);
+IIP_LOCAL iip_verdict iip_tcp_predict(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_seg *seg,
+                                      struct iip_pkt *pkt);
 IIP_LOCAL void iip_tcp_window_set(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 wnd);
 IIP_LOCAL void iip_tcp_sack_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn);
@@ -7979,29 +8290,22 @@ IIP_LOCAL iip_verdict iip_tcp_text(struct iip_stack *stk, struct iip_tcp_conn *c
 IIP_LOCAL void iip_tcp_deliver(struct iip_tcp_conn *conn, struct iip_pkt *pkt);
 /* [RFC 2883] the next ACK reports [left, right) as a duplicate. */
 IIP_LOCAL void iip_tcp_dsack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 left, iip_u32 right);
-IIP_INLINE void iip_tcp_deliver_one(struct iip_tcp_conn *conn, struct iip_pkt *pkt)
+/* A large packet counts for the segments that the port cuts it into; the first is counted where all are. */
+IIP_INLINE void iip_tcp_count_cut(struct iip_stack *stk, iip_u32 len, iip_u32 seg_size)
 {
-    conn->in_wraps += (iip_u16)((conn->rcv.nxt ^ (conn->rcv.nxt + pkt->len)) >> 31);
-    conn->rcv.nxt += pkt->len;
-    conn->rcv.held += iip_max32(pkt->len, pkt->frame->size / 2);
-    if (conn->rcv_tail) {
-        pkt->link = conn->rcv_tail->link;
-        conn->rcv_tail->link = pkt;
-    } else {
-        pkt->link = pkt;
-    }
-    conn->rcv_tail = pkt;
+    stk->ctr[IIP_CTR_TCP_SEGS_OUT] += (len - 1) / seg_size;
 }
-IIP_LOCAL void iip_tcp_ack_for_text(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL iip_u32 iip_tcp_unread(const struct iip_tcp_conn *conn);
 IIP_LOCAL iip_u32 iip_tcp_sack_blocks(const struct iip_tcp_conn *conn, struct iip_sack_block *out, iip_u32 cap);
 
 /* ---- output.c, segment.c, reply.c ---- */
 IIP_LOCAL int iip_tcp_output(struct iip_stack *stk, struct iip_tcp_conn *conn, int hold);
 /* Sends [seq, seq + len) of the queue with `flags`; 0 when there was no memory. */
-IIP_LOCAL int iip_tcp_segment(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq, iip_u32 len, iip_u32 flags);
+IIP_LOCAL int iip_tcp_segment(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq, iip_u32 len,
+                              iip_u32 flags);
 /* Writes all headers in front of a payload and sends it; 0: it is not plain, and was left alone (plain.c). */
-IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq, iip_u32 len, iip_u32 flags);
+IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq,
+                                 iip_u32 len, iip_u32 flags);
 /* Sends packets of the queue, new and in order, while each is a segment as it stands; 1 when that was all there was to do (plain.c). */
 IIP_LOCAL int iip_tcp_plain_output(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn);
@@ -8011,7 +8315,8 @@ IIP_LOCAL void iip_tcp_reset_reply(struct iip_stack *stk, const struct iip_tcp_a
 IIP_LOCAL void iip_tcp_reset_send(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq);
 IIP_LOCAL void iip_tcp_challenge(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* Writes TCP checksum or its mark, for a packet whose data is at the TCP header; body_sum is the payload's partial sum, if it was made. */
-IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, int loop);
+IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ip *src,
+                                const struct iip_ip *dst, iip_u32 family, int loop);
 
 /* ---- timer.c, rto.c ---- */
 IIP_LOCAL void iip_tcp_arm(struct iip_stack *stk, struct iip_tcp_conn *conn);
@@ -8113,7 +8418,8 @@ static struct iip_ip *iip_tcp_id_ip6(const struct iip_tcp_id *id)
     return (struct iip_ip *)(void *)((iip_u8 *)(iip_uptr)id + ((size + 7) & ~(iip_size)7));
 }
 
-static iip_u32 iip_tcp_hash6(struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *remote, iip_u32 ports)
+static iip_u32 iip_tcp_hash6(struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *remote,
+                             iip_u32 ports)
 {
     iip_u32 w[IIP_HASH_WORDS];
     IIP_COPY(w, local->b, 16);
@@ -8123,7 +8429,8 @@ static iip_u32 iip_tcp_hash6(struct iip_stack *stk, const struct iip_ip *local, 
     return iip_hash_words(&stk->hash_key, w, IIP_HASH_WORDS);
 }
 
-static struct iip_tcp_id *iip_tcp_find6(struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *remote, iip_u32 ports)
+static struct iip_tcp_id *iip_tcp_find6(struct iip_stack *stk, const struct iip_ip *local, const struct iip_ip *remote,
+                                        iip_u32 ports)
 {
     iip_u32 hash = iip_tcp_hash6(stk, local, remote, ports);
     struct iip_node *node = *iip_table_bucket(&stk->tcp->table, hash);
@@ -8155,7 +8462,8 @@ IIP_LOCAL struct iip_tcp_id *iip_tcp_lookup_tuple(struct iip_stack *stk, const s
     return iip_tcp_find6(stk, &t->local, &t->remote, ports);
 }
 
-IIP_LOCAL void iip_tcp_id_init(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind, const struct iip_tcp_tuple *t)
+IIP_LOCAL void iip_tcp_id_init(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind,
+                               const struct iip_tcp_tuple *t)
 {
     struct iip_ip *ip;
     id->kind = (iip_u8)kind;
@@ -8172,6 +8480,21 @@ IIP_LOCAL void iip_tcp_id_init(struct iip_stack *stk, struct iip_tcp_id *id, iip
         id->node.hash = iip_tcp_hash6(stk, &t->local, &t->remote, id->node.word);
     }
     iip_table_add(&stk->tcp->table, &id->node);
+}
+
+IIP_LOCAL void iip_tcp_id_take(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind, struct iip_tcp_id *from)
+{
+    struct iip_ip *ip;
+    const struct iip_ip *from_ip;
+    *id = *from;
+    id->kind = (iip_u8)kind;
+    if (id->family == 6) {
+        ip = iip_tcp_id_ip6(id);
+        from_ip = iip_tcp_id_ip6(from);
+        ip[0] = from_ip[0];
+        ip[1] = from_ip[1];
+    }
+    iip_table_replace(&stk->tcp->table, &from->node, &id->node);
 }
 
 IIP_LOCAL void iip_tcp_tuple_of(const struct iip_tcp_id *id, struct iip_tcp_tuple *t)
@@ -8221,7 +8544,7 @@ IIP_LOCAL struct iip_tcp_listener *iip_tcp_listener_for(struct iip_stack *stk, c
 enum { IIP_PORT_FIRST = 1024, IIP_PORT_COUNT = 65536 - IIP_PORT_FIRST };
 
 /* An IPv4 address is in its last four bytes. */
-static iip_u64 iip_tcp_tuple_siphash(const struct iip_stack *stk, const struct iip_tcp_tuple *t, iip_u32 purpose)
+static iip_u64 iip_tcp_tuple_siphash(const struct iip_stack *stk, const struct iip_tcp_tuple *t)
 {
     iip_u8 b[40];
     iip_u32 len = t->family == 4 ? 8 : 32;
@@ -8234,14 +8557,13 @@ static iip_u64 iip_tcp_tuple_siphash(const struct iip_stack *stk, const struct i
     }
     iip_put16(b + len, t->local_port);
     iip_put16(b + len + 2, t->remote_port);
-    iip_put16(b + len + 4, purpose);
-    return iip_siphash(stk->key, b, len + 6);
+    return iip_siphash(stk->key, b, len + 4);
 }
 
 /* [RFC 6528 3] ISN = clock of 4 us + PRF(tuple, secret); the timestamp offset likewise without clock [RFC 7323 7]. */
 IIP_LOCAL void iip_tcp_secret_of(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_secret *out)
 {
-    iip_u64 prf = iip_tcp_tuple_siphash(stk, t, 0);
+    iip_u64 prf = iip_tcp_tuple_siphash(stk, t);
     out->iss = (iip_u32)prf + (iip_u32)(stk->now >> 2);
     out->ts_off = (iip_u32)(prf >> 32);
 }
@@ -8257,16 +8579,26 @@ static int iip_tcp_port_usable(struct iip_stack *stk, const struct iip_tcp_tuple
     return !id;
 }
 
-/* [RFC 6056 3.3.3] the first candidate comes from a keyed hash of the destination and a counter; then one after the other. */
+/* A port that nobody can foretell, less IIP_PORT_FIRST: SipHash counts, and each of its words serves four times. */
+static iip_u32 iip_tcp_port_draw(struct iip_stack *stk)
+{
+    struct iip_tcp *tcp = stk->tcp;
+    iip_u32 turn = tcp->port_next++;
+    iip_u8 count[7] = {'p', 'o', 'r', 0, 0, 0, 0}; /* of a length that nothing else is hashed in */
+    if (!(turn & 3)) {
+        iip_put32(count + 3, turn >> 2);
+        tcp->port_bits = iip_siphash(stk->key, count, sizeof(count));
+    }
+    return ((iip_u32)(tcp->port_bits >> 16 * (turn & 3)) & 0xffff) * (iip_u32)IIP_PORT_COUNT >> 16;
+}
+
+/* [RFC 6056 3.3.2] the first candidate is random; then one after the other. */
 IIP_LOCAL int iip_tcp_port_choose(struct iip_stack *stk, struct iip_tcp_tuple *t)
 {
-    iip_u32 start;
+    iip_u32 start = iip_tcp_port_draw(stk);
     iip_u32 i;
-    t->local_port = 0;
-    start = (iip_u32)iip_tcp_tuple_siphash(stk, t, 1 + (stk->tcp->port_next & 0x7fff));
-    stk->tcp->port_next++;
     for (i = 0; i < IIP_PORT_COUNT; i++) {
-        t->local_port = (iip_u16)(IIP_PORT_FIRST + (start % IIP_PORT_COUNT + i) % IIP_PORT_COUNT);
+        t->local_port = (iip_u16)(IIP_PORT_FIRST + (start + i) % IIP_PORT_COUNT);
         if (iip_tcp_port_usable(stk, t))
             return IIP_OK;
     }
@@ -8276,7 +8608,7 @@ IIP_LOCAL int iip_tcp_port_choose(struct iip_stack *stk, struct iip_tcp_tuple *t
 /* ==== src/tcp/conn.c ==== */
 /* conn.c - a connection's birth, its agreement with the peer, and its end. */
 
-enum { IIP_CONNS_CHUNK = 16, IIP_MINIS_CHUNK = 64, IIP_IP6_BYTES = 2 * sizeof(struct iip_ip), IIP_RANGES_FIRST = 8 };
+enum { IIP_CONNS_CHUNK = 32, IIP_IP6_BYTES = 2 * sizeof(struct iip_ip), IIP_RANGES_FIRST = 8 };
 
 IIP_LOCAL int iip_tcp_new(struct iip_stack *stk)
 {
@@ -8287,8 +8619,8 @@ IIP_LOCAL int iip_tcp_new(struct iip_stack *stk)
     stk->tcp = tcp;
     iip_pool_init(&tcp->conns4, sizeof(struct iip_tcp_conn), IIP_CONNS_CHUNK);
     iip_pool_init(&tcp->conns6, ((sizeof(struct iip_tcp_conn) + 7) & ~7U) + IIP_IP6_BYTES, IIP_CONNS_CHUNK);
-    iip_pool_init(&tcp->minis4, sizeof(struct iip_tcp_mini), IIP_MINIS_CHUNK);
-    iip_pool_init(&tcp->minis6, sizeof(struct iip_tcp_mini) + IIP_IP6_BYTES, IIP_MINIS_CHUNK);
+    iip_tcp_minis_init(&tcp->minis4, sizeof(struct iip_tcp_mini));
+    iip_tcp_minis_init(&tcp->minis6, ((sizeof(struct iip_tcp_mini) + 7) & ~7U) + IIP_IP6_BYTES);
     tcp->mini_timer.kind = IIP_TIMER_TCP_MINI;
     iip_table_mem_of(stk, &mem);
     return iip_table_init(&tcp->table, &mem);
@@ -8332,8 +8664,8 @@ IIP_LOCAL void iip_tcp_free(struct iip_stack *stk)
     iip_table_free(&tcp->table);
     iip_pool_free(stk, &tcp->conns4);
     iip_pool_free(stk, &tcp->conns6);
-    iip_pool_free(stk, &tcp->minis4);
-    iip_pool_free(stk, &tcp->minis6);
+    iip_tcp_minis_free(stk, &tcp->minis4);
+    iip_tcp_minis_free(stk, &tcp->minis6);
     iip_mem_free(stk, tcp, sizeof(*tcp));
     stk->tcp = 0;
 }
@@ -8356,7 +8688,8 @@ static void iip_tcp_conn_defaults(struct iip_stack *stk, struct iip_tcp_conn *co
         conn->flags |= IIP_F_KEEPALIVE;
 }
 
-IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const struct iip_tcp_tuple *t, void *user)
+IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const struct iip_tcp_tuple *t,
+                                                struct iip_tcp_id *from, void *user)
 {
     struct iip_pool *pool = t->family == 4 ? &stk->tcp->conns4 : &stk->tcp->conns6;
     struct iip_tcp_conn *conn = (struct iip_tcp_conn *)iip_pool_get(stk, pool);
@@ -8364,7 +8697,10 @@ IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const str
     if (!conn)
         return 0;
     IIP_ZERO(conn, sizeof(*conn));
-    iip_tcp_id_init(stk, &conn->id, IIP_ID_CONN, t);
+    if (from)
+        iip_tcp_id_take(stk, &conn->id, IIP_ID_CONN, from);
+    else
+        iip_tcp_id_init(stk, &conn->id, IIP_ID_CONN, t);
     conn->ready.kind = IIP_READY_TCP;
     conn->timer.kind = IIP_TIMER_TCP;
     conn->user = user;
@@ -8510,6 +8846,8 @@ IIP_LOCAL void iip_tcp_end(struct iip_stack *stk, struct iip_tcp_conn *conn, iip
         return;
     iip_count(stk, IIP_CTR_TCP_CLOSED);
     iip_table_del(&stk->tcp->table, &conn->id.node);
+    if (stk->tcp->recent == conn)
+        stk->tcp->recent = 0;
     iip_wheel_cancel(&stk->wheel, &conn->timer);
     iip_tcp_untouch(stk, conn);
     iip_tcp_queue_free(stk, conn->snd_head);
@@ -8587,12 +8925,10 @@ IIP_LOCAL void iip_tcp_path_check(struct iip_stack *stk, struct iip_tcp_conn *co
 /* The shift that lets the window field name the whole receive buffer; 15: do not offer the option. */
 IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvbuf)
 {
-    iip_u32 shift = 0;
+    iip_u32 log2 = iip_log2_64(rcvbuf);
     if (stk->tune.tcp_wscale <= 15)
         return (iip_u32)stk->tune.tcp_wscale;
-    while (shift < 14 && rcvbuf >> shift > 65535)
-        shift++;
-    return shift;
+    return log2 <= 15 ? 0 : iip_min32(log2 - 15, 14);
 }
 
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
@@ -8695,6 +9031,8 @@ enum { IIP_PKT_FILL = 1 }; /* pkt->aux: written by copy, more may be copied behi
 static int iip_tcp_endpoint(struct iip_endpoint *out, const struct iip_endpoint *in)
 {
     *out = *in;
+    if (in->family != 0 && in->family != 4 && in->family != 6)
+        return IIP_E_INVAL;
     if (iip_ip_is_v4(&in->ip)) {
         if (in->family == 6)
             return IIP_E_INVAL;
@@ -8705,8 +9043,6 @@ static int iip_tcp_endpoint(struct iip_endpoint *out, const struct iip_endpoint 
         if (in->family == 4)
             return IIP_E_INVAL;
         out->family = 6;
-    } else if (in->family != 0 && in->family != 4 && in->family != 6) {
-        return IIP_E_INVAL;
     }
     return IIP_OK;
 }
@@ -8718,7 +9054,8 @@ static int iip_tcp_listener_clashes(const struct iip_tcp_listener *a, const stru
     return !a->local.family || !b->family || a->local.family == b->family;
 }
 
-IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *local, iip_u32 backlog, void *user, struct iip_tcp_listener **out)
+IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *local, iip_u32 backlog, void *user,
+                           struct iip_tcp_listener **out)
 {
     struct iip_tcp_listener *lis;
     struct iip_tcp_listener **bucket;
@@ -8777,8 +9114,8 @@ IIP_API void iip_tcp_unlisten(struct iip_stack *stk, struct iip_tcp_listener *li
 }
 
 /* Checks both ends of an active open and fills the tuple, local port still 0 where it is to be chosen. */
-static int iip_tcp_connect_tuple(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer,
-                                 struct iip_tcp_tuple *t, struct iip_path *path)
+static int iip_tcp_connect_tuple(struct iip_stack *stk, const struct iip_endpoint *local,
+                                 const struct iip_endpoint *peer, struct iip_tcp_tuple *t, struct iip_path *path)
 {
     struct iip_endpoint from;
     struct iip_endpoint to;
@@ -8811,7 +9148,8 @@ static int iip_tcp_connect_tuple(struct iip_stack *stk, const struct iip_endpoin
     return status;
 }
 
-IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer, void *user, struct iip_tcp_conn **out)
+IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer,
+                            void *user, struct iip_tcp_conn **out)
 {
     struct iip_tcp_conn *conn;
     struct iip_tcp_tuple t;
@@ -8819,7 +9157,7 @@ IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *lo
     int status = iip_tcp_connect_tuple(stk, local, peer, &t, &path);
     if (status)
         return status;
-    conn = iip_tcp_conn_new(stk, &t, user);
+    conn = iip_tcp_conn_new(stk, &t, 0, user);
     if (!conn) {
         iip_path_drop(stk, &path);
         return IIP_E_NOMEM;
@@ -8845,11 +9183,11 @@ static int iip_tcp_send_check(struct iip_tcp_conn *conn, iip_u32 *room)
         return IIP_E_NOT_CONNECTED;
     if (conn->flags & IIP_F_FIN_QUEUED)
         return IIP_E_SHUTDOWN;
-    *room = conn->sndbuf > queued ? conn->sndbuf - queued : 0;
-    if (!*room) {
+    if (queued >= conn->sndbuf) {
         conn->flags |= IIP_F_WANT_WRITE;
         return IIP_E_AGAIN;
     }
+    *room = conn->sndbuf - queued;
     return IIP_OK;
 }
 
@@ -8929,7 +9267,8 @@ static iip_u32 iip_tcp_send_part(struct iip_stack *stk, struct iip_tcp_conn *con
 }
 
 /* A chain, or more than there is room for. */
-IIP_APART static iip_s32 iip_tcp_send_chain(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 room)
+IIP_APART static iip_s32 iip_tcp_send_chain(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt,
+                                            iip_u32 room)
 {
     iip_u32 bytes = iip_pkt_bytes(pkt);
     iip_u32 taken = bytes;
@@ -8982,7 +9321,8 @@ static int iip_tcp_write_one(struct iip_stack *stk, struct iip_tcp_conn *conn, c
 }
 
 /* Fills the last packet, then as many as it takes. */
-IIP_APART static iip_s32 iip_tcp_write_many(struct iip_stack *stk, struct iip_tcp_conn *conn, const iip_u8 *from, iip_u32 len, iip_u32 room)
+IIP_APART static iip_s32 iip_tcp_write_many(struct iip_stack *stk, struct iip_tcp_conn *conn, const iip_u8 *from,
+                                            iip_u32 len, iip_u32 room)
 {
     iip_u32 full = conn->mss;
     iip_u32 part;
@@ -9044,22 +9384,42 @@ IIP_API int iip_tcp_urgent(struct iip_stack *stk, struct iip_tcp_conn *conn)
  * [RFC 9293 3.8.6.2.2] Told unasked is only a window that held the peer up: less than two segments were left, and it
  * opened by two, or by half the buffer, or to the first full one. All others ride on the ACKs of what the peer sends.
  */
-static int iip_tcp_update_due(const struct iip_tcp_conn *conn)
+IIP_INLINE int iip_tcp_update_due(const struct iip_tcp_conn *conn)
 {
-    iip_u32 opened = iip_tcp_window_open(conn) - conn->rcv.edge;
     iip_u32 known = conn->rcv.edge - conn->rcv.nxt;
-    if (known >= 2U * conn->mss || !opened)
+    iip_u32 opened;
+    if (IIP_LIKELY(known >= 2U * conn->mss))
+        return 0;
+    opened = iip_tcp_window_open(conn) - conn->rcv.edge;
+    if (!opened)
         return 0;
     return opened >= iip_min32(2U * conn->mss, conn->rcvbuf / 2) || (known < conn->mss && known + opened >= conn->mss);
 }
 
-IIP_API void iip_tcp_credit(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 bytes)
+IIP_MERGED void iip_tcp_credited(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 bytes)
 {
     conn->rcv.held -= iip_min32(bytes, conn->rcv.held);
-    if (iip_tcp_receives(conn) && iip_tcp_update_due(conn)) {
+    if (iip_tcp_update_due(conn) && iip_tcp_receives(conn)) {
         conn->flags |= IIP_F_ACK_NOW;
         iip_tcp_touch(stk, conn);
     }
+}
+
+IIP_API void iip_tcp_credit(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 bytes)
+{
+    iip_tcp_credited(stk, conn, bytes);
+}
+
+IIP_API void iip_tcp_done(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *run)
+{
+    struct iip_pkt *next;
+    iip_u32 charge = 0;
+    for (; run; run = next) {
+        next = run->link;
+        charge += iip_pkt_charge_one(run);
+        iip_pkt_drop(stk, run);
+    }
+    iip_tcp_credited(stk, conn, charge);
 }
 
 /* ---- CLOSE, ABORT ---- */
@@ -9077,7 +9437,9 @@ IIP_API int iip_tcp_shutdown(struct iip_stack *stk, struct iip_tcp_conn *conn)
 
 IIP_API int iip_tcp_close(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    enum { OTHER_NOTES = IIP_F_NOTE_CONNECTED | IIP_F_NOTE_FIN | IIP_F_NOTE_WRITABLE | IIP_F_NOTE_URGENT | IIP_F_NOTE_ERROR };
+    enum {
+        OTHER_NOTES = IIP_F_NOTE_CONNECTED | IIP_F_NOTE_FIN | IIP_F_NOTE_WRITABLE | IIP_F_NOTE_URGENT | IIP_F_NOTE_ERROR
+    };
     if (conn->id.state == IIP_TCP_CLOSED || (conn->flags & IIP_F_DETACHED))
         return IIP_OK;
     if (conn->id.state == IIP_TCP_SYN_SENT || conn->rcv_tail) /* [SHLD-3] unread text: RST */
@@ -9322,8 +9684,10 @@ static void iip_tcp_info_fill(const struct iip_tcp_conn *conn, struct iip_tcp_in
     info->retransmits = conn->repair ? conn->repair->retransmits : 0;
     info->rto_count = conn->repair ? conn->repair->rto_count : 0;
     info->dup_acks = conn->dup_acks;
-    info->bytes_in = conn->id.state < IIP_TCP_ESTABLISHED ? 0 : iip_tcp_total(conn->in_wraps, conn->irs + 1, conn->rcv.nxt);
-    info->bytes_out = conn->id.state < IIP_TCP_ESTABLISHED ? 0 : iip_tcp_total(conn->out_wraps, conn->iss + 1, conn->snd.una);
+    info->bytes_in =
+        conn->id.state < IIP_TCP_ESTABLISHED ? 0 : iip_tcp_total(conn->in_wraps, conn->irs + 1, conn->rcv.nxt);
+    info->bytes_out =
+        conn->id.state < IIP_TCP_ESTABLISHED ? 0 : iip_tcp_total(conn->out_wraps, conn->iss + 1, conn->snd.una);
 }
 
 IIP_API int iip_tcp_info(const struct iip_stack *stk, const struct iip_tcp_conn *conn, struct iip_tcp_info *info)
@@ -9388,13 +9752,15 @@ static void iip_tcp_note_accept(struct iip_tcp_conn *conn, struct iip_note *out)
 
 static void iip_tcp_note_data(struct iip_tcp_conn *conn, struct iip_note *out)
 {
-    struct iip_pkt *pkt;
+    struct iip_pkt *pkt = conn->rcv_tail->link;
+    iip_u32 bytes = 0;
     iip_tcp_note(conn, out, IIP_NOTE_DATA);
-    out->pkt = conn->rcv_tail->link;
+    out->pkt = pkt;
     conn->rcv_tail->link = 0;
     conn->rcv_tail = 0;
-    for (pkt = out->pkt; pkt; pkt = pkt->link)
-        out->bytes += pkt->len;
+    for (; pkt; pkt = pkt->link)
+        bytes += pkt->len;
+    out->bytes = bytes;
 }
 
 /* Bytes that no DATA note has handed up. */
@@ -9440,7 +9806,7 @@ static void iip_tcp_note_rest(struct iip_tcp_conn *conn, struct iip_note *out, i
 /* The first flag of this order that is set, or 0. */
 static iip_u32 iip_tcp_next_note(const struct iip_tcp_conn *conn)
 {
-    static const iip_u32 order[] = { IIP_F_NOTE_ERROR, IIP_F_NOTE_WRITABLE, IIP_F_NOTE_FIN, IIP_F_NOTE_CLOSED };
+    static const iip_u32 order[] = {IIP_F_NOTE_ERROR, IIP_F_NOTE_WRITABLE, IIP_F_NOTE_FIN, IIP_F_NOTE_CLOSED};
     iip_u32 i;
     for (i = 0; i < IIP_COUNT(order); i++) {
         if (conn->flags & order[i])
@@ -9480,7 +9846,8 @@ static int iip_tcp_one_note(struct iip_tcp_conn *conn, struct iip_note *out)
     return 1;
 }
 
-IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap, int *more)
+IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, struct iip_note *out, iip_u32 cap,
+                                int *more)
 {
     struct iip_tcp_conn *conn = IIP_OUTER(ready, struct iip_tcp_conn, ready);
     iip_u32 n = 0;
@@ -9499,7 +9866,8 @@ IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, 
             return n;
         }
     }
-    *more = n == cap && (conn->rcv_tail || iip_tcp_next_note(conn) || (conn->flags & (IIP_F_NOTE_CONNECTED | IIP_F_NOTE_URGENT)));
+    *more = n == cap &&
+        (conn->rcv_tail || iip_tcp_next_note(conn) || (conn->flags & (IIP_F_NOTE_CONNECTED | IIP_F_NOTE_URGENT)));
     return n;
 }
 
@@ -9521,7 +9889,8 @@ IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, 
 /* SND.UNA moves, and whatever was counted while it did not is forgotten. */
 IIP_INLINE void iip_tcp_acked_to(struct iip_tcp_conn *conn, iip_u32 ack)
 {
-    conn->out_wraps += (iip_u16)((conn->snd.una ^ ack) >> 31);
+    if (IIP_UNLIKELY((conn->snd.una ^ ack) >> 31))
+        conn->out_wraps++;
     conn->snd.una = ack;
     conn->retries = 0;
     conn->probes = 0;
@@ -9530,14 +9899,16 @@ IIP_INLINE void iip_tcp_acked_to(struct iip_tcp_conn *conn, iip_u32 ack)
 
 IIP_INLINE void iip_tcp_acked_free(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    struct iip_pkt *pkt;
-    while ((pkt = conn->snd_head) != 0 && iip_seq_leq(pkt->seq + pkt->len, conn->snd.una)) {
-        conn->snd_head = pkt->link;
+    struct iip_pkt *pkt = conn->snd_head;
+    struct iip_pkt *next;
+    for (; pkt && iip_seq_leq(pkt->seq + pkt->len, conn->snd.una); pkt = next) {
+        next = pkt->link;
         if (IIP_UNLIKELY(conn->repair && conn->repair->rtx_cur == pkt))
             conn->repair->rtx_cur = 0;
         iip_pkt_drop(stk, pkt);
     }
-    if (!conn->snd_head)
+    conn->snd_head = pkt;
+    if (!pkt)
         conn->snd_tail = 0;
 }
 
@@ -9562,7 +9933,8 @@ IIP_INLINE void iip_tcp_writable(struct iip_stack *stk, struct iip_tcp_conn *con
 /* [RFC 7661, in spirit] the window grows only while it is what holds us back. */
 IIP_INLINE int iip_tcp_cwnd_limited(const struct iip_tcp_conn *conn, iip_u32 flight)
 {
-    return conn->cwnd < conn->ssthresh ? flight * 2 >= conn->cwnd : flight + 2U * conn->mss >= conn->cwnd;
+    iip_u32 reach = conn->cwnd < conn->ssthresh ? flight * 2 : flight + 2U * conn->mss;
+    return reach >= conn->cwnd;
 }
 
 /* [RFC 6298 5.2, 5.3] */
@@ -9572,6 +9944,46 @@ IIP_INLINE void iip_tcp_acked_clock(struct iip_stack *stk, struct iip_tcp_conn *
         conn->rto_at = IIP_NEVER;
     else
         iip_tcp_rto_start(stk, conn);
+}
+
+/* ==== src/tcp/text.h ==== */
+/* text.h - the parts of what text in order does, for text.c and for the short way. */
+
+
+
+
+/* One view: RCV.NXT moves over it, and the application will be handed it. */
+IIP_INLINE void iip_tcp_deliver_one(struct iip_tcp_conn *conn, struct iip_pkt *pkt)
+{
+    iip_u32 next = conn->rcv.nxt + pkt->len;
+    if (IIP_UNLIKELY((conn->rcv.nxt ^ next) >> 31))
+        conn->in_wraps++;
+    conn->rcv.nxt = next;
+    conn->rcv.held += iip_pkt_charge_one(pkt);
+    if (conn->rcv_tail) {
+        pkt->link = conn->rcv_tail->link;
+        conn->rcv_tail->link = pkt;
+    } else {
+        pkt->link = pkt;
+    }
+    conn->rcv_tail = pkt;
+}
+
+/* [RFC 9293 3.8.6.3] an ACK for every second full segment, which may ride on the application's answer; else a delayed one. */
+IIP_INLINE void iip_tcp_ack_for_text(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    iip_u32 owed = conn->rcv.nxt - conn->rcv.acked;
+    if (owed >= 2U * conn->mss || (conn->flags & IIP_F_QUICKACK) || conn->quickacks || !stk->tune.tcp_delack_us) {
+        conn->flags |= IIP_F_ACK_DUE;
+        conn->quickacks -= conn->quickacks != 0;
+        iip_tcp_touch(stk, conn);
+    }
+    if (conn->flags & IIP_F_ACK_DELAYED)
+        return;
+    conn->flags |= IIP_F_ACK_DELAYED;
+    conn->ack_at = stk->now + stk->tune.tcp_delack_us;
+    if (IIP_UNLIKELY(!iip_timer_armed(&conn->timer) || conn->ack_at < conn->timer.at))
+        iip_tcp_arm(stk, conn);
 }
 
 /* ==== src/wire/plain.h ==== */
@@ -9586,50 +9998,53 @@ IIP_INLINE void iip_tcp_acked_clock(struct iip_stack *stk, struct iip_tcp_conn *
 enum { IIP_PLAIN_IP = 20 };
 
 struct iip_plain {
-    struct iip_tcp_seg seg;
+    const iip_u8 *tcp;       /* the TCP header */
     iip_u32 local4, remote4; /* memory order */
     iip_u32 ports;           /* local << 16 | remote */
-    iip_u32 l4_bytes;        /* TCP header and payload */
+    iip_u32 total;           /* bytes of the IP packet; how many there are of TCP is not checked yet */
 };
 
-/* 1 when `len` bytes at p are a plain packet for the station `mac`, with an ACK and no flag but PSH beside it. */
+/* 1 when `len` bytes at p begin as a plain packet for the station `mac` does, with an ACK and no flag but PSH: whose is it? */
 IIP_INLINE int iip_plain_parse(struct iip_plain *in, const iip_u8 *p, iip_u32 len, iip_u32 l2_len, const iip_u8 *mac)
 {
-    struct iip_tcp_seg *seg = &in->seg;
-    iip_u32 total;
     iip_u32 word;
     if (len < l2_len + IIP_PLAIN_IP + IIP_TCP_HEADER)
         return 0;
-    if (l2_len && (iip_raw32(p) != iip_raw32(mac) || iip_raw16(p + 4) != iip_raw16(mac + 4) || iip_get16(p + 12) != IIP_ETH_IPV4))
+    if ((iip_get32(p + l2_len + IIP_PLAIN_IP + 12) & 0x00f70000U) != (iip_u32)IIP_TCP_ACK << 16)
+        return 0; /* first, for it sorts out most of what is not */
+    if (l2_len &&
+        (iip_raw32(p) != iip_raw32(mac) || iip_raw16(p + 4) != iip_raw16(mac + 4) || iip_get16(p + 12) != IIP_ETH_IPV4))
         return 0;
     p += l2_len;
-    total = iip_get16(p + 2);
-    if (p[0] != 0x45 || p[9] != 6 || (iip_get16(p + 6) & 0x3fff) || total > len - l2_len)
+    in->total = iip_get16(p + 2);
+    if (p[0] != 0x45 || p[9] != 6 || (iip_get16(p + 6) & 0x3fff) || in->total > len - l2_len)
         return 0;
     in->remote4 = iip_raw32(p + 12);
     in->local4 = iip_raw32(p + 16);
-    p += IIP_PLAIN_IP;
-    word = iip_get32(p);
+    in->tcp = p + IIP_PLAIN_IP;
+    word = iip_get32(in->tcp);
     in->ports = word << 16 | word >> 16;
-    word = iip_get32(p + 12);
-    seg->hdr_len = word >> 26 & 0x3c;
-    in->l4_bytes = total - IIP_PLAIN_IP;
-    if ((word & 0x00f70000U) != (iip_u32)IIP_TCP_ACK << 16 || total < IIP_PLAIN_IP + seg->hdr_len)
-        return 0;
-    seg->has = 0;
+    return 1;
+}
+
+/* 1 when its TCP header has the timestamps alone (`ts`), or no option at all. */
+IIP_INLINE int iip_plain_segment(struct iip_tcp_seg *seg, const struct iip_plain *in, iip_u32 ts)
+{
+    const iip_u8 *p = in->tcp;
+    iip_u32 word = iip_get32(p + 12);
+    seg->hdr_len = ts ? IIP_TCP_HEADER + IIP_TCP_TS_LEN : IIP_TCP_HEADER;
     seg->ts_val = 0;
-    if (IIP_LIKELY(seg->hdr_len == IIP_TCP_HEADER + IIP_TCP_TS_LEN)) {
+    if ((word & 0xf0000000U) != seg->hdr_len << 26 || in->total < IIP_PLAIN_IP + seg->hdr_len)
+        return 0;
+    if (ts) {
         if (iip_get32(p + 20) != 0x0101080aU)
             return 0;
-        seg->has = IIP_HAS_TS;
         seg->ts_val = iip_get32(p + 24);
-    } else if (seg->hdr_len != IIP_TCP_HEADER) {
-        return 0;
     }
     seg->seq = iip_get32(p + 4);
     seg->ack = iip_get32(p + 8);
     seg->wnd = word & 0xffff;
-    seg->len = in->l4_bytes - seg->hdr_len;
+    seg->len = in->total - IIP_PLAIN_IP - seg->hdr_len;
     return 1;
 }
 
@@ -9677,18 +10092,18 @@ enum {
                    IIP_F_DISORDER
 };
 
-IIP_INLINE int iip_tcp_expected(const struct iip_stack *stk, const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+IIP_INLINE int iip_tcp_expected(const struct iip_stack *stk, const struct iip_tcp_conn *conn,
+                                const struct iip_tcp_seg *seg, iip_u32 ts)
 {
     iip_u32 acked = seg->ack - conn->snd.una;
-    if (conn->id.state != IIP_TCP_ESTABLISHED || (conn->flags & IIP_F_DETOUR) || !stk->tune.tcp_fast_path)
+    if (conn->id.state != IIP_TCP_ESTABLISHED || (conn->flags & IIP_F_DETOUR) || !stk->tune.tcp_fast_path ||
+        IIP_UNLIKELY(stk->pressure))
         return 0;
     if (seg->seq != conn->rcv.nxt || seg->len > conn->rcv.edge - conn->rcv.nxt || conn->rcv.held > conn->rcvbuf)
         return 0;
     if (acked > conn->snd.nxt - conn->snd.una || !(seg->len | acked))
         return 0;
-    if (!(conn->id.options & IIP_HAS_TS))
-        return seg->hdr_len == IIP_TCP_HEADER;
-    return seg->has && !iip_seq_lt(seg->ts_val, conn->ts_recent);
+    return !ts || !iip_seq_lt(seg->ts_val, conn->ts_recent);
 }
 
 /* iip_tcp_ack_advance, where nothing was lost and no duplicates were counted. */
@@ -9705,11 +10120,13 @@ IIP_MERGED void iip_tcp_ack_expected(struct iip_stack *stk, struct iip_tcp_conn 
     iip_tcp_acked_clock(stk, conn);
 }
 
-/* The work: `pkt` begins `skip` bytes before the text. */
-IIP_MERGED iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg, struct iip_pkt *pkt, iip_u32 skip)
+/* The work: `pkt` begins `skip` bytes before the text; `ts`: it has timestamps. */
+IIP_MERGED iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_tcp_conn *conn,
+                                             const struct iip_tcp_seg *seg, struct iip_pkt *pkt, iip_u32 skip,
+                                             iip_u32 ts)
 {
     iip_count(stk, IIP_CTR_TCP_FAST_PATH);
-    if ((conn->id.options & IIP_HAS_TS) && conn->rcv.nxt == conn->rcv.acked) {
+    if (ts && conn->rcv.nxt == conn->rcv.acked) {
         conn->ts_recent = seg->ts_val;
         conn->ts_recent_age = (iip_u32)(stk->now >> 20);
     }
@@ -9723,12 +10140,11 @@ IIP_MERGED iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_t
         iip_tcp_touch(stk, conn);
     if (!seg->len)
         return IIP_DONE;
-    pkt->data += skip;
-    pkt->len -= skip;
     if (IIP_UNLIKELY(pkt->next != 0)) {
-        pkt = iip_pkt_skip(stk, pkt, 0);
-        iip_tcp_deliver(conn, pkt);
+        iip_tcp_deliver(conn, iip_pkt_skip(stk, pkt, skip));
     } else {
+        pkt->data += skip;
+        pkt->len = seg->len; /* what pads the frame is no text */
         iip_tcp_deliver_one(conn, pkt);
     }
     iip_ready_put(stk, &conn->ready);
@@ -9736,28 +10152,53 @@ IIP_MERGED iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_t
     return IIP_KEPT;
 }
 
-IIP_LOCAL iip_verdict iip_tcp_predict(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_seg *seg, struct iip_pkt *pkt)
+IIP_LOCAL iip_verdict iip_tcp_predict(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_seg *seg,
+                                      struct iip_pkt *pkt)
 {
+    iip_u32 ts = conn->id.options & IIP_HAS_TS;
     if ((seg->flags & ~IIP_TCP_PSH) != IIP_TCP_ACK)
         return IIP_NEXT_STEP;
-    if ((conn->id.options & IIP_HAS_TS) && !iip_tcp_parse_ts_only(seg, pkt->data))
+    if (ts ? !iip_tcp_parse_ts_only(seg, pkt->data) : seg->hdr_len != IIP_TCP_HEADER)
         return IIP_NEXT_STEP;
-    if (!iip_tcp_expected(stk, conn, seg))
+    if (!iip_tcp_expected(stk, conn, seg, ts))
         return IIP_NEXT_STEP;
-    return iip_tcp_take_expected(stk, conn, seg, pkt, seg->hdr_len);
+    return iip_tcp_take_expected(stk, conn, seg, pkt, seg->hdr_len, ts);
 }
 
-IIP_INLINE int iip_tcp_plain_sums_ok(const struct iip_pkt *pkt, const struct iip_plain *in, iip_u32 l2_len)
+IIP_INLINE int iip_tcp_plain_sums_ok(const struct iip_pkt *pkt, const struct iip_plain *in)
 {
-    const iip_u8 *ip = pkt->data + l2_len;
+    iip_u32 l4_bytes = in->total - IIP_PLAIN_IP;
     iip_u64 sum;
-    if (!(pkt->flags & IIP_PKT_IP_CSUM_OK) && !iip_plain_ip_csum_ok(ip))
+    if (!(pkt->flags & IIP_PKT_IP_CSUM_OK) && !iip_plain_ip_csum_ok(in->tcp - IIP_PLAIN_IP))
         return 0;
     if (pkt->flags & IIP_PKT_L4_CSUM_OK)
         return 1;
-    sum = iip_plain_pseudo(in->local4, in->remote4, in->l4_bytes);
-    sum = iip_csum_add(sum, iip_csum_bytes(ip + IIP_PLAIN_IP, in->l4_bytes));
+    sum = iip_plain_pseudo(in->local4, in->remote4, l4_bytes);
+    sum = iip_csum_add(sum, iip_csum_bytes(in->tcp, l4_bytes));
     return iip_csum_fold(sum) == 0xffff;
+}
+
+/* A burst is often one connection's: that of the packet before is looked at first. */
+IIP_INLINE struct iip_tcp_conn *iip_tcp_plain_conn(struct iip_stack *stk, const struct iip_plain *in)
+{
+    struct iip_tcp_conn *conn = stk->tcp->recent;
+    struct iip_tcp_id *id;
+    if (conn && iip_tcp_id_is4(&conn->id, in->local4, in->remote4, in->ports))
+        return conn;
+    id = iip_tcp_find4(stk, in->local4, in->remote4, in->ports);
+    return id && id->kind == IIP_ID_CONN ? iip_tcp_conn_of_id(id) : 0;
+}
+
+/* The rest of the step, where the connection is known. */
+IIP_MERGED iip_verdict iip_tcp_rx_conn(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt,
+                                       const struct iip_plain *in, iip_u32 l2_len, iip_u32 ts)
+{
+    struct iip_tcp_seg seg;
+    if (!iip_plain_segment(&seg, in, ts) || !iip_tcp_expected(stk, conn, &seg, ts) || !iip_tcp_plain_sums_ok(pkt, in))
+        return IIP_NEXT_STEP;
+    stk->tcp->recent = conn;
+    iip_count(stk, IIP_CTR_TCP_SEGS_IN);
+    return iip_tcp_take_expected(stk, conn, &seg, pkt, l2_len + IIP_PLAIN_IP + seg.hdr_len, ts);
 }
 
 /*
@@ -9767,20 +10208,16 @@ IIP_INLINE int iip_tcp_plain_sums_ok(const struct iip_pkt *pkt, const struct iip
 IIP_LOCAL iip_verdict iip_tcp_rx_plain(struct iip_stack *stk, struct iip_pkt *pkt)
 {
     struct iip_plain in;
-    struct iip_tcp_id *id;
     struct iip_tcp_conn *conn;
     iip_u32 l2_len = stk->l2_len;
     if (pkt->next || !iip_plain_parse(&in, pkt->data, pkt->len, l2_len, stk->mac))
         return IIP_NEXT_STEP;
-    id = iip_tcp_find4(stk, in.local4, in.remote4, in.ports);
-    if (!id || id->kind != IIP_ID_CONN)
+    conn = iip_tcp_plain_conn(stk, &in);
+    if (IIP_UNLIKELY(!conn))
         return IIP_NEXT_STEP;
-    conn = iip_tcp_conn_of_id(id);
-    if (!iip_tcp_expected(stk, conn, &in.seg) || !iip_tcp_plain_sums_ok(pkt, &in, l2_len))
-        return IIP_NEXT_STEP;
-    iip_count(stk, IIP_CTR_TCP_SEGS_IN);
-    pkt->len = l2_len + IIP_PLAIN_IP + in.l4_bytes; /* what pads the frame is no text */
-    return iip_tcp_take_expected(stk, conn, &in.seg, pkt, l2_len + IIP_PLAIN_IP + in.seg.hdr_len);
+    if (IIP_LIKELY(conn->id.options & IIP_HAS_TS)) /* each is laid out by itself: all lengths are known then */
+        return iip_tcp_rx_conn(stk, conn, pkt, &in, l2_len, IIP_HAS_TS);
+    return iip_tcp_rx_conn(stk, conn, pkt, &in, l2_len, 0);
 }
 
 /* ==== src/tcp/input.c ==== */
@@ -9847,7 +10284,7 @@ static iip_verdict iip_tcp_no_conn_input(struct iip_stack *stk, struct iip_tcp_a
 {
     struct iip_tcp_listener *lis;
     struct iip_tcp_tuple t;
-    if (arr->rx->multicast || !iip_addr_is_unicast(stk, &arr->rx->src)) /* [RFC 9293 3.9.2.3 MUST-57, MUST-63] */
+    if (arr->rx->multicast) /* [RFC 9293 3.9.2.3 MUST-57]; IP let no source through that is none [MUST-63] */
         return IIP_CTR_DROP_TCP_ADDR;
     iip_tcp_tuple_rx(&t, arr->rx, &arr->seg);
     if (iip_ip_same(&t.local, &t.remote) && t.local_port == t.remote_port && !arr->rx->looped)
@@ -9897,7 +10334,7 @@ IIP_LOCAL iip_verdict iip_tcp_input(struct iip_stack *stk, struct iip_pkt *pkt, 
 
 /* ==== src/tcp/listen.c ==== */
 /*
- * listen.c - SEGMENT ARRIVES in LISTEN [RFC 9293 3.10.7.2], and half-open connections: 64 bytes each [RFC 4987 3.6]
+ * listen.c - SEGMENT ARRIVES in LISTEN [RFC 9293 3.10.7.2], and half-open connections: 56 bytes each [RFC 4987 3.6]
  * until the ACK that completes the handshake. When there are too many, cookies take their place.
  */
 
@@ -9907,8 +10344,8 @@ static iip_u64 iip_tcp_half_delay(const struct iip_stack *stk, iip_u32 retries)
 }
 
 /* <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> with what we agree to; the window of a SYN is never scaled [RFC 7323 2.2]. */
-static void iip_tcp_synack_send(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn, iip_u32 options,
-                                 const struct iip_tcp_secret *secret)
+static void iip_tcp_synack_send(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn,
+                                iip_u32 options, const struct iip_tcp_secret *secret)
 {
     struct iip_tcp_seg seg;
     iip_u32 rcvbuf = (iip_u32)stk->tune.tcp_rcvbuf;
@@ -9937,19 +10374,31 @@ static iip_u32 iip_tcp_agree(const struct iip_stack *stk, const struct iip_tcp_s
     return options;
 }
 
-static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn)
+/*
+ * An ISS above all numbers that we used before on the tuple [RFC 9293 3.6.1 MAY-2]: the clock's, unless the last
+ * connection was faster than it. Then so far above that the clock is behind for as long as an RTT is measured by it.
+ */
+static iip_u32 iip_tcp_iss_above(iip_u32 iss, const iip_u32 *used)
+{
+    return used && !iip_seq_lt(*used, iss) ? *used + ((iip_u32)1 << 19) : iss;
+}
+
+static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn,
+                              const iip_u32 *used)
 {
     struct iip_tcp_secret secret;
     struct iip_tcp_mini *half = 0;
     iip_tcp_secret_of(stk, t, &secret);
+    secret.iss = iip_tcp_iss_above(secret.iss, used);
     if (stk->tcp->half_count < stk->tune.tcp_half_open_max)
-        half = iip_tcp_mini_new(stk, IIP_ID_HALF, t);
+        half = iip_tcp_mini_new(stk, t->family);
     if (!half) {
         iip_count(stk, IIP_CTR_TCP_COOKIES_SENT);
         secret.iss = iip_tcp_cookie_make(stk, t, syn);
         iip_tcp_synack_send(stk, t, syn, 0, &secret);
         return;
     }
+    iip_tcp_id_init(stk, &half->id, IIP_ID_HALF, t);
     half->id.options = (iip_u8)iip_tcp_agree(stk, syn);
     half->snd_nxt = secret.iss + 1;
     half->rcv_nxt = syn->seq + 1;
@@ -9963,7 +10412,20 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
     iip_tcp_synack_send(stk, t, syn, half->id.options, &secret);
 }
 
-IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp_listener *lis, struct iip_tcp_arrival *arr)
+/* Third: a SYN. `used`: the number behind the last that we sent on the tuple, or null. */
+IIP_LOCAL iip_verdict iip_tcp_listen_syn(struct iip_stack *stk, struct iip_tcp_listener *lis,
+                                         struct iip_tcp_arrival *arr, const iip_u32 *used)
+{
+    struct iip_tcp_tuple t;
+    if (lis->waiting >= lis->backlog)
+        return IIP_CTR_DROP_TCP_BACKLOG;
+    iip_tcp_tuple_rx(&t, arr->rx, &arr->seg);
+    iip_tcp_half_open(stk, &t, &arr->seg, used);
+    return IIP_DONE;
+}
+
+IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp_listener *lis,
+                                           struct iip_tcp_arrival *arr)
 {
     struct iip_tcp_seg *seg = &arr->seg;
     struct iip_tcp_tuple t;
@@ -9975,7 +10437,7 @@ IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp
     iip_tcp_tuple_rx(&t, arr->rx, seg);
     if (seg->flags & IIP_TCP_ACK) { /* second: an ACK is answered with RST, unless it brings back a cookie */
         if (iip_tcp_cookie_check(stk, &t, seg, &syn)) {
-            conn = lis->waiting < lis->backlog ? iip_tcp_accept(stk, lis, &t, &syn, seg->ack - 1) : 0;
+            conn = lis->waiting < lis->backlog ? iip_tcp_accept(stk, lis, &t, 0, &syn, seg->ack - 1) : 0;
             if (!conn)
                 return IIP_CTR_DROP_TCP_BACKLOG;
             return iip_tcp_segment_arrives(stk, conn, arr);
@@ -9985,18 +10447,14 @@ IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp
     }
     if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_FIN)) != IIP_TCP_SYN) /* fourth: anything but a SYN is dropped */
         return IIP_CTR_DROP_TCP_LISTEN;
-    if (lis->waiting >= lis->backlog)
-        return IIP_CTR_DROP_TCP_BACKLOG;
-    iip_tcp_half_open(stk, &t, seg); /* third: a SYN */
-    return IIP_DONE;
+    return iip_tcp_listen_syn(stk, lis, arr, 0);
 }
 
 IIP_LOCAL void iip_tcp_half_drop(struct iip_stack *stk, struct iip_tcp_mini *half)
 {
-    iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
+    iip_tcp_fifo_del(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     stk->tcp->half_count--;
     iip_tcp_mini_free(stk, half);
-    iip_tcp_mini_arm(stk);
 }
 
 /* What the peer's SYN said, from the record. */
@@ -10029,29 +10487,33 @@ IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half
         iip_tcp_half_drop(stk, half);
         return;
     }
-    iip_tcp_fifo_del(&stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
+    iip_tcp_fifo_del(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     half->retries++;
-    iip_tcp_fifo_put(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half, iip_tcp_half_delay(stk, half->retries));
+    iip_tcp_fifo_put(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half,
+                     iip_tcp_half_delay(stk, half->retries));
     iip_count(stk, IIP_CTR_TCP_RETRANS);
     iip_tcp_half_again(stk, half);
 }
 
-/* The handshake is complete: a connection takes the place of the record, and the listener learns of it. */
-IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_tcp_listener *lis, const struct iip_tcp_tuple *t,
+/* The handshake is complete: a connection takes the place of the record, if there is one; the listener learns of it. */
+IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_tcp_listener *lis,
+                                              const struct iip_tcp_tuple *t, struct iip_tcp_id *half,
                                               const struct iip_tcp_seg *syn, iip_u32 iss)
 {
-    struct iip_tcp_conn *conn = iip_tcp_conn_new(stk, t, lis);
+    struct iip_tcp_conn *conn;
     struct iip_ip local = t->local;
-    if (!conn)
+    struct iip_path path;
+    if (iip_path_find(stk, &local, &t->remote, &path))
         return 0;
+    conn = iip_tcp_conn_new(stk, t, half, lis);
+    if (!conn) {
+        iip_path_drop(stk, &path);
+        return 0;
+    }
+    conn->path = path;
     conn->rtt_sent = (iip_u32)stk->now - ((conn->iss - iss) << 2); /* the ISS is a clock of 4 us plus a constant */
     conn->iss = iss;
     conn->snd.una = conn->snd.nxt = conn->snd.end = iss + 1;
-    if (iip_path_find(stk, &local, &t->remote, &conn->path)) {
-        iip_table_del(&stk->tcp->table, &conn->id.node);
-        iip_tcp_conn_free(stk, conn);
-        return 0;
-    }
     iip_tcp_negotiate(stk, conn, syn);
     conn->rcv.edge = conn->rcv.nxt + iip_min32(conn->rcvbuf, 65535); /* what the SYN-ACK said */
     conn->snd.wl1 = syn->seq;
@@ -10083,54 +10545,75 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     if (lis->waiting >= lis->backlog)
         return IIP_CTR_DROP_TCP_BACKLOG; /* the SYN-ACK will be sent again, and the peer will answer again */
     iip_tcp_half_syn(half, &syn);
-    conn = iip_tcp_accept(stk, lis, &t, &syn, iss);
+    conn = iip_tcp_accept(stk, lis, &t, &half->id, &syn, iss);
     if (!conn)
         return IIP_CTR_DROP_TCP_MEMORY; /* the record stays, for the peer's next segment */
     iip_tcp_half_drop(stk, half);
     if (lost)
         conn->cwnd = conn->mss; /* [RFC 5681 3.1] */
-    else
+    else if ((iip_s32)((iip_u32)stk->now - conn->rtt_sent) >= 0)
         iip_tcp_rtt_sample(stk, conn, (iip_u32)stk->now - conn->rtt_sent); /* since the SYN-ACK */
     return iip_tcp_segment_arrives(stk, conn, arr);
 }
 
-/* [RFC 5961 3.2] */
-static void iip_tcp_half_challenge(struct iip_stack *stk, const struct iip_tcp_mini *half)
+static iip_u32 iip_tcp_half_window(const struct iip_stack *stk)
 {
+    return iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535);
+}
+
+/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, at a limited rate [RFC 9293 3.10.7.4 first, RFC 5961 3.2] */
+static void iip_tcp_half_ack(struct iip_stack *stk, const struct iip_tcp_mini *half)
+{
+    iip_u32 shift = half->id.options & IIP_HAS_WSCALE ? iip_tcp_wscale_offer(stk, (iip_u32)stk->tune.tcp_rcvbuf) : 0;
     if (iip_bucket_take(&stk->tcp->rst_bucket, stk->now, stk->tune.tcp_rst_rate))
-        iip_tcp_mini_ack(stk, half, iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535) >>
-                                        (half->id.options & IIP_HAS_WSCALE ? iip_tcp_wscale_offer(stk, (iip_u32)stk->tune.tcp_rcvbuf) : 0));
+        iip_tcp_mini_ack(stk, half, iip_tcp_half_window(stk) >> shift);
     else
         iip_count(stk, IIP_CTR_TCP_LIMITED);
+}
+
+/* First: PAWS and the sequence number. A RST is not answered. */
+static iip_verdict iip_tcp_half_seq(struct iip_stack *stk, const struct iip_tcp_mini *half,
+                                    const struct iip_tcp_seg *seg)
+{
+    iip_u32 wnd = iip_tcp_half_window(stk);
+    iip_u32 start = seg->seq - half->rcv_nxt;
+    int rst = (seg->flags & IIP_TCP_RST) != 0;
+    iip_verdict verdict = IIP_CTR_DROP_TCP_SEQ;
+    if ((half->id.options & seg->has & IIP_HAS_TS) && !rst && iip_seq_lt(seg->ts_val, half->ts_recent))
+        verdict = IIP_CTR_DROP_TCP_PAWS;
+    else if (start < wnd || (!rst && seg->len && start + seg->len - 1 < wnd))
+        return IIP_NEXT_STEP;
+    if (!rst)
+        iip_tcp_half_ack(stk, half);
+    return verdict;
+}
+
+/* Second and fourth: RST and SYN, back to LISTEN in silence [MUST-11]. */
+static iip_verdict iip_tcp_half_end(struct iip_stack *stk, struct iip_tcp_mini *half, const struct iip_tcp_seg *seg)
+{
+    if ((seg->flags & IIP_TCP_RST) && seg->seq != half->rcv_nxt) {
+        iip_tcp_half_ack(stk, half);
+        return IIP_CTR_DROP_TCP_RST;
+    }
+    iip_tcp_half_drop(stk, half);
+    return seg->flags & IIP_TCP_RST ? (iip_verdict)IIP_DONE : (iip_verdict)IIP_CTR_DROP_TCP_SYN;
 }
 
 /* SYN-RECEIVED from LISTEN: the steps of 3.10.7.4, as far as a record without a connection knows them. */
 IIP_LOCAL iip_verdict iip_tcp_half_input(struct iip_stack *stk, struct iip_tcp_mini *half, struct iip_tcp_arrival *arr)
 {
     const struct iip_tcp_seg *seg = &arr->seg;
-    iip_u32 start = seg->seq - half->rcv_nxt;
-    if ((half->id.options & seg->has & IIP_HAS_TS) && !(seg->flags & IIP_TCP_RST) && iip_seq_lt(seg->ts_val, half->ts_recent))
-        return IIP_CTR_DROP_TCP_PAWS;
-    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_ACK)) == IIP_TCP_SYN && seg->seq + 1 == half->rcv_nxt) {
+    iip_verdict verdict;
+    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_ACK | IIP_TCP_RST)) == IIP_TCP_SYN && seg->seq + 1 == half->rcv_nxt) {
         iip_tcp_half_again(stk, half); /* the SYN again: our SYN-ACK was lost */
         return IIP_DONE;
     }
-    if (start >= iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535)) {
-        if (!(seg->flags & IIP_TCP_RST))
-            iip_tcp_half_again(stk, half);
-        return IIP_CTR_DROP_TCP_SEQ;
-    }
-    if (seg->flags & IIP_TCP_RST) {
-        if (start) {
-            iip_tcp_half_challenge(stk, half);
-            return IIP_CTR_DROP_TCP_RST;
-        }
-        iip_tcp_half_drop(stk, half); /* [MUST-11] back to LISTEN, in silence */
-        return IIP_DONE;
-    }
-    if (seg->flags & IIP_TCP_SYN)
-        return IIP_CTR_DROP_TCP_SYN;
-    if (!(seg->flags & IIP_TCP_ACK))
+    verdict = iip_tcp_half_seq(stk, half, seg);
+    if (verdict != IIP_NEXT_STEP)
+        return verdict;
+    if (seg->flags & (IIP_TCP_RST | IIP_TCP_SYN))
+        return iip_tcp_half_end(stk, half, seg);
+    if (!(seg->flags & IIP_TCP_ACK)) /* fifth */
         return IIP_CTR_DROP_TCP_ACK;
     if (seg->ack != half->snd_nxt) {
         iip_tcp_reset_reply(stk, arr);
@@ -10146,9 +10629,10 @@ IIP_LOCAL iip_verdict iip_tcp_half_input(struct iip_stack *stk, struct iip_tcp_m
  * and timestamps are not offered then.
  */
 
-static const iip_u16 iip_tcp_cookie_mss[8] = { 216, 536, 960, 1220, 1360, 1440, 1460, 8960 };
+static const iip_u16 iip_tcp_cookie_mss[8] = {216, 536, 960, 1220, 1360, 1440, 1460, 8960};
 
-static iip_u32 iip_tcp_cookie_hash(const struct iip_stack *stk, const struct iip_tcp_tuple *t, iip_u32 irs, iip_u32 period, iip_u32 mss)
+static iip_u32 iip_tcp_cookie_hash(const struct iip_stack *stk, const struct iip_tcp_tuple *t, iip_u32 irs,
+                                   iip_u32 period, iip_u32 mss)
 {
     iip_u8 b[48];
     IIP_COPY(b, t->local.b, 16);
@@ -10166,7 +10650,8 @@ static iip_u32 iip_tcp_cookie_period(const struct iip_stack *stk)
     return (iip_u32)(stk->now >> 26);
 }
 
-IIP_LOCAL iip_u32 iip_tcp_cookie_make(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn)
+IIP_LOCAL iip_u32 iip_tcp_cookie_make(struct iip_stack *stk, const struct iip_tcp_tuple *t,
+                                      const struct iip_tcp_seg *syn)
 {
     iip_u32 period = iip_tcp_cookie_period(stk);
     iip_u32 mss = syn->has & IIP_HAS_MSS ? syn->mss : 536;
@@ -10176,7 +10661,8 @@ IIP_LOCAL iip_u32 iip_tcp_cookie_make(struct iip_stack *stk, const struct iip_tc
     return iip_tcp_cookie_hash(stk, t, syn->seq, period, i) << 8 | (period & 31) << 3 | i;
 }
 
-IIP_LOCAL int iip_tcp_cookie_check(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *seg, struct iip_tcp_seg *syn)
+IIP_LOCAL int iip_tcp_cookie_check(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *seg,
+                                   struct iip_tcp_seg *syn)
 {
     iip_u32 cookie = seg->ack - 1;
     iip_u32 period = iip_tcp_cookie_period(stk);
@@ -10217,7 +10703,8 @@ static iip_verdict iip_tcp_synsent_open(struct iip_stack *stk, struct iip_tcp_co
 }
 
 /* A SYN without an ACK: both opened at once; SYN-ACK, and SYN-RECEIVED [RFC 9293 3.5 figure 8]. */
-static iip_verdict iip_tcp_synsent_crossed(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+static iip_verdict iip_tcp_synsent_crossed(struct iip_stack *stk, struct iip_tcp_conn *conn,
+                                           const struct iip_tcp_seg *seg)
 {
     conn->id.state = IIP_TCP_SYN_RECEIVED;
     conn->snd.wnd = seg->wnd;
@@ -10230,7 +10717,8 @@ static iip_verdict iip_tcp_synsent_crossed(struct iip_stack *stk, struct iip_tcp
     return IIP_DONE;
 }
 
-IIP_LOCAL iip_verdict iip_tcp_synsent_input(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+IIP_LOCAL iip_verdict iip_tcp_synsent_input(struct iip_stack *stk, struct iip_tcp_conn *conn,
+                                            struct iip_tcp_arrival *arr)
 {
     const struct iip_tcp_seg *seg = &arr->seg;
     int acked = 0;
@@ -10286,14 +10774,17 @@ static iip_verdict iip_tcp_step_paws(struct iip_stack *stk, struct iip_tcp_conn 
 
 /*
  * [RFC 9293 3.10.7.4 first, table 6] One step further than the table: a pure ACK may stand at the right edge, for there
- * SND.NXT is of a peer that has filled the window and lost the beginning of it; its ACKs must count.
+ * SND.NXT is of a peer that has filled the window and lost the beginning of it; its ACKs must count. One step less: of
+ * a RST only where it begins counts, or its text would lengthen the reach of a blind one [RFC 5961 3.2].
  */
 static int iip_tcp_acceptable(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
     iip_u32 wnd = conn->rcv.edge - conn->rcv.nxt;
     iip_u32 start = seg->seq - conn->rcv.nxt;
+    if (seg->flags & IIP_TCP_RST)
+        return start < wnd || !start;
     if (!seg->len)
-        return seg->flags & IIP_TCP_RST && wnd ? start < wnd : start <= wnd;
+        return start <= wnd;
     return wnd && (start < wnd || start + seg->len - 1 < wnd);
 }
 
@@ -10345,8 +10836,10 @@ static iip_verdict iip_tcp_unacceptable(struct iip_stack *stk, struct iip_tcp_co
 static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
     struct iip_tcp_seg *seg = &arr->seg;
-    if (conn->id.state == IIP_TCP_SYN_RECEIVED && (seg->flags & IIP_TCP_SYN) && seg->seq == conn->irs && (seg->flags & IIP_TCP_ACK)) {
-        seg->flags &= (iip_u8)~IIP_TCP_SYN; /* [RFC 9293 3.5 figure 8] simultaneous open: the SYN again, with the ACK that counts */
+    if (conn->id.state == IIP_TCP_SYN_RECEIVED && (seg->flags & IIP_TCP_SYN) && seg->seq == conn->irs &&
+        (seg->flags & IIP_TCP_ACK)) {
+        /* [RFC 9293 3.5 figure 8] simultaneous open: the SYN again, with the ACK that counts */
+        seg->flags &= (iip_u8)~IIP_TCP_SYN;
         seg->seq++;
         seg->len--;
     }
@@ -10368,7 +10861,8 @@ static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *
 /* [RFC 7323 4.3] what the next ACK will echo: the timestamp of the segment at the left edge of the last ACK. */
 static void iip_tcp_ts_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    if ((conn->id.options & seg->has & IIP_HAS_TS) && iip_seq_leq(seg->seq, conn->rcv.acked) && !iip_seq_lt(seg->ts_val, conn->ts_recent)) {
+    if ((conn->id.options & seg->has & IIP_HAS_TS) && iip_seq_leq(seg->seq, conn->rcv.acked) &&
+        !iip_seq_lt(seg->ts_val, conn->ts_recent)) {
         conn->ts_recent = seg->ts_val;
         conn->ts_recent_age = (iip_u32)(stk->now >> 20);
     }
@@ -10384,8 +10878,9 @@ static iip_verdict iip_tcp_step_rst(struct iip_stack *stk, struct iip_tcp_conn *
         iip_tcp_challenge(stk, conn);
         return IIP_CTR_DROP_TCP_RST;
     }
+    /* [MUST-11] it came from an active open: a passive one is still half-open, see listen.c */
     if (conn->id.state == IIP_TCP_SYN_RECEIVED)
-        reason = IIP_E_REFUSED; /* [MUST-11] it came from an active open: a passive one is still half-open, see listen.c */
+        reason = IIP_E_REFUSED;
     iip_tcp_end(stk, conn, reason);
     return IIP_DONE;
 }
@@ -10405,7 +10900,8 @@ static iip_verdict iip_tcp_step_syn(struct iip_stack *stk, struct iip_tcp_conn *
 static iip_verdict iip_tcp_step_urg(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
     iip_u32 up = arr->seg.seq + arr->seg.up;
-    if (!(arr->seg.flags & IIP_TCP_URG) || !arr->seg.up || !iip_tcp_receives(conn) || conn->id.state == IIP_TCP_CLOSE_WAIT)
+    if (!(arr->seg.flags & IIP_TCP_URG) || !arr->seg.up || !iip_tcp_receives(conn) ||
+        conn->id.state == IIP_TCP_CLOSE_WAIT)
         return IIP_NEXT_STEP;
     if (!iip_seq_lt(conn->rcv.nxt, up) || ((conn->flags & IIP_F_URG_RECV) && !iip_seq_lt(conn->extra->rcv_up, up)))
         return IIP_NEXT_STEP;
@@ -10441,11 +10937,12 @@ static void iip_tcp_fin_arrived(struct iip_stack *stk, struct iip_tcp_conn *conn
     if (iip_seq_lt(conn->rcv.edge, conn->rcv.nxt))
         conn->rcv.edge = conn->rcv.nxt;
     conn->flags |= IIP_F_ACK_DUE;
-    iip_tcp_touch(stk, conn);
     iip_tcp_transit(conn, IIP_EV_RECEIVE_FIN);
     iip_tcp_notify(stk, conn, IIP_F_NOTE_FIN);
     if (conn->id.state == IIP_TCP_TIME_WAIT)
         iip_tcp_time_wait(stk, conn);
+    else
+        iip_tcp_touch(stk, conn);
 }
 
 /* Eighth: check the FIN bit. One that is not yet in order is remembered by its number. */
@@ -10455,8 +10952,8 @@ static iip_verdict iip_tcp_step_fin(struct iip_stack *stk, struct iip_tcp_conn *
     int fin = (arr->seg.flags & IIP_TCP_FIN) != 0;
     if (!iip_tcp_receives(conn) || conn->id.state == IIP_TCP_CLOSE_WAIT)
         return arr->pkt ? IIP_DONE : IIP_KEPT;
-    if ((conn->flags & IIP_F_FIN_SEEN) && !(fin && conn->rcv.nxt == fin_seq)) { /* the first one that is in order counts */
-        fin = 1;
+    if ((conn->flags & IIP_F_FIN_SEEN) && !(fin && conn->rcv.nxt == fin_seq)) {
+        fin = 1; /* the first one that is in order counts */
         fin_seq = conn->repair->fin_seq;
     }
     if (fin && conn->rcv.nxt == fin_seq) {
@@ -10492,7 +10989,8 @@ static iip_verdict iip_tcp_steps(struct iip_stack *stk, struct iip_tcp_conn *con
     return verdict;
 }
 
-IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_tcp_conn *conn,
+                                              struct iip_tcp_arrival *arr)
 {
     iip_verdict verdict = iip_tcp_steps(stk, conn, arr);
     const struct iip_tcp_repair *repair = conn->repair;
@@ -10540,8 +11038,8 @@ IIP_LOCAL void iip_tcp_window_set(struct iip_stack *stk, struct iip_tcp_conn *co
 /* [RFC 5681 2] outstanding data, no text, no SYN or FIN, the same ACK and the same window. */
 static int iip_tcp_is_dup_ack(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    return seg->ack == conn->snd.una && conn->snd.una != conn->snd.nxt && !seg->len && seg->wnd << conn->snd_wscale == conn->snd.wnd &&
-           !(conn->flags & IIP_F_PERSIST);
+    return seg->ack == conn->snd.una && conn->snd.una != conn->snd.nxt && !seg->len &&
+        seg->wnd << conn->snd_wscale == conn->snd.wnd && !(conn->flags & IIP_F_PERSIST);
 }
 
 /* The FIN is acknowledged when its number is. */
@@ -10562,7 +11060,8 @@ static iip_verdict iip_tcp_fin_acked(struct iip_stack *stk, struct iip_tcp_conn 
 }
 
 /* In SYN-RECEIVED: SND.UNA < SEG.ACK =< SND.NXT completes the simultaneous open; anything else is answered with RST. */
-static iip_verdict iip_tcp_ack_syn_received(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+static iip_verdict iip_tcp_ack_syn_received(struct iip_stack *stk, struct iip_tcp_conn *conn,
+                                            struct iip_tcp_arrival *arr)
 {
     if (arr->seg.ack != conn->iss + 1) {
         iip_tcp_reset_reply(stk, arr);
@@ -10646,7 +11145,8 @@ static iip_u32 iip_tcp_arrived(const struct iip_tcp_conn *conn)
     if (sacked)
         return iip_ranges_cover(sacked, conn->snd.una, conn->snd.nxt);
     if (conn->flags & IIP_F_RECOVERY) /* [RFC 5681 3.2] not more than were outstanding, however many ACKs come */
-        return iip_min32(conn->dup_acks * conn->mss, conn->recover - iip_seq_min(conn->snd.una + conn->mss, conn->recover));
+        return iip_min32(conn->dup_acks * conn->mss,
+                         conn->recover - iip_seq_min(conn->snd.una + conn->mss, conn->recover));
     return iip_min32(conn->dup_acks, IIP_DUP_THRESH - 1) * conn->mss;
 }
 
@@ -10723,7 +11223,8 @@ static void iip_tcp_recovery_begin(struct iip_stack *stk, struct iip_tcp_conn *c
 /* [RFC 6582 3.2 step 1, RFC 6675 5] not again for the window that was just repaired. */
 static int iip_tcp_may_recover(const struct iip_tcp_conn *conn)
 {
-    return !(conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS)) && iip_seq_lt(conn->recover, conn->snd.una) && conn->snd.una != conn->snd.nxt;
+    return !(conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS)) && iip_seq_lt(conn->recover, conn->snd.una) &&
+        conn->snd.una != conn->snd.nxt;
 }
 
 IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn)
@@ -10739,7 +11240,8 @@ IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn)
 }
 
 /* A block of what was sent and is not acknowledged; others are lies or duplicates [RFC 2018, RFC 2883]. */
-static int iip_tcp_sack_valid(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg, const struct iip_sack_block *b)
+static int iip_tcp_sack_valid(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg,
+                              const struct iip_sack_block *b)
 {
     iip_u32 low = iip_seq_max(conn->snd.una, seg->ack);
     return iip_seq_lt(b->left, b->right) && iip_seq_lt(low, b->left) && iip_seq_leq(b->right, conn->snd.nxt);
@@ -10814,6 +11316,7 @@ IIP_LOCAL void iip_tcp_loss_begin(struct iip_stack *stk, struct iip_tcp_conn *co
  * What arrived first stays: bytes that are here already are never replaced.
  */
 
+
 IIP_LOCAL void iip_tcp_deliver(struct iip_tcp_conn *conn, struct iip_pkt *pkt)
 {
     struct iip_pkt *next;
@@ -10824,23 +11327,6 @@ IIP_LOCAL void iip_tcp_deliver(struct iip_tcp_conn *conn, struct iip_pkt *pkt)
     }
     if (IIP_UNLIKELY((conn->flags & IIP_F_URG_RECV) && !iip_seq_lt(conn->rcv.nxt, conn->extra->rcv_up)))
         conn->flags &= ~(iip_u32)IIP_F_URG_RECV;
-}
-
-/* [RFC 9293 3.8.6.3] an ACK for every second full segment, which may ride on the application's answer; else a delayed one. */
-IIP_LOCAL void iip_tcp_ack_for_text(struct iip_stack *stk, struct iip_tcp_conn *conn)
-{
-    iip_u32 owed = conn->rcv.nxt - conn->rcv.acked;
-    if (owed >= 2U * conn->mss || (conn->flags & IIP_F_QUICKACK) || conn->quickacks || !stk->tune.tcp_delack_us) {
-        conn->flags |= IIP_F_ACK_DUE;
-        conn->quickacks -= conn->quickacks != 0;
-        iip_tcp_touch(stk, conn);
-    }
-    if (conn->flags & IIP_F_ACK_DELAYED)
-        return;
-    conn->flags |= IIP_F_ACK_DELAYED;
-    conn->ack_at = stk->now + stk->tune.tcp_delack_us;
-    if (IIP_UNLIKELY(!iip_timer_armed(&conn->timer) || conn->ack_at < conn->timer.at))
-        iip_tcp_arm(stk, conn);
 }
 
 /* [RFC 2018 4] the range that holds the latest segment is reported first. */
@@ -10944,7 +11430,8 @@ static void iip_tcp_hold(struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32
 }
 
 /* [left, right) of a packet that begins with the number `seq`; the packet stays. */
-static struct iip_pkt *iip_tcp_piece(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 seq, iip_u32 left, iip_u32 right)
+static struct iip_pkt *iip_tcp_piece(struct iip_stack *stk, struct iip_pkt *pkt, iip_u32 seq, iip_u32 left,
+                                     iip_u32 right)
 {
     for (; pkt->next && iip_seq_leq(seq + pkt->len, left); pkt = pkt->next)
         seq += pkt->len;
@@ -10952,7 +11439,8 @@ static struct iip_pkt *iip_tcp_piece(struct iip_stack *stk, struct iip_pkt *pkt,
 }
 
 /* Views of all that is new of a segment's text. 0 when there was no room or memory for some of it. */
-static int iip_tcp_hold_pieces(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_arrival *arr, iip_u32 right)
+static int iip_tcp_hold_pieces(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_arrival *arr,
+                               iip_u32 right)
 {
     struct iip_pkt *piece;
     iip_u32 seq = arr->seg.seq;
@@ -10979,7 +11467,8 @@ static int iip_tcp_hold_pieces(struct iip_stack *stk, struct iip_tcp_conn *conn,
  * Text behind a hole: it is kept in the ranges, charged to the receive buffer, and acknowledged at once, each segment
  * by an ACK of its own [RFC 5681 4.2].
  */
-static iip_verdict iip_tcp_text_ahead(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr, iip_u32 right)
+static iip_verdict iip_tcp_text_ahead(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr,
+                                      iip_u32 right)
 {
     struct iip_tcp_repair *repair = iip_tcp_repair(stk, conn);
     if (conn->flags & IIP_F_ACK_NOW)
@@ -10997,7 +11486,8 @@ static iip_verdict iip_tcp_text_ahead(struct iip_stack *stk, struct iip_tcp_conn
  * Text next in order while other text waits behind a hole. What reaches the first range joins it, without the bytes
  * that are here already; then the range is next in order. A gap that is filled, or partly, is told at once.
  */
-static iip_verdict iip_tcp_text_joins(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr, iip_u32 right)
+static iip_verdict iip_tcp_text_joins(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr,
+                                      iip_u32 right)
 {
     struct iip_ranges *ooo = &conn->repair->ooo;
     conn->flags |= IIP_F_ACK_NOW;
@@ -11009,12 +11499,12 @@ static iip_verdict iip_tcp_text_joins(struct iip_stack *stk, struct iip_tcp_conn
 }
 
 /* Text that waits must not keep out the text that it waits for: the farthest is given up, and will come again [RFC 2018 8]. */
-static void iip_tcp_prune(struct iip_stack *stk, struct iip_tcp_conn *conn)
+static void iip_tcp_prune(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 limit)
 {
     struct iip_ranges *ooo = &conn->repair->ooo;
     struct iip_pkt *pkt;
     struct iip_pkt *next;
-    while (ooo->n && conn->rcv.held > conn->rcvbuf) {
+    while (ooo->n && conn->rcv.held > limit) {
         for (pkt = ooo->r[ooo->n - 1].head; pkt; pkt = next) {
             next = pkt->link;
             conn->rcv.held -= iip_pkt_charge(pkt);
@@ -11024,16 +11514,33 @@ static void iip_tcp_prune(struct iip_stack *stk, struct iip_tcp_conn *conn)
     }
 }
 
+/*
+ * The host is short of memory. 1: this text is refused; an ACK says where we are, and the peer sends it again. What
+ * waits behind a hole goes, too, when the hole cannot be filled: it may be all that the host is short of.
+ */
+static int iip_tcp_text_refused(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    if (stk->pressure == IIP_PRESSURE_WAITING && seg->seq == conn->rcv.nxt)
+        return 0;
+    if (stk->pressure == IIP_PRESSURE_ALL && conn->repair)
+        iip_tcp_prune(stk, conn, 0);
+    conn->flags |= IIP_F_ACK_NOW;
+    iip_tcp_touch(stk, conn);
+    return 1;
+}
+
 IIP_LOCAL iip_verdict iip_tcp_text(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
     const struct iip_tcp_seg *seg = &arr->seg;
     iip_u32 right = seg->seq + seg->len - (seg->flags & IIP_TCP_FIN ? 1 : 0);
     iip_verdict verdict = IIP_NEXT_STEP;
 
+    if (IIP_UNLIKELY(stk->pressure) && iip_tcp_text_refused(stk, conn, seg))
+        return IIP_CTR_DROP_PRESSURE;
     if (seg->seq != conn->rcv.nxt)
         return iip_tcp_text_ahead(stk, conn, arr, right);
     if (conn->rcv.held > 2 * (iip_u64)conn->rcvbuf && conn->repair)
-        iip_tcp_prune(stk, conn);
+        iip_tcp_prune(stk, conn, conn->rcvbuf);
     if (conn->rcv.held > 2 * (iip_u64)conn->rcvbuf) {
         conn->flags |= IIP_F_ACK_NOW;
         iip_tcp_touch(stk, conn);
@@ -11050,10 +11557,16 @@ IIP_LOCAL iip_verdict iip_tcp_text(struct iip_stack *stk, struct iip_tcp_conn *c
     return verdict;
 }
 
-/* ==== src/tcp/timewait.c ==== */
-/* timewait.c - TIME-WAIT as a small record [RFC 9293 3.6.1, 3.10.7.4; RFC 1337; RFC 6191], and the queues it shares with half-open connections. */
+/* ==== src/tcp/mini.c ==== */
+/*
+ * mini.c - the small records of half-open connections and of TIME-WAIT: their memory, the queues in which they wait,
+ * and the one timer of all. A record is named by 32 bits, so that two links cost it 8 bytes.
+ */
 
-enum { IIP_TICK_BITS = 8 }; /* 256 us */
+enum {
+    IIP_TICK_BITS = 8,  /* 256 us */
+    IIP_MINIS_ROOM = 16 /* chunks that the first directory has room for */
+};
 
 static iip_u32 iip_tcp_tick(iip_u64 us)
 {
@@ -11067,72 +11580,144 @@ static iip_u64 iip_tcp_tick_time(const struct iip_stack *stk, iip_u32 tick)
     return (now + (iip_u64)(iip_s64)(iip_s32)(tick - (iip_u32)now)) << IIP_TICK_BITS;
 }
 
-IIP_LOCAL struct iip_tcp_mini *iip_tcp_mini_new(struct iip_stack *stk, iip_u32 kind, const struct iip_tcp_tuple *t)
+/* ---- their memory ---- */
+
+IIP_LOCAL void iip_tcp_minis_init(struct iip_tcp_minis *pool, iip_u32 size)
 {
-    struct iip_pool *pool = t->family == 4 ? &stk->tcp->minis4 : &stk->tcp->minis6;
-    struct iip_tcp_mini *mini = (struct iip_tcp_mini *)iip_pool_get(stk, pool);
-    if (!mini)
+    IIP_ZERO(pool, sizeof(*pool));
+    pool->size = size;
+}
+
+IIP_LOCAL void iip_tcp_minis_free(struct iip_stack *stk, struct iip_tcp_minis *pool)
+{
+    iip_u32 i;
+    for (i = 0; i < pool->chunks; i++)
+        iip_mem_free(stk, pool->chunk[i], (iip_size)pool->size * IIP_MINIS_CHUNK);
+    iip_mem_free(stk, pool->chunk, pool->room * sizeof(*pool->chunk));
+}
+
+/* The directory of chunks doubles; 0 without memory. */
+static int iip_tcp_minis_widen(struct iip_stack *stk, struct iip_tcp_minis *pool)
+{
+    iip_u32 room = pool->room ? pool->room * 2 : (iip_u32)IIP_MINIS_ROOM;
+    iip_u8 **chunk = (iip_u8 **)iip_mem_alloc(stk, room * sizeof(*chunk));
+    if (!chunk)
         return 0;
+    if (pool->chunks)
+        IIP_COPY(chunk, pool->chunk, pool->chunks * sizeof(*chunk));
+    iip_mem_free(stk, pool->chunk, pool->room * sizeof(*chunk));
+    pool->chunk = chunk;
+    pool->room = room;
+    return 1;
+}
+
+/* One chunk more, its records free, the first one first; 0 without memory. */
+static int iip_tcp_minis_grow(struct iip_stack *stk, struct iip_tcp_minis *pool, iip_u32 six)
+{
+    iip_u32 ref = iip_tcp_mini_ref((pool->chunks + 1) * IIP_MINIS_CHUNK, six);
+    iip_u8 *chunk;
+    iip_u32 i;
+    if (pool->chunks == pool->room && !iip_tcp_minis_widen(stk, pool))
+        return 0;
+    chunk = (iip_u8 *)iip_mem_alloc(stk, (iip_size)pool->size * IIP_MINIS_CHUNK);
+    if (!chunk)
+        return 0;
+    pool->chunk[pool->chunks++] = chunk;
+    for (i = 0; i < IIP_MINIS_CHUNK; i++) {
+        ref -= 2;
+        iip_tcp_mini_at(stk->tcp, ref)->next = pool->free;
+        pool->free = ref;
+    }
+    return 1;
+}
+
+IIP_LOCAL struct iip_tcp_mini *iip_tcp_mini_new(struct iip_stack *stk, iip_u32 family)
+{
+    struct iip_tcp_minis *pool = family == 4 ? &stk->tcp->minis4 : &stk->tcp->minis6;
+    struct iip_tcp_mini *mini;
+    iip_u32 ref;
+    if (!pool->free && !iip_tcp_minis_grow(stk, pool, family == 6))
+        return 0;
+    ref = pool->free;
+    mini = iip_tcp_mini_at(stk->tcp, ref);
+    pool->free = mini->next;
     IIP_ZERO(mini, sizeof(*mini));
-    iip_tcp_id_init(stk, &mini->id, kind, t);
+    mini->next = ref;
     return mini;
 }
 
 IIP_LOCAL void iip_tcp_mini_free(struct iip_stack *stk, struct iip_tcp_mini *mini)
 {
+    struct iip_tcp_minis *pool = mini->id.family == 4 ? &stk->tcp->minis4 : &stk->tcp->minis6;
+    iip_u32 ref = mini->next;
     iip_table_del(&stk->tcp->table, &mini->id.node);
-    iip_pool_put(mini->id.family == 4 ? &stk->tcp->minis4 : &stk->tcp->minis6, mini);
+    mini->next = pool->free;
+    pool->free = ref;
+    if (!stk->tcp->half_count && !stk->tcp->wait.head)
+        iip_wheel_cancel(&stk->wheel, &stk->tcp->mini_timer);
 }
 
-IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini, iip_u64 delay_us)
+/* ---- their queues ---- */
+
+/* One timer for all, armed at or before the earliest head: until the last record leaves it stays where it is, as in timer.c. */
+static void iip_tcp_mini_arm(struct iip_stack *stk, iip_u64 due)
 {
+    struct iip_timer *t = &stk->tcp->mini_timer;
+    if (due != IIP_NEVER && (!iip_timer_armed(t) || due < t->at))
+        iip_wheel_set(&stk->wheel, t, due);
+}
+
+/* Whoever stands in no queue keeps its own reference in `next`. */
+IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini,
+                                iip_u64 delay_us)
+{
+    iip_u32 ref = mini->next;
     mini->id.due = iip_tcp_tick(stk->now + delay_us);
     mini->next = 0;
     mini->prev = q->tail;
     if (q->tail)
-        q->tail->next = mini;
+        iip_tcp_mini_at(stk->tcp, q->tail)->next = ref;
     else
-        q->head = mini;
-    q->tail = mini;
+        q->head = ref;
+    q->tail = ref;
     q->count++;
-    iip_tcp_mini_arm(stk);
+    if (q->head == ref)
+        iip_tcp_mini_arm(stk, iip_tcp_tick_time(stk, mini->id.due));
 }
 
-IIP_LOCAL void iip_tcp_fifo_del(struct iip_tcp_fifo *q, struct iip_tcp_mini *mini)
+IIP_LOCAL void iip_tcp_fifo_del(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini)
 {
-    if (mini->prev)
-        mini->prev->next = mini->next;
-    else
-        q->head = mini->next;
+    iip_u32 *to_it = mini->prev ? &iip_tcp_mini_at(stk->tcp, mini->prev)->next : &q->head;
+    iip_u32 ref = *to_it;
+    *to_it = mini->next;
     if (mini->next)
-        mini->next->prev = mini->prev;
+        iip_tcp_mini_at(stk->tcp, mini->next)->prev = mini->prev;
     else
         q->tail = mini->prev;
     q->count--;
+    mini->next = ref;
 }
 
-/* One timer for all: the earliest head of the queues. */
-IIP_LOCAL void iip_tcp_mini_arm(struct iip_stack *stk)
+/* The earliest head of the queues. */
+IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk)
 {
-    struct iip_tcp *tcp = stk->tcp;
+    const struct iip_tcp *tcp = stk->tcp;
     iip_u64 due = IIP_NEVER;
     iip_u32 left = tcp->half_count;
     iip_u32 i;
     if (tcp->wait.head)
-        due = iip_tcp_tick_time(stk, tcp->wait.head->id.due);
+        due = iip_tcp_tick_time(stk, iip_tcp_mini_at(tcp, tcp->wait.head)->id.due);
     for (i = 0; left && i < IIP_HALF_QUEUES; left -= tcp->half[i].count, i++) {
         if (tcp->half[i].head)
-            due = iip_min64(due, iip_tcp_tick_time(stk, tcp->half[i].head->id.due));
+            due = iip_min64(due, iip_tcp_tick_time(stk, iip_tcp_mini_at(tcp, tcp->half[i].head)->id.due));
     }
-    if (due == IIP_NEVER)
-        iip_wheel_cancel(&stk->wheel, &tcp->mini_timer);
-    else if (!iip_timer_armed(&tcp->mini_timer) || tcp->mini_timer.at != due)
-        iip_wheel_set(&stk->wheel, &tcp->mini_timer, due);
+    return due;
 }
 
 static struct iip_tcp_mini *iip_tcp_fifo_due(const struct iip_stack *stk, const struct iip_tcp_fifo *q)
 {
-    return q->head && iip_tcp_tick_time(stk, q->head->id.due) <= stk->now ? q->head : 0;
+    struct iip_tcp_mini *mini = q->head ? iip_tcp_mini_at(stk->tcp, q->head) : 0;
+    return mini && iip_tcp_tick_time(stk, mini->id.due) <= stk->now ? mini : 0;
 }
 
 IIP_LOCAL void iip_tcp_mini_timer(struct iip_stack *stk, struct iip_timer *t)
@@ -11147,37 +11732,34 @@ IIP_LOCAL void iip_tcp_mini_timer(struct iip_stack *stk, struct iip_timer *t)
         while ((mini = iip_tcp_fifo_due(stk, &tcp->half[i])) != 0)
             iip_tcp_half_due(stk, mini);
     }
-    iip_tcp_mini_arm(stk);
-}
-
-IIP_LOCAL void iip_tcp_wait_drop(struct iip_stack *stk, struct iip_tcp_mini *wait)
-{
-    iip_tcp_fifo_del(&stk->tcp->wait, wait);
-    iip_tcp_mini_free(stk, wait);
-    iip_tcp_mini_arm(stk);
+    iip_tcp_mini_arm(stk, iip_tcp_mini_due(stk));
 }
 
 /* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>: where the connection stands. */
-static void iip_tcp_mini_ack_from(struct iip_stack *stk, const struct iip_tcp_mini *mini, const struct iip_tcp_tuple *t, iip_u32 wnd, iip_u32 ts_off)
+IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *mini, iip_u32 wnd)
 {
+    struct iip_tcp_tuple t;
+    struct iip_tcp_secret secret;
     struct iip_tcp_seg seg;
+    iip_tcp_tuple_of(&mini->id, &t);
+    iip_tcp_secret_of(stk, &t, &secret);
     seg.seq = mini->snd_nxt;
     seg.ack = mini->rcv_nxt;
     seg.flags = IIP_TCP_ACK;
     seg.wnd = wnd;
     seg.has = mini->id.options & IIP_HAS_TS;
-    seg.ts_val = iip_tcp_ts_now(stk, ts_off);
+    seg.ts_val = iip_tcp_ts_now(stk, secret.ts_off);
     seg.ts_ecr = mini->ts_recent;
-    iip_tcp_bare(stk, t, &seg, 0);
+    iip_tcp_bare(stk, &t, &seg, 0);
 }
 
-IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *mini, iip_u32 wnd)
+/* ==== src/tcp/timewait.c ==== */
+/* timewait.c - TIME-WAIT as a small record [RFC 9293 3.6.1, 3.10.7.4; RFC 1337; RFC 6191]. */
+
+IIP_LOCAL void iip_tcp_wait_drop(struct iip_stack *stk, struct iip_tcp_mini *wait)
 {
-    struct iip_tcp_tuple t;
-    struct iip_tcp_secret secret;
-    iip_tcp_tuple_of(&mini->id, &t);
-    iip_tcp_secret_of(stk, &t, &secret);
-    iip_tcp_mini_ack_from(stk, mini, &t, wnd, secret.ts_off);
+    iip_tcp_fifo_del(stk, &stk->tcp->wait, wait);
+    iip_tcp_mini_free(stk, wait);
 }
 
 /* The connection becomes a record that remembers the tuple for 2 MSL [MUST-13]; without memory for one it is forgotten. */
@@ -11185,31 +11767,25 @@ IIP_LOCAL void iip_tcp_time_wait(struct iip_stack *stk, struct iip_tcp_conn *con
 {
     struct iip_tcp *tcp = stk->tcp;
     struct iip_tcp_mini *wait;
-    struct iip_tcp_tuple t;
-    iip_u64 twice = 2 * stk->tune.tcp_msl_us;
-    iip_u8 options = conn->id.options;
-    iip_u32 ack_owed = conn->flags & IIP_F_ACK_ANY;
-
-    iip_tcp_tuple_of(&conn->id, &t);
-    iip_tcp_end(stk, conn, IIP_OK);
     if (tcp->wait.count >= stk->tune.tcp_time_wait_max && tcp->wait.head)
-        iip_tcp_wait_drop(stk, tcp->wait.head);
-    wait = iip_tcp_mini_new(stk, IIP_ID_WAIT, &t);
-    if (!wait)
-        return;
-    wait->id.options = options;
-    wait->snd_nxt = conn->snd.nxt;
-    wait->rcv_nxt = conn->rcv.nxt;
-    wait->ts_recent = conn->ts_recent;
-    iip_tcp_fifo_put(stk, &tcp->wait, wait, twice);
-    if (ack_owed)
-        iip_tcp_mini_ack_from(stk, wait, &t, 0, conn->ts_off);
+        iip_tcp_wait_drop(stk, iip_tcp_mini_at(tcp, tcp->wait.head));
+    wait = iip_tcp_mini_new(stk, conn->id.family);
+    if (wait) {
+        iip_tcp_id_take(stk, &wait->id, IIP_ID_WAIT, &conn->id);
+        wait->snd_nxt = conn->snd.nxt;
+        wait->rcv_nxt = conn->rcv.nxt;
+        wait->ts_recent = conn->ts_recent;
+        iip_tcp_fifo_put(stk, &tcp->wait, wait, 2 * stk->tune.tcp_msl_us);
+    }
+    if ((conn->flags & IIP_F_ACK_ANY) && !iip_tx_full(stk))
+        iip_tcp_segment(stk, conn, conn->snd.nxt, 0, 0);
+    iip_tcp_end(stk, conn, IIP_OK);
 }
 
 /* [RFC 6191, RFC 9293 MAY-2] a SYN that is newer than all that was, by timestamp or number, opens the tuple again. */
 static int iip_tcp_wait_reopens(const struct iip_tcp_mini *wait, const struct iip_tcp_seg *seg)
 {
-    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_ACK | IIP_TCP_RST)) != IIP_TCP_SYN)
+    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_ACK | IIP_TCP_RST | IIP_TCP_FIN)) != IIP_TCP_SYN)
         return 0;
     if (wait->id.options & seg->has & IIP_HAS_TS) {
         if (seg->ts_val != wait->ts_recent)
@@ -11224,6 +11800,7 @@ IIP_LOCAL iip_verdict iip_tcp_wait_input(struct iip_stack *stk, struct iip_tcp_m
     const struct iip_tcp_seg *seg = &arr->seg;
     struct iip_tcp_listener *lis;
     struct iip_tcp_tuple t;
+    iip_u32 used = wait->snd_nxt;
     if (seg->flags & IIP_TCP_RST)
         return IIP_CTR_DROP_TCP_RST;
     if (iip_tcp_wait_reopens(wait, seg)) {
@@ -11232,13 +11809,13 @@ IIP_LOCAL iip_verdict iip_tcp_wait_input(struct iip_stack *stk, struct iip_tcp_m
         if (lis) {
             iip_count(stk, IIP_CTR_TCP_TIME_WAIT_REUSED);
             iip_tcp_wait_drop(stk, wait);
-            return iip_tcp_listen_input(stk, lis, arr);
+            return iip_tcp_listen_syn(stk, lis, arr, &used);
         }
     }
     if (!(seg->flags & (IIP_TCP_SYN | IIP_TCP_FIN)) && !seg->len && seg->seq == wait->rcv_nxt)
         return IIP_DONE; /* a plain ACK of our FIN */
     if ((seg->flags & IIP_TCP_FIN) && seg->seq + seg->len == wait->rcv_nxt) {
-        iip_tcp_fifo_del(&stk->tcp->wait, wait);
+        iip_tcp_fifo_del(stk, &stk->tcp->wait, wait);
         iip_tcp_fifo_put(stk, &stk->tcp->wait, wait, 2 * stk->tune.tcp_msl_us);
         iip_tcp_mini_ack(stk, wait, 0);
         return IIP_DONE;
@@ -11389,7 +11966,8 @@ static iip_u32 iip_tcp_pieces_cut(const struct iip_tcp_conn *conn, iip_u32 len)
 /* Bytes that were never sent, or a FIN. */
 IIP_INLINE int iip_tcp_has_new(const struct iip_tcp_conn *conn)
 {
-    return iip_seq_lt(conn->snd.nxt, conn->snd.end) || ((conn->flags & IIP_F_FIN_QUEUED) && conn->snd.nxt == conn->snd.end);
+    return iip_seq_lt(conn->snd.nxt, conn->snd.end) ||
+        ((conn->flags & IIP_F_FIN_QUEUED) && conn->snd.nxt == conn->snd.end);
 }
 
 /* 0 when there was no memory for a segment. */
@@ -11493,13 +12071,14 @@ enum { IIP_PLAIN_HEADERS = IIP_ETH_LEN + IIP_PLAIN_IP + IIP_TCP_HEADER + IIP_TCP
 /* What all plain segments of one call have in common. */
 struct iip_plain_way {
     const iip_u8 *head; /* the link header; null at L3 */
+    iip_u32 wnd;        /* the field */
     iip_u32 l2_len;
     iip_u32 tcp_len;    /* of the TCP header */
-    iip_u32 wnd;        /* the field */
 };
 
 /* 1 while the path is plain, and what it needs. */
-IIP_INLINE int iip_tcp_plain_path(const struct iip_stack *stk, const struct iip_tcp_conn *conn, struct iip_plain_way *way)
+IIP_INLINE int iip_tcp_plain_path(const struct iip_stack *stk, const struct iip_tcp_conn *conn,
+                                  struct iip_plain_way *way)
 {
     const struct iip_neigh *neigh = conn->path.neigh;
     if (conn->path.gen != stk->net->gen || conn->path.loop || conn->id.family != 4)
@@ -11507,59 +12086,82 @@ IIP_INLINE int iip_tcp_plain_path(const struct iip_stack *stk, const struct iip_
     way->l2_len = stk->l2_len;
     way->tcp_len = conn->id.options & IIP_HAS_TS ? IIP_TCP_HEADER + IIP_TCP_TS_LEN : IIP_TCP_HEADER;
     way->head = 0;
-    if (!neigh)
+    if (IIP_UNLIKELY(!neigh))
         return !stk->l2_len;
+    if (stk->now >= neigh->fresh_until)
+        return 0;
     way->head = neigh->head;
-    return stk->now < neigh->fresh_until;
+    return 1;
+}
+
+IIP_INLINE iip_u32 iip_tcp_plain_headers(const struct iip_plain_way *way)
+{
+    return way->l2_len + IIP_PLAIN_IP + way->tcp_len;
+}
+
+/* TCP's own sum, made here, whatever stands in its field. */
+IIP_INLINE void iip_tcp_plain_l4_sum(const struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u8 *tcp,
+                                     iip_u32 l4_bytes)
+{
+    iip_u64 sum = iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes);
+    iip_csum_store(tcp + 16, 0);
+    sum = iip_csum_add(sum,
+                       pkt->next ? iip_pkt_csum(pkt, (iip_u32)(tcp - pkt->data), l4_bytes)
+                                 : iip_csum_bytes(tcp, l4_bytes));
+    iip_csum_store(tcp + 16, ~iip_csum_fold(sum));
 }
 
 /* The sums, or their marks where the port makes them; `ip`: where the IP header is. */
-IIP_MERGED void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u8 *ip, iip_u32 l4_bytes, iip_u32 marks)
+IIP_MERGED void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u8 *ip,
+                                   iip_u32 l4_bytes, iip_u32 marks)
 {
-    iip_u8 *field = ip + IIP_PLAIN_IP + 16;
-    iip_u64 sum = iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes);
+    iip_u8 *tcp = ip + IIP_PLAIN_IP;
     if (IIP_LIKELY((stk->caps & IIP_CAP_TX_IP_CSUM) || (marks & IIP_PKT_TSO)))
         marks |= IIP_PKT_IP_CSUM;
     else
         iip_plain_ip_csum(ip);
     if (IIP_LIKELY(stk->caps & IIP_CAP_TX_TCP_CSUM)) {
         pkt->flags = (iip_u16)(marks | IIP_PKT_L4_CSUM);
-        iip_csum_store(field, iip_csum_fold(sum));
+        iip_csum_store(tcp + 16, iip_csum_fold(iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes)));
         return;
     }
     pkt->flags = (iip_u16)marks;
-    sum = iip_csum_add(sum, pkt->next ? iip_pkt_csum(pkt, pkt->l2_len + (iip_u32)IIP_PLAIN_IP, l4_bytes) : iip_csum_bytes(ip + IIP_PLAIN_IP, l4_bytes));
-    iip_csum_store(field, ~iip_csum_fold(sum));
+    iip_tcp_plain_l4_sum(conn, pkt, tcp, l4_bytes);
 }
 
-/* All headers in front of `len` bytes of payload; `marks`: IIP_PKT_TSO or 0. */
-IIP_MERGED void iip_tcp_plain_emit(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, const struct iip_plain_way *way,
-                                   iip_u32 seq, iip_u32 len, iip_u32 flags, iip_u32 marks)
+IIP_INLINE void iip_tcp_plain_lens(struct iip_pkt *pkt, const struct iip_plain_way *way)
 {
-    iip_u32 l4_bytes = way->tcp_len + len;
-    iip_u32 headers = way->l2_len + IIP_PLAIN_IP + way->tcp_len;
-    iip_u8 *p = pkt->data - headers;
-    pkt->data = p;
-    pkt->len += headers;
-    pkt->total = headers + len;
     pkt->l2_len = (iip_u8)way->l2_len;
     pkt->l3_len = IIP_PLAIN_IP;
     pkt->l4_len = (iip_u8)way->tcp_len;
+}
+
+/* All headers of a packet that begins with room for them; `len` bytes of payload follow. `marks`: IIP_PKT_TSO or 0. */
+IIP_MERGED void iip_tcp_plain_emit(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt,
+                                   const struct iip_plain_way *way, iip_u32 seq, iip_u32 len, iip_u32 flags,
+                                   iip_u32 marks)
+{
+    iip_u32 l4_bytes = way->tcp_len + len;
+    iip_u8 *p = pkt->data;
+    iip_tcp_plain_lens(pkt, way);
     if (IIP_LIKELY(way->head != 0))
         IIP_COPY(p, way->head, IIP_ETH_LEN);
     p += way->l2_len;
     iip_plain_emit_ip(p, conn->id.local4, conn->id.remote4, IIP_PLAIN_IP + l4_bytes, conn->tos, conn->ttl);
-    iip_plain_emit_tcp(p + IIP_PLAIN_IP, conn->id.node.word, seq, conn->rcv.nxt, way->tcp_len << 26 | flags << 16 | way->wnd);
+    iip_plain_emit_tcp(p + IIP_PLAIN_IP, conn->id.node.word, seq, conn->rcv.nxt,
+                       way->tcp_len << 26 | flags << 16 | way->wnd);
     if (IIP_LIKELY(way->tcp_len != IIP_TCP_HEADER))
         iip_tcp_emit_ts(p + IIP_PLAIN_IP + IIP_TCP_HEADER, iip_tcp_ts_now(stk, conn->ts_off), conn->ts_recent);
     iip_tcp_plain_sums(stk, conn, pkt, p, l4_bytes, marks | IIP_PKT_TCP | IIP_PKT_IPV4);
     iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
 }
 
-IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq, iip_u32 len, iip_u32 flags)
+IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq,
+                                 iip_u32 len, iip_u32 flags)
 {
     struct iip_plain_way way;
     iip_u32 marks = 0;
+    iip_u32 headers;
     if (!iip_tcp_plain_path(stk, conn, &way))
         return 0;
     if (IIP_UNLIKELY(IIP_PLAIN_IP + way.tcp_len + len > conn->path.mtu && len <= conn->mss))
@@ -11567,8 +12169,13 @@ IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *con
     way.wnd = iip_tcp_window_field(conn);
     if (IIP_UNLIKELY(len > conn->mss)) {
         pkt->seg_size = conn->mss;
+        iip_tcp_count_cut(stk, len, conn->mss);
         marks = IIP_PKT_TSO;
     }
+    headers = iip_tcp_plain_headers(&way);
+    pkt->data -= headers;
+    pkt->len += headers;
+    pkt->total = headers + len;
     iip_tcp_plain_emit(stk, conn, pkt, &way, seq, len, flags, marks);
     iip_tx(stk, pkt);
     return 1;
@@ -11580,11 +12187,13 @@ IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *con
  * Is this packet the next segment as it stands? It is what output.c would cut, by the same rules: a full segment, or
  * the last bytes there are, which Nagle lets go; within both windows; alone in its frame, with room in front.
  */
-IIP_INLINE int iip_tcp_plain_next(const struct iip_stack *stk, const struct iip_tcp_conn *conn, const struct iip_pkt *pkt)
+IIP_INLINE int iip_tcp_plain_next(const struct iip_stack *stk, const struct iip_tcp_conn *conn,
+                                  const struct iip_pkt *pkt)
 {
     iip_u32 flight = conn->snd.nxt - conn->snd.una;
     iip_u32 unsent = conn->snd.end - conn->snd.nxt;
-    if (pkt->seq != conn->snd.nxt || flight + pkt->len > iip_min32(conn->snd.wnd, conn->cwnd) || !iip_pkt_headroom_ok(pkt, IIP_PLAIN_HEADERS))
+    if (pkt->seq != conn->snd.nxt || flight + pkt->len > iip_min32(conn->snd.wnd, conn->cwnd) ||
+        !iip_pkt_headroom_ok(pkt, IIP_PLAIN_HEADERS))
         return 0;
     if (pkt->len == unsent)
         return pkt->len == conn->mss || (pkt->len < conn->mss && (!flight || (conn->flags & IIP_F_NODELAY)));
@@ -11616,29 +12225,68 @@ IIP_INLINE void iip_tcp_plain_sent(struct iip_stack *stk, struct iip_tcp_conn *c
         iip_tcp_rto_start(stk, conn);
 }
 
-IIP_LOCAL int iip_tcp_plain_output(struct iip_stack *stk, struct iip_tcp_conn *conn)
+/*
+ * The segment after `prev`, as long as it, in a burst that has not left: its headers are those of `prev` but for the
+ * sequence number, PSH and the sum.
+ */
+IIP_MERGED void iip_tcp_plain_again(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt,
+                                    const struct iip_pkt *prev, const struct iip_plain_way *way, iip_u32 seq,
+                                    iip_u32 flags)
 {
-    struct iip_plain_way way;
+    iip_u32 headers = iip_tcp_plain_headers(way);
+    iip_u8 *tcp = pkt->data + way->l2_len + IIP_PLAIN_IP;
+    IIP_COPY(pkt->data + headers - IIP_PLAIN_HEADERS, prev->data + headers - IIP_PLAIN_HEADERS, IIP_PLAIN_HEADERS);
+    iip_tcp_plain_lens(pkt, way);
+    iip_put32(tcp + 4, seq);
+    tcp[13] = (iip_u8)flags;
+    pkt->flags = prev->flags;
+    if (IIP_UNLIKELY(!(pkt->flags & IIP_PKT_L4_CSUM)))
+        iip_tcp_plain_l4_sum(conn, pkt, tcp, pkt->len - way->l2_len - (iip_u32)IIP_PLAIN_IP);
+    iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
+}
+
+/* Whole packets as segments, from SND.NXT on, while each is one as it stands. */
+IIP_MERGED void iip_tcp_plain_burst(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_plain_way *way,
+                                    iip_u32 l2_len, iip_u32 tcp_len)
+{
+    iip_u32 headers = l2_len + IIP_PLAIN_IP + tcp_len;
     struct iip_pkt *from = conn->snd_cur;
+    const struct iip_pkt *prev = 0;
     struct iip_pkt *pkt;
-    iip_u32 first = conn->snd.nxt;
-    iip_u32 len;
-    if (!iip_tcp_plain_ready(stk, conn) || !iip_tcp_plain_next(stk, conn, from) || !iip_tcp_plain_path(stk, conn, &way))
-        return 0;
-    if (IIP_UNLIKELY(IIP_PLAIN_IP + way.tcp_len + conn->mss > conn->path.mtu))
-        return 0;
-    way.wnd = iip_tcp_window_field(conn);
+    iip_u32 flags;
+    if (IIP_UNLIKELY(IIP_PLAIN_IP + tcp_len + conn->mss > conn->path.mtu))
+        return;
+    way->l2_len = l2_len;
+    way->tcp_len = tcp_len;
+    way->wnd = iip_tcp_window_field(conn);
     do {
-        len = from->len;
-        pkt = iip_pkt_take(stk, from->frame, from->data, len);
+        pkt = iip_pkt_take(stk, from->frame, from->data - headers, headers + from->len);
         if (IIP_UNLIKELY(!pkt))
             break;
-        iip_tcp_plain_emit(stk, conn, pkt, &way, conn->snd.nxt, len,
-                           conn->snd.nxt + len == conn->snd.end ? IIP_TCP_ACK | IIP_TCP_PSH : IIP_TCP_ACK, 0);
+        flags = conn->snd.nxt + from->len == conn->snd.end ? IIP_TCP_ACK | IIP_TCP_PSH : IIP_TCP_ACK;
+        if (prev && prev->len == pkt->len)
+            iip_tcp_plain_again(stk, conn, pkt, prev, way, conn->snd.nxt, flags);
+        else
+            iip_tcp_plain_emit(stk, conn, pkt, way, conn->snd.nxt, from->len, flags, 0);
         iip_tx_one(stk, pkt);
-        conn->snd.nxt += len;
+        prev = stk->tx_count ? pkt : 0;
+        conn->snd.nxt += from->len;
         conn->snd_cur = from = from->link;
     } while (from && iip_tcp_plain_next(stk, conn, from));
+}
+
+IIP_LOCAL int iip_tcp_plain_output(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    enum { WITH_TS = IIP_TCP_HEADER + IIP_TCP_TS_LEN };
+    struct iip_plain_way way;
+    iip_u32 first = conn->snd.nxt;
+    if (!iip_tcp_plain_ready(stk, conn) || !iip_tcp_plain_next(stk, conn, conn->snd_cur) ||
+        !iip_tcp_plain_path(stk, conn, &way))
+        return 0;
+    if (IIP_LIKELY((conn->id.options & IIP_HAS_TS) && way.l2_len == IIP_ETH_LEN)) /* laid out by itself: all lengths are known */
+        iip_tcp_plain_burst(stk, conn, &way, IIP_ETH_LEN, WITH_TS);
+    else
+        iip_tcp_plain_burst(stk, conn, &way, way.l2_len, way.tcp_len);
     if (IIP_LIKELY(conn->snd.nxt != first))
         iip_tcp_plain_sent(stk, conn, first);
     return conn->snd.nxt == conn->snd.end && conn->snd.nxt != first;
@@ -11719,7 +12367,8 @@ static struct iip_pkt *iip_tcp_payload(struct iip_stack *stk, struct iip_tcp_con
 }
 
 /* Where the caps allow, the field holds the pseudo-header sum and the port does the rest. */
-IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ip *src, const struct iip_ip *dst, iip_u32 family, int loop)
+IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_ip *src,
+                                const struct iip_ip *dst, iip_u32 family, int loop)
 {
     iip_u64 sum;
     if (loop)
@@ -11781,7 +12430,8 @@ static void iip_tcp_urgent_mark(const struct iip_tcp_conn *conn, struct iip_tcp_
     seg->up = iip_min32(conn->extra->snd_up - seg->seq, 65535);
 }
 
-static void iip_tcp_segment_full(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq, iip_u32 len, iip_u32 flags)
+static void iip_tcp_segment_full(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u32 seq,
+                                 iip_u32 len, iip_u32 flags)
 {
     struct iip_sack_block blocks[IIP_SACK_MAX];
     iip_u32 n = iip_tcp_blocks_for(conn, blocks, len);
@@ -11805,6 +12455,7 @@ static void iip_tcp_segment_full(struct iip_stack *stk, struct iip_tcp_conn *con
     if (len > conn->mss) {
         pkt->flags |= IIP_PKT_TSO;
         pkt->seg_size = conn->mss;
+        iip_tcp_count_cut(stk, len, conn->mss);
     }
     iip_tcp_to_ip(stk, conn, pkt);
 }
@@ -11984,10 +12635,11 @@ static iip_u64 iip_tcp_due(const struct iip_tcp_conn *conn)
     return iip_min64(conn->rto_at, iip_min64(conn->ack_at, conn->idle_at));
 }
 
-IIP_LOCAL iip_u64 iip_tcp_timer_due(const struct iip_timer *t)
+IIP_LOCAL iip_u64 iip_tcp_timer_due(const struct iip_stack *stk, const struct iip_timer *t)
 {
-    const struct iip_tcp_conn *conn = IIP_OUTER(t, const struct iip_tcp_conn, timer);
-    return iip_tcp_due(conn);
+    if (t->kind == IIP_TIMER_TCP_MINI)
+        return iip_tcp_mini_due(stk);
+    return iip_tcp_due(IIP_OUTER(t, const struct iip_tcp_conn, timer));
 }
 
 IIP_LOCAL void iip_tcp_arm(struct iip_stack *stk, struct iip_tcp_conn *conn)
@@ -12033,7 +12685,9 @@ static void iip_tcp_rto_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
     if (!conn->retries)
         iip_tcp_stalled(stk, conn);
     if (iip_tcp_r2_reached(stk, conn)) {
-        iip_tcp_give_up(stk, conn, conn->id.state < IIP_TCP_ESTABLISHED && conn->extra && conn->extra->error ? conn->extra->error : IIP_E_TIMEOUT);
+        iip_tcp_give_up(stk, conn,
+                        conn->id.state < IIP_TCP_ESTABLISHED && conn->extra && conn->extra->error ? conn->extra->error
+                                                                                                  : IIP_E_TIMEOUT);
         return;
     }
     iip_count(stk, IIP_CTR_TCP_RTO);
@@ -12089,7 +12743,8 @@ static void iip_tcp_probe(struct iip_stack *stk, struct iip_tcp_conn *conn)
     conn->retries++;
     iip_count(stk, IIP_CTR_TCP_PROBES);
     conn->probes += conn->probes < 255;
-    if (iip_tcp_segment(stk, conn, conn->snd.una, len, IIP_TCP_PSH | fin) && iip_seq_lt(conn->snd.nxt, conn->snd.una + len + (fin ? 1 : 0))) {
+    if (iip_tcp_segment(stk, conn, conn->snd.una, len, IIP_TCP_PSH | fin) &&
+        iip_seq_lt(conn->snd.nxt, conn->snd.una + len + (fin ? 1 : 0))) {
         conn->snd.nxt = conn->snd.una + len + (fin ? 1 : 0);
         while (conn->snd_cur && iip_seq_leq(conn->snd_cur->seq + conn->snd_cur->len, conn->snd.nxt))
             conn->snd_cur = conn->snd_cur->link;
@@ -12155,7 +12810,8 @@ IIP_LOCAL void iip_tcp_timer(struct iip_stack *stk, struct iip_timer *t)
     }
     if (conn->rto_at <= stk->now && conn->id.state != IIP_TCP_CLOSED) {
         conn->rto_at = IIP_NEVER;
-        if ((conn->flags & IIP_F_PERSIST) || (!conn->snd.wnd && conn->id.state >= IIP_TCP_ESTABLISHED && conn->snd.una != conn->snd.end + 1))
+        if ((conn->flags & IIP_F_PERSIST) ||
+            (!conn->snd.wnd && conn->id.state >= IIP_TCP_ESTABLISHED && conn->snd.una != conn->snd.end + 1))
             iip_tcp_probe(stk, conn);
         else
             iip_tcp_rto_fired(stk, conn);
@@ -12167,11 +12823,9 @@ IIP_LOCAL void iip_tcp_timer(struct iip_stack *stk, struct iip_timer *t)
 /* ==== src/tcp/rto.c ==== */
 /* rto.c - the retransmission timeout, in microseconds [RFC 6298]. */
 
-static iip_u32 iip_tcp_rto_bounded(const struct iip_stack *stk, iip_u64 rto)
+static iip_u32 iip_tcp_rto_bounded(const struct iip_stack *stk, iip_u32 rto)
 {
-    if (rto < stk->tune.tcp_rto_min_us)
-        rto = stk->tune.tcp_rto_min_us;
-    return (iip_u32)iip_min64(rto, stk->tune.tcp_rto_max_us);
+    return iip_min32(iip_max32(rto, (iip_u32)stk->tune.tcp_rto_min_us), (iip_u32)stk->tune.tcp_rto_max_us);
 }
 
 /* [2.2, 2.3] alpha = 1/8, beta = 1/4, K = 4. */
@@ -12192,7 +12846,7 @@ IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *co
             err = -err;
         conn->rttvar4 += (iip_u32)err - (conn->rttvar4 >> 2);
     }
-    conn->rto_us = iip_tcp_rto_bounded(stk, (iip_u64)(conn->srtt8 >> 3) + conn->rttvar4);
+    conn->rto_us = iip_tcp_rto_bounded(stk, (conn->srtt8 >> 3) + conn->rttvar4);
 }
 
 /* [5.5] with back-off by the retransmissions so far; the user timeout is never overslept. */
@@ -12254,7 +12908,7 @@ static void iip_newreno_on_loss(struct iip_tcp_conn *conn, iip_u32 flight)
     iip_newreno_start(conn);
 }
 
-static const struct iip_tcp_cc iip_newreno_cc = { "newreno", iip_newreno_start, iip_newreno_on_ack, iip_newreno_on_loss };
+static const struct iip_tcp_cc iip_newreno_cc = {"newreno", iip_newreno_start, iip_newreno_on_ack, iip_newreno_on_loss};
 
 IIP_LOCAL const struct iip_tcp_cc *iip_tcp_newreno(void)
 {
@@ -12352,7 +13006,7 @@ static void iip_cubic_on_loss(struct iip_tcp_conn *conn, iip_u32 flight)
     conn->repair->cc.epoch_us = 0;
 }
 
-static const struct iip_tcp_cc iip_cubic_cc = { "cubic", iip_cubic_start, iip_cubic_on_ack, iip_cubic_on_loss };
+static const struct iip_tcp_cc iip_cubic_cc = {"cubic", iip_cubic_start, iip_cubic_on_ack, iip_cubic_on_loss};
 
 IIP_LOCAL const struct iip_tcp_cc *iip_tcp_cubic(void)
 {

@@ -211,7 +211,9 @@ enum {
     IIP_PKT_IPV4 = 256,       /* it is IPv4 */
     IIP_PKT_IPV6 = 512,       /* it is IPv6 */
     IIP_PKT_TCP = 1024,       /* it is TCP */
-    IIP_PKT_UDP = 2048        /* it is UDP */
+    IIP_PKT_UDP = 2048,       /* it is UDP */
+    /* between stacks that share addresses (IIP_NOTE_FOREIGN): set by the stack, kept by the host, never set by a port */
+    IIP_PKT_TOLD = 4096       /* a copy, to learn from: not to be answered or passed on */
 };
 
 /* What the host supplies: four functions, and a pointer that each of them is given. */
@@ -233,7 +235,7 @@ struct iip_host {
 IIP_API struct iip_pkt *iip_pkt_new(struct iip_stack *stk, struct iip_frame *frame, iip_u8 *data, iip_u32 len);
 /* Frees a packet, all views of its chain, and puts frames whose last view this was. Null is fine. */
 IIP_API void iip_pkt_free(struct iip_stack *stk, struct iip_pkt *pkt);
-/* Window bytes that a received packet counts for; credit exactly this much when done with it (iip_tcp_credit). */
+/* Window bytes that a received packet counts for; credit exactly this much when done with it (iip_tcp_credit, or iip_tcp_done at once). */
 IIP_API iip_u32 iip_pkt_charge(const struct iip_pkt *pkt);
 
 /* ---- addresses --------------------------------------------------------------------------------------------------- */
@@ -296,7 +298,8 @@ struct iip_stack_cfg {
 };
 
 /* Makes a stack at time `now`. The host's functions are copied, its context must outlive the stack. NOMEM, INVAL. */
-IIP_API int iip_stack_new(const struct iip_stack_cfg *cfg, const struct iip_host *host, iip_u64 now, struct iip_stack **out);
+IIP_API int iip_stack_new(const struct iip_stack_cfg *cfg, const struct iip_host *host, iip_u64 now,
+                          struct iip_stack **out);
 /* Ends everything without a packet and gives back every frame and all memory. */
 IIP_API void iip_stack_free(struct iip_stack *stk);
 
@@ -314,7 +317,8 @@ IIP_API const char *iip_stack_tunable(iip_u32 i);
 IIP_API int iip_stack_addr_add(struct iip_stack *stk, const struct iip_ip *ip, iip_u32 prefix_len);
 IIP_API int iip_stack_addr_del(struct iip_stack *stk, const struct iip_ip *ip);
 /* Static routes; gateway null or any: on link. The longest prefix wins; prefix_len counts within the family (0..32, 0..128). */
-IIP_API int iip_stack_route_add(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 prefix_len, const struct iip_ip *gateway);
+IIP_API int iip_stack_route_add(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 prefix_len,
+                                const struct iip_ip *gateway);
 IIP_API int iip_stack_route_del(struct iip_stack *stk, const struct iip_ip *dst, iip_u32 prefix_len);
 /* A permanent neighbour entry. */
 IIP_API int iip_stack_neigh_add(struct iip_stack *stk, const struct iip_ip *ip, const iip_u8 mac[6]);
@@ -329,6 +333,18 @@ IIP_API void iip_stack_output(struct iip_stack *stk, iip_u64 now);
 IIP_API iip_u64 iip_stack_deadline(struct iip_stack *stk);
 /* Packets that transmit refused and that wait for the port to be writable. They set no deadline: call output when the port has room. */
 IIP_API iip_u32 iip_stack_tx_pending(const struct iip_stack *stk);
+
+/*
+ * How short of frames the host is, for the input that follows. Text that is refused is not acknowledged, so the peer
+ * sends it again [RFC 9293 3.10.7.4]; the right edge of a window is never taken back [SHLD-14]. ACKs, windows, SYN, FIN,
+ * RST, ICMP, ARP and neighbour discovery count at every level. What is refused is counted as drop_pressure.
+ */
+enum {
+    IIP_PRESSURE_NONE = 0,
+    IIP_PRESSURE_WAITING, /* nothing new that would wait in the stack: text behind a hole, fragments */
+    IIP_PRESSURE_ALL      /* nor what would go to the application: text, datagrams; text that waits is given up as its peer sends */
+};
+IIP_API void iip_stack_pressure(struct iip_stack *stk, iip_u32 level);
 
 /* Counters: packets and drops by reason. docs/reference/counters.md explains each. */
 IIP_API iip_u32 iip_stack_counters(const struct iip_stack *stk, iip_u64 *out, iip_u32 cap); /* copies min(cap, count), returns the count */
@@ -348,7 +364,7 @@ enum {
     IIP_NOTE_CLOSED,       /* the last note of a connection: status OK (both sides closed), RESET, TIMEOUT, ABORTED, REFUSED, UNREACHABLE ... The pointer is dead once this is read */
     IIP_NOTE_UDP,          /* a datagram for socket `owner`; peer, local, `pkt` is a chain by `next`, yours to free; value: DSCP/ECN byte << 8 | TTL */
     IIP_NOTE_UDP_ERROR,    /* an ICMP error for a datagram that socket `owner` sent to peer; status, value: ICMP type << 8 | code */
-    IIP_NOTE_FOREIGN       /* `pkt` belongs to stack `value` of iip_share: hand it to that stack's input as it is */
+    IIP_NOTE_FOREIGN       /* `pkt` belongs to stack `value` of iip_share: hand it to that stack's input as it is, flags included */
 };
 
 struct iip_note {
@@ -366,15 +382,19 @@ struct iip_note {
 
 /* Takes up to cap notes; returns how many. Notes of one connection come in the order in which things happened. */
 IIP_API iip_u32 iip_stack_notes(struct iip_stack *stk, struct iip_note *out, iip_u32 cap);
+/* 1: the next call may have some. */
+IIP_API int iip_stack_speaks(const struct iip_stack *stk);
 
 /* ---- TCP (RFC 9293 3.9.1) ---------------------------------------------------------------------------------------- */
 
 /* OPEN, passive. `local` with any address listens on all, of one family or both. ADDR_IN_USE, ADDR_NOT_AVAIL, NOMEM. */
-IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *local, iip_u32 backlog, void *user, struct iip_tcp_listener **out);
+IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *local, iip_u32 backlog, void *user,
+                           struct iip_tcp_listener **out);
 /* Stops listening; connections not yet accepted are reset, accepted ones live on. */
 IIP_API void iip_tcp_unlisten(struct iip_stack *stk, struct iip_tcp_listener *lis);
 /* OPEN, active. `local` may be null, or leave address or port open. ADDR_NOT_AVAIL, ADDR_IN_USE, UNREACHABLE, INVAL (no unicast peer), NOMEM. */
-IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer, void *user, struct iip_tcp_conn **out);
+IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer,
+                            void *user, struct iip_tcp_conn **out);
 
 /*
  * SEND. A connection pointer is valid from connect or ACCEPT until its CLOSED note is read.
@@ -383,12 +403,16 @@ IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *lo
  * all, the packet is the stack's. AGAIN: nothing was taken, a WRITABLE note follows. NOT_CONNECTED, SHUTDOWN: nothing was taken.
  */
 IIP_API iip_s32 iip_tcp_send(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt);
-/* The same by copy: returns the bytes accepted (at most 2^31 - 1), or a status. */
+/* The same by copy: returns the bytes accepted (at most 2^31 - 1), or a status. NOBUFS: no frame could be had; a WRITABLE
+   note follows only where bytes are queued already, so try again. */
 IIP_API iip_s32 iip_tcp_write(struct iip_stack *stk, struct iip_tcp_conn *conn, const void *bytes, iip_u32 len);
 /* Marks all bytes queued so far as urgent (RFC 9293 3.8.5, RFC 6093). */
 IIP_API int iip_tcp_urgent(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* RECEIVE. Gives `bytes` of window back after packets of DATA notes were used; see iip_pkt_charge. */
 IIP_API void iip_tcp_credit(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 bytes);
+/* Frees packets of a DATA note (`run`, linked by `link`, each one view as the note gave it) and gives their window back:
+   what iip_pkt_charge, iip_pkt_free and iip_tcp_credit do one by one. `conn` must still be valid. Null is fine. */
+IIP_API void iip_tcp_done(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *run);
 /* No more to send: FIN follows the queued bytes. Receiving goes on. */
 IIP_API int iip_tcp_shutdown(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* CLOSE: shutdown, and nothing more is wanted: bytes that arrive from now on, or unread ones, are answered with RST
@@ -451,11 +475,13 @@ IIP_API struct iip_tcp_conn *iip_tcp_next(struct iip_stack *stk, struct iip_tcp_
 /* ---- UDP --------------------------------------------------------------------------------------------------------- */
 
 /* `peer` null: unconnected. ADDR_IN_USE, ADDR_NOT_AVAIL, NOMEM. local->port 0: a random free port. */
-IIP_API int iip_udp_open(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer, void *user, struct iip_udp_sock **out);
+IIP_API int iip_udp_open(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer,
+                         void *user, struct iip_udp_sock **out);
 IIP_API void iip_udp_close(struct iip_stack *stk, struct iip_udp_sock *sock);
 /* Sends one datagram; the packet is taken on success and stays the caller's on failure. `from` null: the socket's
    address, or by route; `to` null: the connected peer. AGAIN (the port is full), MSGSIZE, UNREACHABLE, INVAL. */
-IIP_API int iip_udp_send(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *from, const struct iip_endpoint *to, struct iip_pkt *pkt);
+IIP_API int iip_udp_send(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *from,
+                         const struct iip_endpoint *to, struct iip_pkt *pkt);
 enum { IIP_UDP_TTL = 1, IIP_UDP_DSCP };
 IIP_API int iip_udp_set(struct iip_stack *stk, struct iip_udp_sock *sock, iip_u32 option, iip_u64 value);
 IIP_API void iip_udp_local(const struct iip_udp_sock *sock, struct iip_endpoint *local);

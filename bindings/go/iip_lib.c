@@ -12,9 +12,9 @@
 #define IIP_VERSION "0.1.0"
 /* Names the release, the private interface and the compiler, as CMake's: a plug-in of another build is refused. */
 #if defined(__clang__)
-#define IIP_BUILD_ID "0.1.0-2dfdaa93e531"
+#define IIP_BUILD_ID "0.1.0-84bf0427f8ab"
 #else
-#define IIP_BUILD_ID "0.1.0-e47362a14ae9"
+#define IIP_BUILD_ID "0.1.0-29b3d00ca6d4"
 #endif
 
 /* ==== c/io/args.c ==== */
@@ -37,6 +37,7 @@
 #ifndef IIP_IO_ERROR_H
 #define IIP_IO_ERROR_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 struct iip_port_err {
@@ -46,6 +47,9 @@ struct iip_port_err {
 
 /* Writes the sentence (name the value, say the remedy) and returns `status`, so that callers can return it. */
 int iip_port_fail(struct iip_port_err *err, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* vsnprintf; of what does not fit the middle goes: the value that is too long stands in front, the remedy at the end. */
+void iip_text_fit(char *text, size_t cap, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
 
 #endif
 
@@ -437,8 +441,24 @@ int iip_args_cfg(struct iip_args *a, struct iip_port_cfg *cfg)
 /* ==== c/io/error.c ==== */
 /* error.c - the one sentence that a failed open leaves. */
 
-#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+void iip_text_fit(char *text, size_t cap, const char *format, va_list args)
+{
+    char *whole;
+    size_t head = cap / 4;
+    int n = vasprintf(&whole, format, args);
+    if (n < 0) {
+        snprintf(text, cap, "no memory");
+        return;
+    }
+    if ((size_t)n < cap || cap < 64)
+        snprintf(text, cap, "%s", whole);
+    else
+        snprintf(text, cap, "%.*s...%s", (int)head, whole, whole + n - (cap - head - 4));
+    free(whole);
+}
 
 int iip_port_fail(struct iip_port_err *err, int status, const char *format, ...)
 {
@@ -446,7 +466,7 @@ int iip_port_fail(struct iip_port_err *err, int status, const char *format, ...)
     if (!err || !err->text || !err->len)
         return status;
     va_start(ap, format);
-    vsnprintf(err->text, err->len, format, ap);
+    iip_text_fit(err->text, err->len, format, ap);
     va_end(ap);
     return status;
 }
@@ -814,7 +834,7 @@ static int iip_pair_queue_check(const struct iip_pair_queue *q, struct iip_port_
 /* One ring for each queue that may send to this one; the one that most flows take is long. */
 static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_ask *ask, struct iip_port_err *err)
 {
-    uint32_t senders = q->end->wire->queues;
+    uint32_t senders = q->end->wire->queues, left;
     for (uint32_t i = 0; i < senders; i++) {
         uint32_t size = i % q->end->queues == q->index ? iip_pair_ring_size(ask) : IIP_PAIR_RING_SIDE;
         if (iip_pair_ring_new(&q->in[i], size, q))
@@ -823,6 +843,10 @@ static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_
                                  size);
         iip_pair_ring_post(q->in[i]);
     }
+    /* Less than the reserve that the loop keeps, or the rings would run dry before it sees that frames are few. */
+    left = iip_pool_left(&q->pool);
+    if (left > 2 * q->reserve)
+        q->reserve = left / 8;
     return IIP_OK;
 }
 
@@ -4116,8 +4140,9 @@ static int iip_tap_ask(struct iip_tap_ask *ask, const char *args, const struct i
         status = iip_tap_arg(&a, ask);
     if (status < 0)
         return status;
-    if (strpbrk(ask->name, "/ "))
-        return iip_port_fail(err, IIP_E_INVAL, "tap:%s: an interface name has no '/' and no blank", ask->name);
+    if (strpbrk(ask->name, "/:% \t\n\v\f\r") || strcmp(ask->name, ".") == 0 || strcmp(ask->name, "..") == 0)
+        return iip_port_fail(err, IIP_E_INVAL, "tap:%s: an interface name has no '/', ':', '%%' and blank; as tap:iip0",
+                             ask->name);
     ask->tso = ask->tso && ask->csum; /* the kernel takes segmentation only with checksums */
     return IIP_OK;
 }
@@ -4591,8 +4616,9 @@ void iip_wire_share(struct iip_share *share, uint32_t queues)
  * handle.h - slots with generations, and the integers that name them.
  *
  * A handle is kind(3) loop(7) generation(21) slot(22) from the top; see <iip/iip.h>. The word of a slot holds its
- * generation and its references, and is the only part that other threads may touch (besides `next` while the slot is on
- * its way home). Slots never move and are never freed: late calls with an old handle read a word, not a hole.
+ * references above its name, which is the lower part of its handle; it is the only part that other threads may touch
+ * (besides `next` while the slot is on its way home). Slots never move and are never freed: late calls with an old
+ * handle read a word, not a hole.
  */
 #ifndef IIP_SDK_HANDLE_H
 #define IIP_SDK_HANDLE_H
@@ -4615,9 +4641,12 @@ enum {
 };
 
 #define IIP_SLOT_NONE UINT32_MAX
+#define IIP_SLOT_REF ((uint64_t)1 << IIP_HANDLE_LOOP_SHIFT) /* one reference, in a word */
+#define IIP_SLOT_NAME (IIP_SLOT_REF - 1)                    /* bits of a word that are the same in the handle */
+#define IIP_SLOT_AGAIN ((uint64_t)1 << IIP_HANDLE_SLOT_BITS) /* one generation */
 
 struct iip_slot {
-    _Atomic uint64_t word; /* generation << 32 | references; no references: free, or on its way home */
+    _Atomic uint64_t word; /* references, generation, own number; no references: free, or on its way home */
     uint32_t index;        /* own number; the bits above IIP_SLOT_MASK are flags of the owner */
     uint32_t next;         /* in the free list or the return list; while live the kind's own */
 };
@@ -4659,19 +4688,24 @@ static inline uint32_t iip_slot_index(const struct iip_slot *slot)
 
 static inline uint32_t iip_slot_generation(const struct iip_slot *slot)
 {
-    return (uint32_t)(atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32);
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    return (uint32_t)(word >> IIP_HANDLE_SLOT_BITS) & IIP_GENERATION_MASK;
+}
+
+static inline uint32_t iip_slot_refs(uint64_t word)
+{
+    return (uint32_t)(word >> IIP_HANDLE_LOOP_SHIFT);
 }
 
 static inline uint64_t iip_slot_handle(const struct iip_slots *t, const struct iip_slot *slot)
 {
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    return t->base | (word >> 32) << IIP_HANDLE_SLOT_BITS | iip_slot_index(slot);
+    return t->base | (atomic_load_explicit(&slot->word, memory_order_relaxed) & IIP_SLOT_NAME);
 }
 
 /* Does the word belong to the live object that the handle names? */
 static inline int iip_slot_matches(uint64_t word, uint64_t handle)
 {
-    return (uint32_t)word != 0 && (((word >> 32) ^ (handle >> IIP_HANDLE_SLOT_BITS)) & IIP_GENERATION_MASK) == 0;
+    return iip_slot_refs(word) != 0 && ((word ^ handle) & IIP_SLOT_NAME) == 0;
 }
 
 /* The slot that a handle points at, live or not; null when it can be none of this table's. */
@@ -4722,19 +4756,32 @@ static inline struct iip_slot *iip_slots_take(struct iip_slots *t)
     t->head = slot->next;
     slot->index &= IIP_SLOT_MASK;
     word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    atomic_store_explicit(&slot->word, word + 1, memory_order_release);
+    atomic_store_explicit(&slot->word, word + IIP_SLOT_REF, memory_order_release);
     iip_slots_count(t, 1);
     return slot;
+}
+
+/* The slot's generation has moved on: it may be used again. */
+static inline void iip_slots_back(struct iip_slots *t, struct iip_slot *slot)
+{
+    iip_slots_append(t, slot);
+    iip_slots_count(t, -1);
 }
 
 /* The slot, whose references are all gone, may be used again: the generation moves on. */
 static inline void iip_slots_put(struct iip_slots *t, struct iip_slot *slot)
 {
-    uint64_t generation = atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32;
-    generation = (generation + 1) & IIP_GENERATION_MASK;
-    atomic_store_explicit(&slot->word, generation << 32, memory_order_release);
-    iip_slots_append(t, slot);
-    iip_slots_count(t, -1);
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    atomic_store_explicit(&slot->word, (word + IIP_SLOT_AGAIN) & IIP_SLOT_NAME, memory_order_release);
+    iip_slots_back(t, slot);
+}
+
+/* If the handle names this slot and has its only reference, both end at once: 1, and iip_slots_back is due. Else 0. */
+static inline int iip_slot_end(struct iip_slot *slot, uint64_t handle)
+{
+    uint64_t word = (handle & IIP_SLOT_NAME) | IIP_SLOT_REF;
+    return atomic_compare_exchange_strong_explicit(&slot->word, &word, (handle + IIP_SLOT_AGAIN) & IIP_SLOT_NAME,
+                                                   memory_order_acq_rel, memory_order_relaxed);
 }
 
 /* One reference less, by any thread: 1 if it was the last, 0 if not, IIP_E_STALE. */
@@ -4748,10 +4795,10 @@ static inline int32_t iip_slot_drop(struct iip_slots *t, uint64_t handle, struct
     do {
         if (!iip_slot_matches(word, handle))
             return IIP_E_STALE;
-    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word - 1, memory_order_acq_rel,
+    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word - IIP_SLOT_REF, memory_order_acq_rel,
                                                     memory_order_relaxed));
     *out = slot;
-    return (uint32_t)word == 1;
+    return iip_slot_refs(word) == 1;
 }
 
 static inline uint32_t iip_handle_kind(uint64_t handle)
@@ -4871,6 +4918,7 @@ struct iip_spill {
     uint32_t count;
     uint32_t made;                /* frames that were used so far; the others' memory was never touched */
     struct iip_frame *free;       /* linked by frame.host */
+    uint32_t used;
     uint32_t index;               /* of the region in the application's list */
 };
 
@@ -4879,9 +4927,25 @@ struct iip_listen_all { /* a listener of the engine on this loop */
     uint64_t own;                 /* the loop's */
 };
 
+struct iip_ask { /* a call of the application's thread that the networking thread makes, see ask.c */
+    uint32_t code;                /* IIP_ASK_... */
+    uint32_t n;
+    uint64_t handle;
+    void *to;
+    int32_t result;
+    /* of a turn under way */
+    uint32_t opened, op_short, release_failed, rx_packets, reserved;
+    uint64_t until;
+};
+
 struct iip_loop {
     /* Kept over the lives of a loop, for those who come too late. */
-    _Atomic(const void *) owner;  /* [any] token of the thread; null: nobody */
+    _Atomic(const void *) owner;  /* [any] token of the thread that may touch it; null: nobody */
+    _Atomic(const void *) app;    /* [any] split, merge: token of the application's thread; null: nobody */
+    _Atomic uint32_t asked;       /* [any] the question in `ask`: see ask.c */
+    _Atomic uint32_t net_here;    /* [any] split, merge: there is a networking thread, or about to be */
+    _Atomic uint32_t net_woken;   /* [any] its wait is to end */
+    _Atomic uint32_t app_parked;  /* [any] split, merge: what `parked` is to the application */
     struct iip_engine *_Atomic engine; /* [any] null: the loop is closed */
     uint32_t epoch;               /* of the process, see fork.c */
     uint32_t number;              /* in the process */
@@ -4898,6 +4962,10 @@ struct iip_loop {
     /* Zero when a loop begins: see iip_loop_blank. */
     uint32_t index;               /* in the engine */
     uint32_t closing;             /* iip_loop_close was called */
+    uint32_t cores;               /* IIP_CORES_... */
+    uint32_t alone;               /* networking while the application is busy: its timers and wakes are not looked at */
+    uint32_t app_state;           /* what the networking thread knows of its parking */
+    struct iip_ask ask;           /* who asks writes it before `asked`, who answers after he saw that */
 
     /* what it turns */
     struct iip_stack *stk;
@@ -4906,7 +4974,10 @@ struct iip_loop {
     uint64_t now;
     uint32_t burst_n;             /* packets that the wait already received */
     uint32_t frames_low;          /* fewer free ones than this are few */
+    uint32_t frames_reserve;      /* the last ones: for what neither the application nor the stack keeps */
+    uint32_t for_app;             /* frames that are taken now are the application's to fill */
     uint32_t pool_low;
+    uint32_t pressed;             /* the stack was told that frames are short */
     uint32_t low_said;            /* it is logged once */
     uint32_t polls, poll_us;
     uint32_t still;               /* the clock is virtual: waiting would last for ever */
@@ -4949,6 +5020,7 @@ struct iip_loop {
     struct iip_spill spill;
 
     int wake_fd, timer_fd, epoll_fd, port_fd;
+    int app_fd;                   /* split, merge: eventfd of the parked application */
     uint32_t epoll_out;           /* the port's descriptor is watched for room */
     struct iip_post post;
     struct iip_inbox inbox;
@@ -5004,6 +5076,8 @@ int32_t iip_loop_own(uint64_t handle, struct iip_loop **out);
 struct iip_loop *iip_loop_new(void);       /* a closed one of the table; null: there are too many, or no memory */
 void iip_loop_back(struct iip_loop *loop); /* may be given to another engine */
 const void *iip_thread_token(void);
+/* The calling thread becomes, or is already, who `whose` names: 0 or IIP_E_BUSY. */
+int32_t iip_loop_claim(_Atomic(const void *) *whose);
 
 /* ---- life.c ---- */
 int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const struct iip_engine_cfg *cfg);
@@ -5016,6 +5090,20 @@ void iip_engine_link(struct iip_engine *engine); /* asks the port for its link a
 /* ---- turn.c ---- */
 uint64_t iip_turn_deadline(struct iip_loop *loop);
 void iip_loop_clock(struct iip_loop *loop);
+/* A turn without an application: nothing is handed up. Returns the packets received. */
+uint32_t iip_turn_alone(struct iip_loop *loop, int64_t wait_us);
+
+/* ---- ask.c ---- */
+enum {
+    IIP_ASK_TURN, IIP_ASK_OP, IIP_ASK_CLOSE, IIP_ASK_NOW, IIP_ASK_ALLOC, IIP_ASK_GET, IIP_ASK_INFO, IIP_ASK_STATS,
+    IIP_ASK_COUNTERS
+};
+int32_t iip_ask_init(struct iip_loop *loop);
+/* `st` came of iip_loop_check: if that was only because another thread does the networking, the call's real result. */
+int32_t iip_ask(struct iip_loop *loop, int32_t st, const struct iip_ask *ask);
+int iip_ask_app(const struct iip_loop *loop);  /* Is the caller the application's thread of a split or merged loop? */
+int iip_ask_any(const struct iip_loop *loop);  /* Is something asked? */
+void iip_ask_leave(struct iip_loop *loop);     /* the networking thread goes */
 
 /* ---- event.c ---- */
 void iip_event_collect(struct iip_loop *loop);
@@ -5029,6 +5117,7 @@ void iip_event_forget(struct iip_loop *loop, const struct iip_obj *obj);   /* no
 
 /* ---- op.c ---- */
 int32_t iip_op_apply(struct iip_loop *loop, struct iip_op *op);
+uint32_t iip_op_apply_all(struct iip_loop *loop, struct iip_op *ops, uint32_t n); /* how many failed */
 int iip_op_sends(uint32_t code); /* ... a run of the stream */
 /* Forgets which connections had a short send. */
 void iip_op_end(struct iip_loop *loop);
@@ -5046,7 +5135,8 @@ int32_t iip_conn_option(struct iip_loop *loop, struct iip_obj *obj, uint32_t opt
 /* ---- buf.c ---- */
 /* A buffer with one reference, holding nobody's window; null: no memory. */
 struct iip_buf *iip_buf_make(struct iip_loop *loop, struct iip_pkt *pkt);
-int32_t iip_buf_put(struct iip_loop *loop, uint64_t handle);   /* owner's release */
+/* The owner's releases; how many of the handles were stale. */
+uint32_t iip_buf_put(struct iip_loop *loop, const uint64_t *handles, uint32_t n);
 void iip_buf_drain(struct iip_loop *loop);                     /* the return list */
 void iip_buf_free(struct iip_loop *loop, struct iip_buf *buf); /* all references are gone */
 void iip_buf_taken(struct iip_loop *loop, uint32_t taken);     /* the first entries of tx_free are the application's */
@@ -5062,6 +5152,9 @@ void iip_region_unsend(struct iip_loop *loop, struct iip_extern *ext);          
 void iip_region_done(struct iip_loop *loop, struct iip_frame *frame);              /* the last view is gone */
 void iip_region_free(struct iip_loop *loop);                                       /* records, when all is over */
 uint32_t iip_region_forget(struct iip_engine *engine);                             /* removes all; how many */
+
+/* A frame for bytes of the application, unless the reserve begins: what it keeps must not stop ACKs and handshakes. */
+struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size);
 
 /* ---- spill.c ---- */
 int32_t iip_spill_init(struct iip_loop *loop, struct iip_engine *engine, uint64_t bytes);
@@ -5089,6 +5182,7 @@ void iip_wake_seen(struct iip_loop *loop);               /* the wake that was as
 int32_t iip_post_init(struct iip_post *post, uint32_t cap);
 int32_t iip_post_put(struct iip_post *post, const struct iip_op *ops, uint32_t n);
 int iip_post_any(const struct iip_post *post);
+int iip_post_ready(const struct iip_loop *loop); /* ... and there is room for its answer */
 void iip_post_apply(struct iip_loop *loop);
 int32_t iip_inbox_init(struct iip_loop *loop);
 void iip_inbox_free(struct iip_loop *loop);
@@ -5343,6 +5437,301 @@ struct iip_alarm *iip_alarm_take(struct iip_loop *loop, uint64_t until)
     return alarm;
 }
 
+/* ==== c/sdk/src/ask.c ==== */
+/*
+ * ask.c - split and merge: one thread does the networking of a loop, another one its application.
+ *
+ * The networking thread is the owner of all that a loop holds (`owner`), as the only thread is where the cores are
+ * unified. What the application's thread (`app`) calls, its turn above all, is asked of the owner, who makes the very
+ * same call; the asker waits for the answer. So every call means what it means in a unified loop, nothing is touched by
+ * two threads, and between two turns of the application the networking goes on. What happens meanwhile is kept in the
+ * core, see docs/adr/0002. While there is no networking thread, the application makes its calls itself.
+ *
+ * `asked` says whose the question is. The owner looks at it before he sleeps, and is woken like for a post.
+ */
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+
+enum { IIP_ASK_SPINS = 4096 }; /* looks at a split loop's answer before sleeping: a few microseconds */
+
+enum { IIP_ASKED_NOT = 0, IIP_ASKED = 1, IIP_ASKED_ASLEEP = 2 }; /* iip_loop.asked; asleep: so is who asked */
+
+enum { IIP_APP_RUNS = 0, IIP_APP_PARKED = 1, IIP_APP_CALLED = 2 }; /* iip_loop.app_state; called: its fd is readable */
+
+int32_t iip_ask_init(struct iip_loop *loop)
+{
+    atomic_store_explicit(&loop->app_parked, 0, memory_order_relaxed);
+    atomic_store_explicit(&loop->net_here, 0, memory_order_relaxed);
+    loop->app_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return loop->app_fd < 0 ? IIP_E_IO : IIP_OK;
+}
+
+int iip_ask_app(const struct iip_loop *loop)
+{
+    return atomic_load_explicit(&loop->app, memory_order_relaxed) == iip_thread_token();
+}
+
+int iip_ask_any(const struct iip_loop *loop)
+{
+    return atomic_load_explicit(&loop->asked, memory_order_acquire) != IIP_ASKED_NOT;
+}
+
+/* The owner makes the call. */
+static int32_t iip_ask_call(struct iip_loop *loop, const struct iip_ask *ask)
+{
+    switch (ask->code) {
+    case IIP_ASK_TURN:
+        return iip_loop_turn(loop, ask->to);
+    case IIP_ASK_OP:
+        return iip_loop_op(loop, ask->to);
+    case IIP_ASK_CLOSE:
+        return iip_loop_close(loop);
+    case IIP_ASK_NOW:
+        return iip_loop_now(loop, ask->to);
+    case IIP_ASK_ALLOC:
+        return iip_buf_alloc(loop, ask->to);
+    case IIP_ASK_GET:
+        return iip_conn_get(ask->handle, ask->n, ask->to);
+    case IIP_ASK_INFO:
+        return iip_conn_info_get(ask->handle, ask->to);
+    case IIP_ASK_STATS:
+        return iip_loop_stats_get(loop, ask->to);
+    default:
+        return iip_loop_counters(loop, ask->to, ask->n);
+    }
+}
+
+/* ---- the application's side ---- */
+
+static void iip_ask_futex(struct iip_loop *loop, int what, uint32_t value)
+{
+    syscall(SYS_futex, &loop->asked, what | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+/* Nobody does the networking, nor is about to: 1, and it is ours for a call. */
+static int iip_ask_take(struct iip_loop *loop)
+{
+    const void *nobody = NULL;
+    return !atomic_load(&loop->net_here) && atomic_compare_exchange_strong(&loop->owner, &nobody, iip_thread_token());
+}
+
+static int32_t iip_ask_self(struct iip_loop *loop, const struct iip_ask *ask)
+{
+    int32_t st;
+    atomic_store_explicit(&loop->asked, IIP_ASKED_NOT, memory_order_relaxed);
+    st = iip_ask_call(loop, ask);
+    atomic_store(&loop->owner, NULL);
+    return st;
+}
+
+/* Until there is an answer, or there may be nobody to give one. In merge the answer needs our core: no look is taken. */
+static void iip_ask_wait(struct iip_loop *loop)
+{
+    uint32_t spins = loop->cores == IIP_CORES_SPLIT ? IIP_ASK_SPINS : 0;
+    uint32_t asked = IIP_ASKED;
+    while (spins-- && atomic_load_explicit(&loop->asked, memory_order_relaxed) != IIP_ASKED_NOT)
+        ;
+    if (!atomic_compare_exchange_strong(&loop->asked, &asked, IIP_ASKED_ASLEEP) && asked == IIP_ASKED_NOT)
+        return;
+    if (atomic_load(&loop->net_here))
+        iip_ask_futex(loop, FUTEX_WAIT, IIP_ASKED_ASLEEP);
+}
+
+int32_t iip_ask(struct iip_loop *loop, int32_t st, const struct iip_ask *ask)
+{
+    if (st != IIP_E_WRONG_THREAD || !iip_ask_app(loop))
+        return st;
+    if (iip_ask_take(loop))
+        return iip_ask_self(loop, ask);
+    loop->ask = *ask;
+    atomic_store_explicit(&loop->asked, IIP_ASKED, memory_order_release);
+    iip_wake_now(loop);
+    while (iip_ask_any(loop)) {
+        if (iip_ask_take(loop))
+            return iip_ask_self(loop, ask);
+        iip_ask_wait(loop);
+    }
+    return loop->ask.result;
+}
+
+/* ---- the networking's side ---- */
+
+static void iip_ask_answer(struct iip_loop *loop, int32_t result)
+{
+    loop->ask.result = result;
+    if (atomic_exchange(&loop->asked, IIP_ASKED_NOT) == IIP_ASKED_ASLEEP)
+        iip_ask_futex(loop, FUTEX_WAKE, 1);
+}
+
+static void iip_ask_unpark(struct iip_loop *loop)
+{
+    uint64_t count;
+    if (loop->app_state == IIP_APP_RUNS)
+        return;
+    loop->app_state = IIP_APP_RUNS;
+    atomic_store_explicit(&loop->app_parked, 0, memory_order_relaxed);
+    if (read(loop->app_fd, &count, sizeof count) < 0)
+        return; /* nobody wrote: it turned of its own accord */
+}
+
+/* The application's own event loop sleeps; what wakes it is looked for in each turn of the networking. */
+static void iip_ask_park(struct iip_loop *loop, struct iip_turn *turn)
+{
+    if (!(turn->flags & IIP_TURN_PARK) || turn->event_n || turn->state & IIP_STATE_MORE)
+        return;
+    loop->app_state = IIP_APP_PARKED;
+    loop->stats.parks++;
+    turn->state |= IIP_STATE_PARKED;
+    atomic_store(&loop->app_parked, 1);
+}
+
+static void iip_ask_call_app(struct iip_loop *loop)
+{
+    static const uint64_t one = 1;
+    if (loop->app_state != IIP_APP_PARKED)
+        return;
+    loop->app_state = IIP_APP_CALLED;
+    if (write(loop->app_fd, &one, sizeof one) < 0)
+        return; /* the counter is full: it is readable all the same */
+}
+
+/* How long a turn that waits may wait within this call. */
+static int64_t iip_ask_span(struct iip_loop *loop, int64_t wait_us)
+{
+    uint64_t left = 0;
+    if (loop->ask.until == UINT64_MAX)
+        return wait_us;
+    iip_loop_clock(loop);
+    if (loop->ask.until > loop->now)
+        left = loop->ask.until - loop->now;
+    return wait_us < 0 || left < (uint64_t)wait_us ? (int64_t)left : wait_us;
+}
+
+static void iip_ask_open(struct iip_loop *loop, const struct iip_turn *turn)
+{
+    struct iip_ask *ask = &loop->ask;
+    iip_ask_unpark(loop);
+    iip_loop_clock(loop);
+    ask->opened = 1;
+    ask->until = loop->now;
+    if (turn->flags & IIP_TURN_WAIT && !loop->still && !loop->closing)
+        ask->until = turn->wait_us < 0 || (uint64_t)turn->wait_us > UINT64_MAX - loop->now
+            ? UINT64_MAX
+            : loop->now + (uint64_t)turn->wait_us;
+}
+
+/*
+ * The application's turn. One that waits is turned again and again, each time no longer than the networking thread
+ * means to stay away, until there are events, a wake came, or its time is up. 1: it is over.
+ */
+static int iip_ask_turn(struct iip_loop *loop, int64_t wait_us, uint32_t *packets)
+{
+    struct iip_ask *ask = &loop->ask;
+    struct iip_turn *turn = ask->to;
+    uint64_t wakes = loop->stats.wakes;
+    int64_t asked;
+    if (!ask->opened)
+        iip_ask_open(loop, turn);
+    asked = turn->wait_us;
+    turn->wait_us = iip_ask_span(loop, wait_us);
+    ask->result = iip_loop_turn(loop, turn);
+    turn->wait_us = asked;
+    if (ask->result < 0)
+        return 1;
+    *packets = turn->rx_packets;
+    ask->op_short += turn->op_short;
+    ask->release_failed += turn->release_failed;
+    ask->rx_packets += turn->rx_packets;
+    if (!ask->result && loop->stats.wakes == wakes && loop->now < ask->until)
+        return 0;
+    turn->op_short = ask->op_short;
+    turn->release_failed = ask->release_failed;
+    turn->rx_packets = ask->rx_packets;
+    iip_ask_park(loop, turn);
+    return 1;
+}
+
+static uint32_t iip_ask_serve(struct iip_loop *loop, int64_t wait_us)
+{
+    const struct iip_turn *turn = loop->ask.to;
+    uint32_t packets = 0;
+    if (loop->ask.code != IIP_ASK_TURN || !turn || turn->size < sizeof *turn)
+        iip_ask_answer(loop, iip_ask_call(loop, &loop->ask));
+    else if (iip_ask_turn(loop, wait_us, &packets))
+        iip_ask_answer(loop, loop->ask.result);
+    return packets;
+}
+
+/* The networking goes on while the application is busy. Of a parked one it is also seen what should wake it. */
+static uint32_t iip_ask_alone(struct iip_loop *loop, int64_t wait_us)
+{
+    uint32_t packets;
+    loop->alone = loop->app_state != IIP_APP_PARKED;
+    packets = iip_turn_alone(loop, wait_us);
+    loop->alone = 0;
+    atomic_store_explicit(&loop->net_woken, 0, memory_order_relaxed);
+    if (loop->app_state == IIP_APP_PARKED &&
+        (atomic_load_explicit(&loop->woken, memory_order_relaxed) || iip_event_waiting(loop) ||
+         iip_stack_speaks(loop->stk)))
+        iip_ask_call_app(loop);
+    return packets;
+}
+
+/* An application that is in a call of its own, perhaps asleep in a turn, leaves it first and does not come back. */
+static int32_t iip_ask_join(struct iip_loop *loop)
+{
+    const void *self = iip_thread_token();
+    const void *owner;
+    if (!loop->cores)
+        return IIP_E_NOT_SUPPORTED;
+    atomic_store(&loop->net_here, 1);
+    for (;;) {
+        owner = NULL;
+        if (atomic_compare_exchange_strong(&loop->owner, &owner, self))
+            return IIP_OK;
+        if (owner != atomic_load_explicit(&loop->app, memory_order_relaxed))
+            return IIP_E_BUSY;
+        if (iip_loop_wake(loop))
+            return IIP_E_CLOSED;
+        sched_yield();
+    }
+}
+
+/* A turn under way ends here. Whoever asks from now on finds nobody, and is woken to see that if he sleeps already. */
+void iip_ask_leave(struct iip_loop *loop)
+{
+    uint32_t asleep = IIP_ASKED_ASLEEP;
+    while (iip_ask_any(loop)) {
+        loop->ask.until = 0; /* before the answer: behind it, the question is the asker's again */
+        iip_ask_serve(loop, 0);
+    }
+    iip_ask_call_app(loop);
+    atomic_store(&loop->net_here, 0);
+    atomic_store(&loop->owner, NULL);
+    if (atomic_compare_exchange_strong(&loop->asked, &asleep, IIP_ASKED))
+        iip_ask_futex(loop, FUTEX_WAKE, 1);
+}
+
+int32_t iip_loop_net(struct iip_loop *loop, int64_t wait_us)
+{
+    int32_t st = iip_loop_check(loop);
+    if (!st && !loop->cores)
+        return IIP_E_NOT_SUPPORTED;
+    if (st == IIP_E_WRONG_THREAD)
+        st = iip_ask_join(loop);
+    if (st)
+        return st;
+    if (!wait_us && loop->cores == IIP_CORES_MERGE)
+        wait_us = -1;
+    if (iip_ask_any(loop))
+        return (int32_t)iip_ask_serve(loop, wait_us);
+    return (int32_t)iip_ask_alone(loop, wait_us);
+}
+
 /* ==== c/sdk/src/buf.c ==== */
 /* buf.c - buffers: counted references to bytes that never move, from whichever thread they come back. */
 #include <string.h>
@@ -5379,7 +5768,7 @@ static void iip_buf_credit(struct iip_loop *loop, const struct iip_buf *buf)
         iip_tcp_credit(loop->stk, conn->core, buf->charge);
 }
 
-void iip_buf_free(struct iip_loop *loop, struct iip_buf *buf)
+static inline void iip_buf_empty_out(struct iip_loop *loop, struct iip_buf *buf)
 {
     struct iip_pkt *pkt = buf->pkt;
     buf->pkt = NULL;
@@ -5387,21 +5776,40 @@ void iip_buf_free(struct iip_loop *loop, struct iip_buf *buf)
         iip_buf_credit(loop, buf);
     if (pkt)
         iip_pkt_free(loop->stk, pkt);
+}
+
+void iip_buf_free(struct iip_loop *loop, struct iip_buf *buf)
+{
+    iip_buf_empty_out(loop, buf);
     iip_slots_put(&loop->bufs, &buf->slot);
 }
 
-int32_t iip_buf_put(struct iip_loop *loop, uint64_t handle)
+/* Of one that others may hold too, or that is none: 0 or IIP_E_STALE. */
+static __attribute__((noinline)) int32_t iip_buf_drop(struct iip_loop *loop, uint64_t handle)
 {
     struct iip_slot *slot;
     int32_t last = iip_slot_drop(&loop->bufs, handle, &slot);
-    if (last < 0) {
-        loop->stats.stale_handles++;
-        return last;
-    }
-    if (last)
+    if (last > 0)
         iip_buf_free(loop, (struct iip_buf *)slot);
-    loop->stats.releases++;
-    return IIP_OK;
+    return last < 0 ? last : IIP_OK;
+}
+
+uint32_t iip_buf_put(struct iip_loop *loop, const uint64_t *handles, uint32_t n)
+{
+    uint32_t stale = 0;
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        struct iip_slot *slot = iip_slot_peek(&loop->bufs, handles[i]);
+        if (IIP_LIKELY(slot && iip_slot_end(slot, handles[i]))) {
+            iip_buf_empty_out(loop, (struct iip_buf *)slot);
+            iip_slots_back(&loop->bufs, slot);
+        } else {
+            stale += iip_buf_drop(loop, handles[i]) < 0;
+        }
+    }
+    loop->stats.stale_handles += stale;
+    loop->stats.releases += n - stale;
+    return stale;
 }
 
 /* Takes the whole list at once, so that its head cannot be mistaken for an older one that looks the same. */
@@ -5450,7 +5858,7 @@ int32_t iip_buf_release(uint64_t handle)
     if (last)
         return last;
     if (atomic_load_explicit(&loop->owner, memory_order_relaxed) == iip_thread_token())
-        return iip_buf_put(loop, handle);
+        return iip_buf_put(loop, &handle, 1) ? IIP_E_STALE : IIP_OK;
     last = iip_slot_drop(&loop->bufs, handle, &slot);
     if (last < 0)
         atomic_fetch_add_explicit(&loop->stale, 1, memory_order_relaxed);
@@ -5527,10 +5935,17 @@ int32_t iip_buf_detach(uint64_t handle, void *out, uint32_t cap)
 
 /* ---- buffers to write into ---- */
 
-/* The packet of an empty buffer shows all its room; sending it sets what was written. */
-static int32_t iip_buf_empty(struct iip_loop *loop, struct iip_span *out)
+struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size)
 {
-    struct iip_frame *frame = loop->ops->frame_get(loop->queue, IIP_TX_HEADROOM + 1);
+    if (loop->ops->frames_free(loop->queue) <= loop->frames_reserve)
+        return NULL;
+    return loop->ops->frame_get(loop->queue, size);
+}
+
+/* The packet of an empty buffer shows all its room; sending it sets what was written. `mark`: IIP_BUF_LAID_OUT or 0. */
+static inline int32_t iip_buf_empty(struct iip_loop *loop, struct iip_span *out, uint32_t mark)
+{
+    struct iip_frame *frame = iip_buf_frame(loop, IIP_TX_HEADROOM + 1);
     struct iip_buf *buf;
     struct iip_pkt *pkt;
     if (!frame)
@@ -5546,6 +5961,7 @@ static int32_t iip_buf_empty(struct iip_loop *loop, struct iip_span *out)
         return IIP_E_NOMEM;
     }
     out->buf = iip_slot_handle(&loop->bufs, &buf->slot);
+    buf->slot.index |= mark;
     out->addr = (uintptr_t)pkt->data;
     out->len = pkt->len;
     out->reserved = 0;
@@ -5558,21 +5974,17 @@ int32_t iip_buf_alloc(struct iip_loop *loop, struct iip_span *out)
 {
     int32_t st = iip_loop_check(loop);
     if (st)
-        return st;
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_ALLOC, .to = out});
     if (!out)
         return IIP_E_INVAL;
-    return loop->closing ? IIP_E_CLOSED : iip_buf_empty(loop, out);
+    return loop->closing ? IIP_E_CLOSED : iip_buf_empty(loop, out, 0);
 }
 
 static int32_t iip_buf_lay(struct iip_loop *loop, uint32_t i)
 {
-    int32_t st;
     if (loop->pool_low && i >= IIP_TX_FREE_LOW)
         return IIP_E_NOBUFS;
-    st = iip_buf_empty(loop, &loop->tx_free[i]);
-    if (!st)
-        iip_slot_peek(&loop->bufs, loop->tx_free[i].buf)->index |= IIP_BUF_LAID_OUT;
-    return st;
+    return iip_buf_empty(loop, &loop->tx_free[i], IIP_BUF_LAID_OUT);
 }
 
 void iip_buf_taken(struct iip_loop *loop, uint32_t taken)
@@ -5622,7 +6034,7 @@ void iip_config_say(char *error, uint32_t cap, const char *format, ...)
     if (!error || !cap)
         return;
     va_start(args, format);
-    vsnprintf(error, cap, format, args);
+    iip_text_fit(error, cap, format, args);
     va_end(args);
 }
 
@@ -5656,8 +6068,9 @@ static int32_t iip_config_random(struct iip_engine_cfg *cfg, const struct iip_co
 static int32_t iip_config_numbers(struct iip_engine_cfg *cfg, const struct iip_config_err *err)
 {
     uint32_t post = 2;
-    if (cfg->flags || cfg->cores != IIP_CORES_UNIFIED) {
-        iip_config_say(err->text, err->cap, cfg->flags ? "flags=%u: must be 0" : "cores=%u: only IIP_CORES_UNIFIED (0)",
+    if (cfg->flags || cfg->cores > IIP_CORES_MERGE) {
+        iip_config_say(err->text, err->cap,
+                       cfg->flags ? "flags=%u: must be 0" : "cores=%u: IIP_CORES_UNIFIED (0), _SPLIT (1) or _MERGE (2)",
                        cfg->flags ? cfg->flags : cfg->cores);
         return cfg->flags ? IIP_E_INVAL : IIP_E_NOT_SUPPORTED;
     }
@@ -5987,7 +6400,7 @@ int32_t iip_conn_get(uint64_t conn, uint32_t option, uint64_t *value)
     iip_u64 got = 0;
     int32_t st = iip_conn_own(conn, &loop, &obj);
     if (st)
-        return st;
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_GET, .handle = conn, .n = option, .to = value});
     if (!value)
         return IIP_E_INVAL;
     if (option == IIP_OPT_EXPLICIT_CREDIT)
@@ -6036,7 +6449,7 @@ int32_t iip_conn_info_get(uint64_t conn, struct iip_conn_info *out)
     struct iip_obj *obj;
     int32_t st = iip_conn_own(conn, &loop, &obj);
     if (st)
-        return st;
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_INFO, .handle = conn, .to = out});
     if (!out)
         return IIP_E_INVAL;
     st = obj->core ? iip_tcp_info(loop->stk, obj->core, &core) : 0;
@@ -6063,8 +6476,8 @@ int32_t iip_loop_conns(struct iip_loop *loop, uint64_t after, uint64_t *out, uin
     for (i = after ? ((uint32_t)after & IIP_SLOT_MASK) + 1 : 0; i < count && n < cap && n < INT32_MAX; i++) {
         const struct iip_slot *slot = iip_slot_at(&loop->conns, i);
         uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-        if ((uint32_t)word)
-            out[n++] = loop->conns.base | (word >> 32) << IIP_HANDLE_SLOT_BITS | i;
+        if (iip_slot_refs(word))
+            out[n++] = loop->conns.base | (word & IIP_SLOT_NAME);
     }
     return (int32_t)n;
 }
@@ -6245,11 +6658,12 @@ static int32_t iip_engine_take(struct iip_engine *engine)
     uint32_t i;
     for (i = 0; i < engine->loop_n; i++) {
         const void *owner = atomic_load_explicit(&engine->loops[i]->owner, memory_order_relaxed);
-        if (owner && owner != self)
+        const void *app = atomic_load_explicit(&engine->loops[i]->app, memory_order_relaxed);
+        if ((owner && owner != self) || (app && app != self))
             return IIP_E_BUSY;
     }
     for (i = 0; i < engine->loop_n; i++)
-        if (iip_loop_attach(engine->loops[i]))
+        if (iip_loop_attach(engine->loops[i]) || iip_loop_claim(&engine->loops[i]->owner))
             return IIP_E_BUSY; /* somebody attached just now: the ones taken stay taken, and closing again is fine */
     return IIP_OK;
 }
@@ -6451,33 +6865,58 @@ static int iip_event_bytes(struct iip_loop *loop, const struct iip_note *note, u
     return 1;
 }
 
-/*
- * Nearly every note of data is one packet in one view, of a connection that credits by release, while buffers are not
- * few: the same as iip_event_run does, in a straight line. 0: it is none of these.
- */
-static int iip_event_quick(struct iip_loop *loop, const struct iip_note *note)
+static inline void iip_event_data(struct iip_loop *loop, struct iip_event *ev, struct iip_obj *obj, uint64_t src,
+                                  struct iip_buf *buf)
 {
-    struct iip_obj *obj = note->user;
-    struct iip_pkt *pkt = note->pkt;
-    struct iip_event *ev = &loop->events[loop->event_n];
-    struct iip_buf *buf;
-    if (note->type != IIP_NOTE_DATA || !obj || !pkt || pkt->link || pkt->next || loop->pool_low || obj->slot.next)
-        return 0;
-    buf = iip_buf_make(loop, pkt);
-    if (!buf)
-        return 0;
+    const struct iip_pkt *pkt = buf->pkt;
     buf->conn = obj;
     buf->generation = iip_slot_generation(&obj->slot);
-    buf->charge = iip_pkt_charge(pkt);
-    *ev = (struct iip_event){.src = iip_slot_handle(&loop->conns, &obj->slot),
+    *ev = (struct iip_event){.src = src,
                              .user = obj->user,
                              .type = IIP_EVENT_DATA,
                              .buf = iip_slot_handle(&loop->bufs, &buf->slot),
                              .addr = (uintptr_t)pkt->data,
                              .len = pkt->len};
     iip_buf_place(loop, pkt, &ev->offset, &ev->region);
-    loop->event_n++;
-    return 1;
+    buf->charge = iip_pkt_charge(pkt);
+}
+
+/*
+ * Nearly every note is data for a connection that credits by release, in packets of one view each: while it is, and
+ * buffers are not few, the same as iip_event_run does, in a straight line. It stops in front of anything else, and
+ * where there is no room.
+ */
+static void iip_event_stream(struct iip_loop *loop)
+{
+    struct iip_note *note = &loop->notes[loop->note_i];
+    const struct iip_note *note_end = &loop->notes[loop->note_n];
+    struct iip_event *ev = &loop->events[loop->event_n];
+    const struct iip_event *ev_end = &loop->events[loop->event_max];
+    for (; note != note_end; note++) {
+        struct iip_obj *obj = note->user;
+        struct iip_pkt *pkt = note->pkt;
+        uint64_t src;
+        if (note->type != IIP_NOTE_DATA || !obj || !pkt || obj->slot.next)
+            break;
+        src = iip_slot_handle(&loop->conns, &obj->slot);
+        while (pkt && !pkt->next && ev != ev_end) {
+            struct iip_pkt *rest = pkt->link;
+            struct iip_buf *buf = iip_buf_make(loop, pkt);
+            if (IIP_UNLIKELY(!buf))
+                break;
+            pkt->link = NULL;
+            iip_event_data(loop, ev, obj, src, buf);
+            if (rest)
+                ev->flags = IIP_EVENT_MORE;
+            ev++;
+            pkt = rest;
+        }
+        note->pkt = pkt;
+        if (pkt)
+            break;
+    }
+    loop->note_i = (uint32_t)(note - loop->notes);
+    loop->event_n = (uint32_t)(ev - loop->events);
 }
 
 /* A run, or the rest of it; 0: it could not be handed up whole. */
@@ -6624,15 +7063,19 @@ static int iip_event_note(struct iip_loop *loop, struct iip_note *note)
 
 static int iip_event_notes(struct iip_loop *loop)
 {
-    do {
-        for (; loop->note_i < loop->note_n; loop->note_i++) {
-            struct iip_note *note = &loop->notes[loop->note_i];
-            if (iip_event_full(loop) || (!iip_event_quick(loop, note) && !iip_event_note(loop, note)))
-                return 0;
+    for (;;) {
+        if (!loop->pool_low)
+            iip_event_stream(loop);
+        if (loop->note_i == loop->note_n) {
+            iip_event_fetch(loop);
+            if (!loop->note_n)
+                return 1;
+        } else if (iip_event_full(loop) || !iip_event_note(loop, &loop->notes[loop->note_i])) {
+            return 0;
+        } else {
+            loop->note_i++;
         }
-        iip_event_fetch(loop);
-    } while (loop->note_n);
-    return 1;
+    }
 }
 
 /* ---- what does not come from the core ---- */
@@ -6852,6 +7295,7 @@ int32_t iip_slots_grow(struct iip_slots *t)
     for (i = first; i < first + IIP_SLOT_STEP; i++) {
         struct iip_slot *slot = iip_slot_at(t, i);
         slot->index = i;
+        atomic_store_explicit(&slot->word, i, memory_order_relaxed);
         iip_slots_append(t, slot);
     }
     atomic_store_explicit(&t->count, first + IIP_SLOT_STEP, memory_order_release);
@@ -6868,9 +7312,9 @@ int32_t iip_slot_keep(struct iip_slots *t, uint64_t handle)
     do {
         if (!iip_slot_matches(word, handle))
             return IIP_E_STALE;
-        if ((uint32_t)word == UINT32_MAX)
+        if (word > UINT64_MAX - IIP_SLOT_REF)
             return IIP_E_RANGE;
-    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word + 1, memory_order_acq_rel,
+    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, word + IIP_SLOT_REF, memory_order_acq_rel,
                                                     memory_order_relaxed));
     return IIP_OK;
 }
@@ -7283,6 +7727,8 @@ int32_t iip_layout_get(uint32_t i, struct iip_layout *out)
 static struct iip_frame *iip_loop_frame_get(void *ctx, iip_u32 size)
 {
     struct iip_loop *loop = ctx;
+    if (loop->for_app)
+        return iip_buf_frame(loop, size);
     return loop->ops->frame_get(loop->queue, size);
 }
 
@@ -7379,6 +7825,7 @@ static int32_t iip_loop_arrays(struct iip_loop *loop, const struct iip_engine_cf
 static void iip_loop_low_mark(struct iip_loop *loop)
 {
     loop->frames_low = loop->ops->frames_free(loop->queue) / 4;
+    loop->frames_reserve = loop->frames_low - loop->frames_low / 4;
     if (loop->tx_free_cap > loop->frames_low) /* a small pool is not all for sending */
         loop->tx_free_cap = loop->frames_low ? loop->frames_low : 1;
 }
@@ -7392,6 +7839,7 @@ int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const s
     loop->polls = engine->info.polls;
     loop->poll_us = engine->poll_us;
     loop->still = engine->wire[0] != 0;
+    loop->cores = cfg->cores;
     loop->done_end = &loop->done;
     loop->link = atomic_load_explicit(&engine->link, memory_order_relaxed);
     loop->now = 0;
@@ -7412,6 +7860,8 @@ int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const s
         st = iip_inbox_init(loop);
     if (!st)
         st = iip_wake_init(loop);
+    if (!st && loop->cores)
+        st = iip_ask_init(loop);
     return st;
 }
 
@@ -7447,12 +7897,12 @@ static uint32_t iip_loop_end_bufs(struct iip_loop *loop)
         if (buf->slot.index & IIP_SLOT_FREE)
             continue;
         word = atomic_load_explicit(&buf->slot.word, memory_order_relaxed);
-        while ((uint32_t)word && !atomic_compare_exchange_weak(&buf->slot.word, &word, word & ~(uint64_t)UINT32_MAX))
+        while (iip_slot_refs(word) && !atomic_compare_exchange_weak(&buf->slot.word, &word, word & IIP_SLOT_NAME))
             ;
-        leaked += (uint32_t)word != 0 && !(buf->slot.index & IIP_BUF_LAID_OUT);
+        leaked += iip_slot_refs(word) != 0 && !(buf->slot.index & IIP_BUF_LAID_OUT);
         iip_pkt_free(loop->stk, buf->pkt);
         buf->pkt = NULL;
-        if ((uint32_t)word)
+        if (iip_slot_refs(word))
             iip_slots_put(t, &buf->slot);
     }
     return leaked;
@@ -7495,7 +7945,7 @@ static void iip_loop_blank(struct iip_loop *loop)
 {
     size_t first = offsetof(struct iip_loop, index);
     memset((uint8_t *)loop + first, 0, sizeof *loop - first);
-    loop->wake_fd = loop->timer_fd = loop->epoll_fd = loop->port_fd = -1;
+    loop->wake_fd = loop->timer_fd = loop->epoll_fd = loop->port_fd = loop->app_fd = -1;
 }
 
 void iip_loop_clean(struct iip_loop *loop, struct iip_leaks *leaks)
@@ -7762,7 +8212,7 @@ static int32_t iip_loop_tables(struct iip_loop *loop, uint32_t number)
         iip_slots_init(&loop->bufs, IIP_KIND_BUF, number, sizeof(struct iip_buf)))
         return IIP_E_NOMEM;
     loop->number = number;
-    loop->wake_fd = loop->timer_fd = loop->epoll_fd = loop->port_fd = -1;
+    loop->wake_fd = loop->timer_fd = loop->epoll_fd = loop->port_fd = loop->app_fd = -1;
     pthread_mutex_init(&loop->stats_lock, NULL);
     atomic_store_explicit(&loop->returned, IIP_SLOT_NONE, memory_order_relaxed);
     return IIP_OK;
@@ -7800,6 +8250,7 @@ void iip_loop_back(struct iip_loop *loop)
 {
     pthread_mutex_lock(&iip_loop_table_lock);
     atomic_store_explicit(&loop->owner, NULL, memory_order_relaxed);
+    atomic_store_explicit(&loop->app, NULL, memory_order_relaxed);
     loop->taken = 0;
     pthread_mutex_unlock(&iip_loop_table_lock);
 }
@@ -7818,30 +8269,39 @@ void iip_loop_clock(struct iip_loop *loop)
         loop->now = now;
 }
 
+int32_t iip_loop_claim(_Atomic(const void *) *whose)
+{
+    const void *nobody = NULL;
+    const void *self = iip_thread_token();
+    if (atomic_load_explicit(whose, memory_order_relaxed) == self)
+        return IIP_OK;
+    return atomic_compare_exchange_strong_explicit(whose, &nobody, self, memory_order_acquire, memory_order_relaxed)
+        ? IIP_OK
+        : IIP_E_BUSY;
+}
+
 /* ---- public ---- */
 
 int32_t iip_loop_attach(struct iip_loop *loop)
 {
-    const void *nobody = NULL;
-    const void *self = iip_thread_token();
     int32_t st = iip_loop_check_any(loop);
-    if (st)
-        return st;
-    if (atomic_load_explicit(&loop->owner, memory_order_relaxed) == self)
-        return IIP_OK;
-    return atomic_compare_exchange_strong_explicit(&loop->owner, &nobody, self, memory_order_acquire,
-                                                   memory_order_relaxed)
-        ? IIP_OK
-        : IIP_E_BUSY;
+    return st ? st : iip_loop_claim(loop->cores ? &loop->app : &loop->owner);
 }
 
 int32_t iip_loop_detach(struct iip_loop *loop)
 {
     int32_t st = iip_loop_check(loop);
+    if (st == IIP_E_WRONG_THREAD && iip_ask_app(loop)) {
+        atomic_store_explicit(&loop->app, NULL, memory_order_release);
+        return IIP_OK;
+    }
     if (st)
         return st;
     iip_stats_publish(loop);
-    atomic_store_explicit(&loop->owner, NULL, memory_order_release);
+    if (loop->cores)
+        iip_ask_leave(loop);
+    else
+        atomic_store_explicit(&loop->owner, NULL, memory_order_release);
     return IIP_OK;
 }
 
@@ -7855,7 +8315,7 @@ int32_t iip_loop_now(struct iip_loop *loop, uint64_t *now_us)
 {
     int32_t st = iip_loop_check(loop);
     if (st)
-        return st;
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_NOW, .to = now_us});
     if (!now_us)
         return IIP_E_INVAL;
     iip_loop_clock(loop);
@@ -7867,11 +8327,11 @@ int32_t iip_loop_area(struct iip_loop *loop, struct iip_area *out)
 {
     struct iip_area area = {.size = sizeof area};
     int32_t st = iip_loop_check(loop);
-    if (st)
+    if (st && !(st == IIP_E_WRONG_THREAD && iip_ask_app(loop)))
         return st;
     if (!out)
         return IIP_E_INVAL;
-    area.wake_fd = loop->wake_fd;
+    area.wake_fd = loop->cores ? loop->app_fd : loop->wake_fd;
     area.turn = &loop->turn;
     area.ops = loop->op_area;
     area.releases = loop->releases;
@@ -7879,7 +8339,7 @@ int32_t iip_loop_area(struct iip_loop *loop, struct iip_area *out)
     area.tx_free = loop->tx_free;
     area.aux = (const uint8_t *)loop->aux;
     area.op_aux = (uint8_t *)loop->op_aux;
-    area.parked = (const uint32_t *)&loop->parked;
+    area.parked = (const uint32_t *)(loop->cores ? &loop->app_parked : &loop->parked);
     area.op_cap = loop->op_cap;
     area.release_cap = loop->release_cap;
     area.event_cap = loop->event_cap;
@@ -7893,8 +8353,10 @@ int32_t iip_loop_area(struct iip_loop *loop, struct iip_area *out)
 int32_t iip_loop_close(struct iip_loop *loop)
 {
     int32_t st = iip_loop_check(loop);
-    if (st || loop->closing)
-        return st;
+    if (st)
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_CLOSE});
+    if (loop->closing)
+        return IIP_OK;
     loop->closing = 1;
     iip_loop_abort_all(loop);
     return IIP_OK;
@@ -7909,7 +8371,7 @@ int32_t iip_loop_op(struct iip_loop *loop, struct iip_op *op)
 {
     int32_t st = iip_loop_check(loop);
     if (st)
-        return st;
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_OP, .to = op});
     if (!op)
         return IIP_E_INVAL;
     st = iip_op_apply(loop, op);
@@ -7922,12 +8384,9 @@ int32_t iip_loop_op(struct iip_loop *loop, struct iip_op *op)
 /* An operation on the object that `handle` names. */
 static int32_t iip_one(uint64_t handle, struct iip_op *op)
 {
-    struct iip_loop *loop;
-    int32_t st = iip_loop_own(handle, &loop);
-    if (st)
-        return st;
+    struct iip_loop *loop = iip_loop_of(handle);
     op->obj = handle;
-    return iip_loop_op(loop, op);
+    return loop ? iip_loop_op(loop, op) : IIP_E_STALE;
 }
 
 static int32_t iip_one_open(struct iip_loop *loop, uint32_t code, const char *local, const char *peer, uint64_t user,
@@ -8299,17 +8758,33 @@ static int iip_op_makes(uint32_t code)
     return code == IIP_OP_CONNECT || code == IIP_OP_LISTEN || code == IIP_OP_UDP_OPEN || code == IIP_OP_TIMER;
 }
 
-int32_t iip_op_apply(struct iip_loop *loop, struct iip_op *op)
+static inline int32_t iip_op_do(struct iip_loop *loop, struct iip_op *op)
 {
     uint32_t code = op->code;
+    int32_t st;
     op->out = 0;
     if (code >= sizeof iip_op_table_of / sizeof iip_op_table_of[0])
-        op->status = IIP_E_NOT_SUPPORTED;
-    else if (loop->closing && iip_op_makes(code))
-        op->status = IIP_E_CLOSED;
+        st = IIP_E_NOT_SUPPORTED;
+    else if (IIP_UNLIKELY(loop->closing) && iip_op_makes(code))
+        st = IIP_E_CLOSED;
     else
-        op->status = iip_op_table_of[code](loop, op);
-    return op->status;
+        st = iip_op_table_of[code](loop, op);
+    op->status = st;
+    return st;
+}
+
+int32_t iip_op_apply(struct iip_loop *loop, struct iip_op *op)
+{
+    return iip_op_do(loop, op);
+}
+
+uint32_t iip_op_apply_all(struct iip_loop *loop, struct iip_op *ops, uint32_t n)
+{
+    const struct iip_op *end = ops + n;
+    uint32_t failed = 0;
+    for (; ops != end; ops++)
+        failed += iip_op_do(loop, ops) < 0;
+    return failed;
 }
 
 /* ==== c/sdk/src/post.c ==== */
@@ -8377,6 +8852,11 @@ int iip_post_any(const struct iip_post *post)
     return turn == post->head + 1;
 }
 
+int iip_post_ready(const struct iip_loop *loop)
+{
+    return loop->told_n + 2 <= loop->told_mask && iip_post_any(&loop->post);
+}
+
 /* Who posted is told what he asked to know, and what he must know. */
 static void iip_post_answer(struct iip_loop *loop, const struct iip_op *op)
 {
@@ -8406,7 +8886,7 @@ static void iip_post_one(struct iip_loop *loop, struct iip_op *op)
 void iip_post_apply(struct iip_loop *loop)
 {
     struct iip_post *post = &loop->post;
-    while (iip_post_any(post) && loop->told_n + 2 <= loop->told_mask) {
+    while (iip_post_ready(loop)) {
         struct iip_post_cell *cell = &post->cells[post->head & post->mask];
         iip_post_one(loop, &cell->op);
         atomic_store_explicit(&cell->turn, post->head + post->mask + 1, memory_order_release);
@@ -8574,11 +9054,9 @@ int32_t iip_region_remove(uint64_t region)
     pthread_mutex_lock(&iip_extern_lock);
     slot = iip_extern_table.chunk ? iip_slot_find(&iip_extern_table, region) : NULL;
     if (slot) {
-        uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
         st = IIP_E_BUSY;
-        /* Sends keep and drop references without the lock. */
-        if ((uint32_t)word == 1 && atomic_compare_exchange_strong(&slot->word, &word, word - 1)) {
-            iip_slots_put(&iip_extern_table, slot);
+        if (iip_slot_end(slot, region)) { /* sends keep and drop references without the lock */
+            iip_slots_back(&iip_extern_table, slot);
             st = IIP_OK;
         }
     }
@@ -8656,14 +9134,14 @@ struct iip_extern *iip_region_send(struct iip_loop *loop, uint64_t region, uint6
     *status = IIP_OK;
     return ext;
 refuse:
-    atomic_fetch_sub_explicit(&row->slot.word, 1, memory_order_release);
+    atomic_fetch_sub_explicit(&row->slot.word, IIP_SLOT_REF, memory_order_release);
     return NULL;
 }
 
 static void iip_region_unkeep(uint64_t region)
 {
     struct iip_slot *slot = iip_slot_peek(&iip_extern_table, region);
-    atomic_fetch_sub_explicit(&slot->word, 1, memory_order_release);
+    atomic_fetch_sub_explicit(&slot->word, IIP_SLOT_REF, memory_order_release);
 }
 
 void iip_region_unsend(struct iip_loop *loop, struct iip_extern *ext)
@@ -8695,12 +9173,11 @@ void iip_region_done(struct iip_loop *loop, struct iip_frame *frame)
 
 
 /* What was not taken blocks later sends of this turn, which would tear the stream. */
-static int32_t iip_op_sent(struct iip_loop *loop, struct iip_obj *obj, struct iip_op *op, int32_t taken)
+static __attribute__((noinline)) int32_t iip_op_short(struct iip_loop *loop, struct iip_obj *obj, struct iip_op *op,
+                                                      int32_t taken)
 {
     if (taken >= 0)
         op->out = (uint32_t)taken;
-    if (taken >= 0 && (uint32_t)taken == op->len)
-        return op->flags & IIP_OP_SHUT ? iip_tcp_shutdown(loop->stk, obj->core) : IIP_OK;
     if (taken < 0 && taken != IIP_E_AGAIN && taken != IIP_E_NOBUFS && taken != IIP_E_NOMEM)
         return taken;
     if (loop->shorted_n < loop->shorted_cap && !(obj->slot.index & IIP_CONN_SHORT)) {
@@ -8709,6 +9186,14 @@ static int32_t iip_op_sent(struct iip_loop *loop, struct iip_obj *obj, struct ii
     }
     loop->taken_in_part += taken > 0;
     return taken > 0 ? IIP_OK : taken == 0 ? IIP_E_AGAIN : taken;
+}
+
+static inline int32_t iip_op_sent(struct iip_loop *loop, struct iip_obj *obj, struct iip_op *op, int32_t taken)
+{
+    if (IIP_UNLIKELY(taken < 0 || (uint32_t)taken != op->len))
+        return iip_op_short(loop, obj, op, taken);
+    op->out = op->len;
+    return IIP_UNLIKELY(op->flags & IIP_OP_SHUT) ? iip_tcp_shutdown(loop->stk, obj->core) : IIP_OK;
 }
 
 void iip_op_end(struct iip_loop *loop)
@@ -8744,7 +9229,7 @@ static struct iip_pkt *iip_op_view(struct iip_loop *loop, struct iip_buf *buf, c
 {
     struct iip_pkt *pkt = buf->pkt;
     uint64_t word = atomic_load_explicit(&buf->slot.word, memory_order_acquire);
-    if ((uint32_t)word != 1)
+    if (iip_slot_refs(word) != 1)
         return iip_pkt_new(loop->stk, pkt->frame, pkt->data + op->offset, op->len);
     pkt->data += op->offset;
     pkt->len = pkt->total = op->len;
@@ -8753,11 +9238,15 @@ static struct iip_pkt *iip_op_view(struct iip_loop *loop, struct iip_buf *buf, c
 }
 
 /* All was taken: the reference is used up. With its packet gone there is nothing to free but the slot. */
-static void iip_op_buf_sent(struct iip_loop *loop, struct iip_buf *buf, uint64_t handle, int own)
+static inline void iip_op_buf_sent(struct iip_loop *loop, struct iip_buf *buf, uint64_t handle, int own)
 {
     struct iip_slot *slot;
     if (own)
         buf->pkt = NULL;
+    if (IIP_LIKELY(own && !buf->conn && iip_slot_end(&buf->slot, handle))) {
+        iip_slots_back(&loop->bufs, &buf->slot);
+        return;
+    }
     if (iip_slot_drop(&loop->bufs, handle, &slot) == 1)
         iip_buf_free(loop, buf);
 }
@@ -8831,7 +9320,10 @@ int32_t iip_op_send_copy(struct iip_loop *loop, struct iip_op *op)
         st = IIP_E_INVAL;
     if (st)
         return st;
-    return iip_op_sent(loop, obj, op, iip_tcp_write(loop->stk, obj->core, (const void *)(uintptr_t)op->arg, op->len));
+    loop->for_app = loop->pool_low;
+    st = iip_tcp_write(loop->stk, obj->core, (const void *)(uintptr_t)op->arg, op->len);
+    loop->for_app = 0;
+    return iip_op_sent(loop, obj, op, st);
 }
 
 static int32_t iip_op_udp_out(struct iip_loop *loop, const struct iip_op *op, struct iip_obj *obj, struct iip_pkt *pkt)
@@ -8877,7 +9369,7 @@ static struct iip_pkt *iip_op_udp_copy(struct iip_loop *loop, const uint8_t *fro
     struct iip_pkt *first = NULL;
     struct iip_pkt **end = &first;
     do {
-        struct iip_frame *frame = loop->ops->frame_get(loop->queue, IIP_TX_HEADROOM + 1);
+        struct iip_frame *frame = iip_buf_frame(loop, IIP_TX_HEADROOM + 1);
         uint32_t room = frame ? frame->size - IIP_TX_HEADROOM : 0;
         *end = frame ? iip_pkt_new(loop->stk, frame, frame->base + IIP_TX_HEADROOM, len < room ? len : room) : NULL;
         if (!*end) {
@@ -8956,8 +9448,8 @@ int32_t iip_size_out(void *to, const void *from, uint32_t known)
  * spill.c - copies of arrivals, so that an application that keeps its buffers cannot keep the port's.
  *
  * When the port's pool runs low, new arrivals are copied here before they are handed up, and their frames go back at
- * once. The memory is mapped, not touched, until then; it is capped: beyond, arrivals stay in their frames, and as the
- * window counts memory that is held, it closes.
+ * once. The memory is mapped, not touched, until then; it is capped: beyond, arrivals stay in their frames until only
+ * the port's reserve is left, and then the stack takes nothing more that would be held, see iip_turn_pressure.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9001,6 +9493,7 @@ static struct iip_frame *iip_spill_get(struct iip_spill *spill)
     struct iip_frame *frame = spill->free;
     if (frame) {
         spill->free = frame->host;
+        spill->used++;
         return frame;
     }
     if (spill->made == spill->count)
@@ -9010,6 +9503,7 @@ static struct iip_frame *iip_spill_get(struct iip_spill *spill)
     frame->size = IIP_SPILL_BYTES;
     frame->region = IIP_FRAME_REGION_SPILL;
     spill->made++;
+    spill->used++;
     return frame;
 }
 
@@ -9017,6 +9511,7 @@ void iip_spill_put(struct iip_loop *loop, struct iip_frame *frame)
 {
     frame->host = loop->spill.free;
     loop->spill.free = frame;
+    loop->spill.used--;
 }
 
 /* One view of at most a frame's bytes from *from on, which moves along the chain. */
@@ -9123,6 +9618,8 @@ int32_t iip_loop_stats_get(struct iip_loop *loop, struct iip_loop_stats *out)
         return IIP_E_INVAL;
     if (iip_stats_mine(loop)) {
         iip_stats_fill(loop, &stats);
+    } else if (iip_ask_app(loop)) {
+        return iip_ask(loop, IIP_E_WRONG_THREAD, &(struct iip_ask){.code = IIP_ASK_STATS, .to = out});
     } else {
         atomic_store_explicit(&loop->want_stats, 1, memory_order_relaxed);
         pthread_mutex_lock(&loop->stats_lock);
@@ -9143,6 +9640,8 @@ int32_t iip_loop_counters(struct iip_loop *loop, uint64_t *out, uint32_t cap)
         return IIP_E_INVAL;
     if (iip_stats_mine(loop))
         return (int32_t)iip_stack_counters(loop->stk, out ? out : &none, cap);
+    if (iip_ask_app(loop))
+        return iip_ask(loop, IIP_E_WRONG_THREAD, &(struct iip_ask){.code = IIP_ASK_COUNTERS, .n = cap, .to = out});
     atomic_store_explicit(&loop->want_stats, 1, memory_order_relaxed);
     pthread_mutex_lock(&loop->stats_lock);
     if (cap)
@@ -9252,7 +9751,7 @@ int32_t iip_status_errno(int32_t status)
 uint64_t iip_turn_deadline(struct iip_loop *loop)
 {
     uint64_t stack = iip_stack_deadline(loop->stk);
-    uint64_t alarm = loop->heap_n ? loop->heap[0]->at : UINT64_MAX;
+    uint64_t alarm = loop->heap_n && !loop->alone ? loop->heap[0]->at : UINT64_MAX;
     return stack < alarm ? stack : alarm;
 }
 
@@ -9274,46 +9773,55 @@ static int32_t iip_turn_check(const struct iip_loop *loop, const struct iip_turn
 
 static void iip_turn_release(struct iip_loop *loop, struct iip_turn *turn)
 {
-    uint32_t i;
-    uint32_t failed = 0;
-    for (i = 0; i < turn->release_n; i++)
-        failed += iip_buf_put(loop, loop->releases[i]) != IIP_OK;
-    turn->release_failed = failed;
+    turn->release_failed = iip_buf_put(loop, loop->releases, turn->release_n);
     iip_buf_drain(loop);
 }
 
 static void iip_turn_ops(struct iip_loop *loop, struct iip_turn *turn)
 {
-    uint32_t failed = 0;
-    uint32_t i;
+    uint32_t failed;
     loop->taken_in_part = 0;
-    for (i = 0; i < turn->op_n; i++)
-        failed += iip_op_apply(loop, &loop->op_area[i]) < 0;
+    failed = iip_op_apply_all(loop, loop->op_area, turn->op_n);
     turn->op_short = failed + loop->taken_in_part;
-    loop->stats.ops += i;
+    loop->stats.ops += turn->op_n;
     loop->stats.ops_failed += failed;
     iip_post_apply(loop);
     iip_op_end(loop);
 }
 
+/* The core has something to say only where the networking went on without the application, see ask.c. */
 static int iip_turn_may_wait(const struct iip_loop *loop, const struct iip_turn *turn)
 {
     return turn->flags & IIP_TURN_WAIT && turn->wait_us != 0 && !iip_event_waiting(loop) && !loop->closing &&
-        !loop->still;
+        !loop->still && !iip_stack_speaks(loop->stk);
 }
 
-/* An application that is behind with its events gets the rest of them before new packets. */
-static void iip_turn_receive(struct iip_loop *loop, struct iip_turn *turn)
+/*
+ * Only the reserve is left: nothing may wait in the stack, and once spill memory cannot take this burst either, nothing
+ * may be held at all. Frames of packets that are refused go back at once, so receiving goes on.
+ */
+static void iip_turn_pressure(struct iip_loop *loop, uint32_t n)
+{
+    uint32_t level = IIP_PRESSURE_NONE;
+    if (loop->ops->frames_free(loop->queue) <= loop->frames_reserve)
+        level = loop->spill.count - loop->spill.used < n ? IIP_PRESSURE_ALL : IIP_PRESSURE_WAITING;
+    loop->pressed = level != IIP_PRESSURE_NONE;
+    iip_stack_pressure(loop->stk, level);
+}
+
+static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more)
 {
     uint32_t n = loop->burst_n;
-    if (!n && !loop->more) {
+    if (!n && !more) {
         n = loop->ops->rx(loop->queue, loop->burst, IIP_RX_BURST);
         if (n < IIP_RX_BURST && loop->inbox.cells)
             n += iip_inbox_take(loop, loop->burst + n, IIP_RX_BURST - n);
     }
     loop->burst_n = 0;
-    turn->rx_packets = n;
+    if (loop->pool_low || loop->pressed)
+        iip_turn_pressure(loop, n);
     iip_stack_input(loop->stk, loop->burst, n, loop->now);
+    return n;
 }
 
 /* One loop asks the port, all see what it said. */
@@ -9388,7 +9896,7 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
     if (!st)
         st = iip_turn_check(loop, turn);
     if (st)
-        return st;
+        return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_TURN, .to = turn});
     iip_wake_unpark(loop);
     iip_loop_clock(loop);
     iip_turn_pool(loop);
@@ -9401,12 +9909,30 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
         iip_wake_wait(loop, turn->wait_us);
     iip_wake_seen(loop);
     iip_turn_link(loop);
-    iip_turn_receive(loop, turn);
+    /* An application that is behind with its events gets the rest of them before new packets. */
+    turn->rx_packets = iip_turn_receive(loop, loop->more);
     loop->event_max = turn->event_max && turn->event_max < loop->event_cap ? turn->event_max : loop->event_cap;
     iip_event_collect(loop);
     iip_buf_lay_out(loop);
     iip_turn_end(loop, turn);
     return (int32_t)loop->event_n;
+}
+
+uint32_t iip_turn_alone(struct iip_loop *loop, int64_t wait_us)
+{
+    iip_wake_unpark(loop);
+    iip_loop_clock(loop);
+    iip_turn_pool(loop);
+    iip_buf_drain(loop);
+    iip_post_apply(loop);
+    iip_op_end(loop);
+    iip_stack_output(loop->stk, loop->now);
+    if (wait_us && !loop->still)
+        iip_wake_wait(loop, wait_us);
+    iip_turn_link(loop);
+    if (atomic_load_explicit(&loop->want_stats, memory_order_relaxed))
+        iip_stats_publish(loop);
+    return iip_turn_receive(loop, 0);
 }
 
 /* ==== c/sdk/src/version.c ==== */
@@ -9422,7 +9948,7 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
 static const char *const iip_features[] = {
     "abi.layout",  "addr.ipv6",      "op.connect",   "op.listen",     "op.udp",
     "op.send_buf", "op.send_extern", "op.send_copy", "op.credit",     "op.timer",
-    "op.urgent",   "engine.listen",  "loop.post",    "loop.fd",       "loop.park",
+    "op.urgent",   "engine.listen",  "loop.post",    "loop.fd",       "loop.park", "loop.net",
     "buf.spill",   "stats.counters", "log.ring",     "tcp.sack",      "tcp.timestamps",
     "tcp.wscale",  "tcp.newreno",    "tcp.cubic",    "tcp.keepalive", "tcp.user_timeout",
     "udp",         "ipv4",           "ipv6",
@@ -9541,6 +10067,8 @@ void iip_wake_free(struct iip_loop *loop)
         close(loop->timer_fd);
     if (loop->wake_fd >= 0)
         close(loop->wake_fd);
+    if (loop->app_fd >= 0)
+        close(loop->app_fd);
 }
 
 void iip_wake_now(struct iip_loop *loop)
@@ -9557,6 +10085,7 @@ int32_t iip_loop_wake(struct iip_loop *loop)
     if (st)
         return st;
     atomic_store_explicit(&loop->woken, 1, memory_order_relaxed);
+    atomic_store_explicit(&loop->net_woken, 1, memory_order_relaxed);
     iip_wake_now(loop);
     return IIP_OK;
 }
@@ -9564,14 +10093,16 @@ int32_t iip_loop_wake(struct iip_loop *loop)
 int32_t iip_loop_fd(struct iip_loop *loop)
 {
     int32_t st = iip_loop_check_any(loop);
-    return st ? st : loop->epoll_fd;
+    if (st)
+        return st;
+    return loop->cores ? loop->app_fd : loop->epoll_fd;
 }
 
 /* Work that others made. Few buffers make the return list work. */
 static int iip_wake_work(const struct iip_loop *loop)
 {
-    return atomic_load_explicit(&loop->woken, memory_order_relaxed) || iip_post_any(&loop->post) ||
-        iip_inbox_any(loop) ||
+    return atomic_load_explicit(loop->alone ? &loop->net_woken : &loop->woken, memory_order_relaxed) ||
+        (loop->alone && iip_ask_any(loop)) || iip_post_ready(loop) || iip_inbox_any(loop) ||
         (loop->pool_low && atomic_load_explicit(&loop->returned, memory_order_relaxed) != IIP_SLOT_NONE);
 }
 
@@ -9679,7 +10210,7 @@ static void iip_wake_arm(struct iip_loop *loop, uint64_t until)
 int iip_wake_park(struct iip_loop *loop)
 {
     uint64_t until = iip_turn_deadline(loop);
-    if (until <= loop->now)
+    if (until <= loop->now || loop->cores)
         return 0;
     iip_wake_watch_room(loop);
     iip_wake_arm(loop, until);
