@@ -117,6 +117,7 @@ func Open(cfg Config) (*Engine, error) {
 	if err := loaded(); err != nil {
 		return nil, err
 	}
+	prepareSignals(cfg.Port)
 	var c C.struct_iip_engine_cfg
 	held := cfg.toC(&c)
 	defer held.free()

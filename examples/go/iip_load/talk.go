@@ -20,15 +20,19 @@ import (
 // grace is how long an answer may take behind the end of the duration, before it is an error.
 const grace = 2 * time.Second
 
+// connectLimit is how long a server may take to answer a connect.
+const connectLimit = 10 * time.Second
+
 var errMismatch = errors.New("a wrong byte")
 
 // one is the life of a connection.
 func one(ctx context.Context, stack *iipnet.Stack, p *plan, r *result) {
+	limit := connectLimit
 	if p.duration != 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.duration+grace)
-		defer cancel()
+		limit = min(limit, p.duration+grace)
 	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	c, err := stack.DialContext(ctx, "tcp", p.connect)
 	if err == nil {
 		if p.duration != 0 {

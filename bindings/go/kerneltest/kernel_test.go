@@ -1,0 +1,167 @@
+// Package kerneltest is the stack against the kernel: it needs a network namespace of its own, which ci/test-go makes.
+package kerneltest
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	iip "iip.example/iip"
+	"iip.example/iip/iipnet"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("IIP_GO_NAMESPACE") == "" {
+		fmt.Println("skipped: not in a network namespace of its own; ci/test-go all makes one")
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func command(t *testing.T, name string, args ...string) []byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %v: %v", name, args, err)
+	}
+	return out
+}
+
+// wired opens a stack at 10.78.0.2 whose other end is an interface of the kernel's at 10.78.0.1.
+func wired(t *testing.T, port, device string) *iipnet.Stack {
+	t.Helper()
+	s, err := iipnet.Open(iip.Config{Port: port, Addresses: []string{"10.78.0.2/24"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	command(t, "ip", "addr", "add", "10.78.0.1/24", "dev", device)
+	command(t, "ip", "link", "set", device, "up")
+	return s
+}
+
+func selfSigned(t *testing.T) tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "iip"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// serve serves 300,000 random bytes by HTTP on port 80, and by TLS (and so HTTP/2) on port 443.
+func serve(t *testing.T, s *iipnet.Stack) []byte {
+	t.Helper()
+	body := make([]byte, 300_000)
+	_, _ = rand.Read(body)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body)
+	})
+	quiet := log.New(io.Discard, "", 0)
+	plain := &http.Server{Handler: handler, ErrorLog: quiet}
+	secure := &http.Server{Handler: handler, ErrorLog: quiet, TLSConfig: &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}}
+	for port, run := range map[string]func(net.Listener) error{":80": plain.Serve,
+		":443": func(l net.Listener) error { return secure.ServeTLS(l, "", "") }} {
+		l, err := s.Listen("tcp", port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _ = run(l) }()
+	}
+	t.Cleanup(func() {
+		_ = plain.Close()
+		_ = secure.Close()
+	})
+	return body
+}
+
+func curl(t *testing.T, want []byte, args ...string) {
+	t.Helper()
+	got := command(t, "curl", append([]string{"-sSk", "--retry", "20", "--retry-connrefused", "--retry-delay", "1", "-m", "20"}, args...)...)
+	if !bytes.Equal(got, want) {
+		t.Fatalf("curl %v: %d bytes that are not those served", args, len(got))
+	}
+}
+
+func TestCurlOverTAP(t *testing.T) {
+	body := serve(t, wired(t, "tap:iipgo", "iipgo"))
+	for range 20 {
+		curl(t, body, "http://10.78.0.2/")
+		curl(t, body, "--http1.1", "https://10.78.0.2/")
+		curl(t, body, "--http2", "https://10.78.0.2/")
+	}
+}
+
+// TestSurvivesSignalsOfNetTap: DPDK's net_tap has a real-time signal sent for packets that arrive, and its handler
+// lacks SA_ONSTACK, which ends a Go process ("non-Go code set up signal handler without SA_ONSTACK flag"). libiip adds
+// the flag.
+func TestSurvivesSignalsOfNetTap(t *testing.T) {
+	if !iip.Probe("port.dpdk") {
+		t.Skip("the plug-in libiip_dpdk was not found: set IIP_PLUGIN_PATH")
+	}
+	before := handlers(t)
+	s := wired(t, "dpdk:net_tap0,iface=iipdpdk", "iipdpdk")
+	changed := 0
+	for sig, now := range handlers(t) {
+		if now.handler == before[sig].handler {
+			continue
+		}
+		changed++
+		t.Logf("DPDK handles signal %d, flags %#x", sig, now.flags)
+		if now.flags&saOnStack == 0 {
+			t.Errorf("the handler of signal %d lacks SA_ONSTACK", sig)
+		}
+	}
+	if changed == 0 {
+		t.Error("DPDK handles no signal: this shows nothing")
+	}
+	command(t, "ip", "link", "set", "iipdpdk", "address", "02:00:00:00:00:99") // net_tap gave it that of its own end
+	body := serve(t, s)
+	for range 20 {
+		curl(t, body, "http://10.78.0.2/")
+	}
+}
+
+const saOnStack = 0x08000000
+
+// action is the kernel's struct sigaction.
+type action struct {
+	handler, flags, restorer, mask uint64
+}
+
+func handlers(t *testing.T) (all [65]action) {
+	for sig := 1; sig < len(all); sig++ {
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(sig), 0, uintptr(unsafe.Pointer(&all[sig])), 8, 0, 0)
+		if errno != 0 {
+			t.Fatal(errno)
+		}
+	}
+	return all
+}
