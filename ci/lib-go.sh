@@ -1,0 +1,41 @@
+# lib-go.sh - the Go that the binding needs, and its examples as programs. Sourced after lib.sh.
+# shellcheck shell=bash
+
+# go_found: 0 when there is a Go that will do; else says what was found, what is needed and how to get it.
+go_found() {
+    local found
+    command -v go >/dev/null 2>&1 || [ ! -x /usr/local/go/bin/go ] || PATH=$PATH:/usr/local/go/bin
+    export GOTOOLCHAIN=local GOCACHE=${GOCACHE:-$IIP_ROOT/build/go-cache} GOFLAGS=-buildvcs=false
+    if ! command -v go >/dev/null 2>&1; then
+        say "skipped: no Go was found; the Go binding needs 1.24 or newer: https://go.dev/dl"
+        return 1
+    fi
+    found=$(go env GOVERSION)
+    if ! printf 'go1.24\n%s\n' "$found" | sort -V -C; then
+        say "skipped: $found was found; the Go binding needs 1.24 or newer: https://go.dev/dl"
+        return 1
+    fi
+    say "go: $found (needs 1.24)"
+}
+
+in_module() { (cd bindings/go && "$@"); }
+in_examples() { (cd examples/go && "$@"); }
+
+# The examples as programs, under the names that those in C have.
+go_programs() {
+    mkdir -p build/go
+    in_examples go build -o "$IIP_ROOT/build/go/" ./...
+}
+
+go_generated() {
+    python3 c/tools/amalgamate_lib.py bindings/go --first-line '//go:build cgo && !iip_system' "$@"
+}
+
+go_lint() {
+    local files tool=honnef.co/go/tools/cmd/staticcheck@2025.1.1
+    go_generated --check || return 1
+    files=$(gofmt -l bindings/go examples/go)
+    [ -z "$files" ] || { say "gofmt would change: $files"; return 1; }
+    in_module go vet ./... && in_examples go vet ./... &&
+        in_module go run $tool ./... && in_examples go run $tool ./... && say "gofmt, vet, staticcheck: clean"
+}
