@@ -285,3 +285,28 @@ func TestDatagrams(t *testing.T) {
 	wantOp(t, err, "write", syscall.EMSGSIZE, false)
 	_ = s.Close()
 }
+
+// TestSmallQueues: what a peer sends is more than the window, and what is written is more than the send queue. A reader
+// that waits has given its buffers back before, and the end of a stream stays behind its bytes.
+func TestSmallQueues(t *testing.T) {
+	a, b := both(t, "tcp.rcvbuf=4096", "tcp.sndbuf=4096")
+	data := make([]byte, 200_000)
+	_, _ = rand.Read(data)
+	for _, size := range []int{100, 4096, len(data)} {
+		go func() { _, _ = a.Write(data[:size]) }()
+		_ = b.SetReadDeadline(time.Now().Add(20 * time.Second))
+		got := make([]byte, size)
+		if n, err := io.ReadFull(b, got); err != nil || !bytes.Equal(got, data[:size]) {
+			t.Fatalf("%d of %d bytes, %v", n, size, err)
+		}
+	}
+	if _, err := a.Write(data); err != nil { // all of it is still queued in Go
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(b); err != nil || !bytes.Equal(got, data) {
+		t.Fatalf("%d bytes, %v", len(got), err)
+	}
+}
