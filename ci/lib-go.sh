@@ -32,7 +32,7 @@ go_generated() {
 }
 
 go_lint() {
-    local files tool=honnef.co/go/tools/cmd/staticcheck@2025.1.1
+    local files tool=honnef.co/go/tools/cmd/staticcheck@v0.7.0
     go_generated --check || return 1
     files=$(gofmt -l bindings/go examples/go)
     [ -z "$files" ] || { say "gofmt would change: $files"; return 1; }

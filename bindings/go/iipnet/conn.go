@@ -31,7 +31,6 @@ type Conn struct {
 	lp            *loop
 	handle        iip.Handle // written by the loop before anybody sees the connection
 	local, remote *net.TCPAddr
-	listener      *Listener
 	dialed        chan iip.Status // a dial waits here
 
 	writeLock sync.Mutex // one Write at a time
