@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"iip.example/examples/internal/app"
@@ -45,7 +46,7 @@ func main() {
 		if err != nil {
 			cfg.Usage("--root %s: %v", *root, err)
 		}
-		s.files = http.FileServerFS(dir.FS())
+		s.files = index(http.FileServerFS(dir.FS()))
 	}
 	l, err := run.Stack.Listen("tcp", app.Any(cfg.Listen))
 	if err != nil {
@@ -65,6 +66,16 @@ func main() {
 	if err != nil {
 		cfg.Fail(err)
 	}
+}
+
+// index has /index.html served, which net/http answers with a redirection to the directory.
+func index(files http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/index.html") {
+			r.URL.Path = strings.TrimSuffix(r.URL.Path, "index.html")
+		}
+		files.ServeHTTP(w, r)
+	})
 }
 
 func (s *site) mux() http.Handler {

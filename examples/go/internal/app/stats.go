@@ -15,9 +15,8 @@ import (
 
 // Counts are what an example counts itself, by name.
 type Counts struct {
-	mu    sync.Mutex
-	names []string
-	n     map[string]*atomic.Int64
+	mu sync.Mutex
+	n  map[string]*atomic.Int64
 }
 
 // Of is the counter of a name.
