@@ -370,6 +370,14 @@ int32_t iip_loop_now(struct iip_loop *loop, uint64_t *now_us);
    time stands still otherwise, and no turn waits: turn all loops until nothing happens, then move to the earliest
    turn.deadline_us. now_us (may be null): the new time. IIP_E_NOT_SUPPORTED: the clock is real. */
 int32_t iip_engine_advance(struct iip_engine *engine, uint64_t us, uint64_t *now_us);
+/* [any] On such a port: a frame arrives at this engine now, as if the other end had sent it, but unharmed by the wire.
+   It begins with its link header (l3=on: with the IP header) and is copied. What a hostile or broken peer could send,
+   for tests. IIP_E_INVAL: no bytes, or more than the wire carries; LINK_DOWN: there is no other end; AGAIN: too much is
+   under way; NOMEM; NOT_SUPPORTED: the clock is real. */
+int32_t iip_engine_inject(struct iip_engine *engine, const void *frame, uint32_t len);
+/* [any] On such a port: changes the MTU of the wire, 576 .. 65535; both ends tell by IIP_EVENT_LINK. IIP_E_RANGE,
+   NOT_SUPPORTED. */
+int32_t iip_engine_mtu_set(struct iip_engine *engine, uint32_t mtu);
 
 /* ---- events ---------------------------------------------------------------------------------------------------- */
 

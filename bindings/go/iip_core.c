@@ -12592,7 +12592,7 @@ IIP_LOCAL void iip_tcp_reset_send(struct iip_stack *stk, struct iip_tcp_conn *co
     struct iip_tcp_tuple t;
     struct iip_tcp_seg seg;
     iip_tcp_tuple_of(&conn->id, &t);
-    seg.seq = seq;
+    seg.seq = iip_seq_min(seq, conn->snd.una + conn->snd.wnd); /* beyond its window the peer would not take it */
     seg.ack = conn->rcv.nxt;
     seg.flags = IIP_TCP_RST | IIP_TCP_ACK;
     seg.wnd = 0;

@@ -2655,6 +2655,7 @@ int iip_port_open(const char *name, const struct iip_port_cfg *cfg, const struct
 #include <stdlib.h>
 #include <string.h>
 
+#include "iip_core.h"
 
 /* ==== c/io/sim/sim.h ==== */
 /*
@@ -2688,6 +2689,8 @@ int iip_port_open(const char *name, const struct iip_port_cfg *cfg, const struct
 enum {
     IIP_SIM_NAME = 64,
     IIP_SIM_FLIGHT = 65536,      /* packets on the wire in one direction, at most; then transmit refuses */
+    IIP_SIM_MTU_MIN = 576,
+    IIP_SIM_MTU_MAX = 65535,
     IIP_SIM_START_US = 1000000   /* where a virtual clock begins */
 };
 
@@ -2710,6 +2713,9 @@ uint64_t iip_sim_advance(const char *name, uint64_t us);
 uint64_t iip_sim_next(const char *name);
 /* Changes the MTU of the wire; both ends see it (`changed`). NOT_FOUND. */
 int iip_sim_mtu_set(const char *name, uint32_t mtu);
+/* A frame arrives at the end with this Ethernet address now, whatever the wire does to others; it counts as sent by the
+   other end. INVAL: its length; NOT_FOUND, LINK_DOWN: no other end, AGAIN: too much is under way, NOMEM. */
+int iip_sim_inject(const char *name, const uint8_t mac[6], const void *frame, uint32_t len);
 /* Of what end `side` (0: opened first) sent. NOT_FOUND. */
 int iip_sim_account(const char *name, uint32_t side, struct iip_sim_account *out);
 
@@ -2777,6 +2783,10 @@ void iip_sim_lane_free(struct iip_sim_lane *lane);
 /* Puts one packet on the wire: 1, or 0 when there is no memory or too much is under way. */
 int iip_sim_lane_send(struct iip_sim_lane *lane, const struct iip_sim_wire *wire, const struct iip_pkt *pkt,
                       uint64_t now_us);
+/* The longest packet that a wire carries, link header included. */
+uint32_t iip_sim_longest(const struct iip_sim_wire *wire);
+/* Puts bytes on the wire that arrive at now_us, as they are: a status. */
+int iip_sim_lane_inject(struct iip_sim_lane *lane, const void *bytes, uint32_t len, uint64_t now_us);
 /* The packet that arrives next, or null; and taking it off. */
 struct iip_sim_node *iip_sim_lane_first(const struct iip_sim_lane *lane);
 void iip_sim_lane_pop(struct iip_sim_lane *lane);
@@ -2969,13 +2979,18 @@ static void iip_sim_duplicate(struct iip_sim_lane *lane, const struct iip_sim_no
     lane->account.duplicated_bytes += node->len;
 }
 
+uint32_t iip_sim_longest(const struct iip_sim_wire *wire)
+{
+    return wire->mtu + (wire->l3 ? 0 : IIP_SIM_LINK);
+}
+
 /* 1: under way; 0: lost, and the node is the caller's still. */
 static int iip_sim_fate(struct iip_sim_lane *lane, const struct iip_sim_wire *wire, struct iip_sim_node *node,
                         uint64_t now_us)
 {
     struct iip_sim_account *acc = &lane->account;
     uint64_t depart;
-    if (node->len > wire->mtu + (wire->l3 ? 0 : IIP_SIM_LINK))
+    if (node->len > iip_sim_longest(wire))
         return iip_sim_lose(lane, node->len, &acc->lost_mtu);
     depart = iip_sim_depart(lane, node->len, now_us * 1000);
     if (!depart)
@@ -3007,6 +3022,28 @@ int iip_sim_lane_send(struct iip_sim_lane *lane, const struct iip_sim_wire *wire
     if (!iip_sim_fate(lane, wire, node, now_us))
         free(node);
     return 1;
+}
+
+int iip_sim_lane_inject(struct iip_sim_lane *lane, const void *bytes, uint32_t len, uint64_t now_us)
+{
+    struct iip_sim_node *node;
+    if (lane->count >= IIP_SIM_FLIGHT)
+        return IIP_E_AGAIN;
+    node = malloc(sizeof(*node) + len);
+    if (!node)
+        return IIP_E_NOMEM;
+    node->at_us = now_us;
+    node->order = lane->order++;
+    node->len = len;
+    node->flags = 0;
+    memcpy(node->bytes, bytes, len);
+    if (!iip_sim_push(lane, node)) {
+        free(node);
+        return IIP_E_NOMEM;
+    }
+    lane->account.sent++;
+    lane->account.sent_bytes += len;
+    return IIP_OK;
 }
 
 /* ==== c/io/sim/port.c ==== */
@@ -3053,7 +3090,7 @@ static int iip_sim_arg_wire(struct iip_args *a, struct iip_sim_ask *ask)
     if (iip_args_is(a, "seed"))
         return ask->said |= IIP_SIM_SEED, iip_args_u64(a, &ask->seed);
     if (iip_args_is(a, "mtu"))
-        return ask->said |= IIP_SIM_SAID_MTU, iip_args_u32(a, 576, 65535, &ask->mtu);
+        return ask->said |= IIP_SIM_SAID_MTU, iip_args_u32(a, IIP_SIM_MTU_MIN, IIP_SIM_MTU_MAX, &ask->mtu);
     if (iip_args_is(a, "csum"))
         return ask->said |= IIP_SIM_CSUM, iip_args_switch(a, &ask->csum);
     if (iip_args_is(a, "l3"))
@@ -3426,6 +3463,35 @@ int iip_sim_mtu_set(const char *name, uint32_t mtu)
     atomic_fetch_add(&wire->epoch, 1);
     iip_sim_release(wire);
     return IIP_OK;
+}
+
+static int iip_sim_inject_held(struct iip_sim_wire *wire, const uint8_t mac[6], const void *frame, uint32_t len)
+{
+    struct iip_sim_end *to = NULL;
+    int status;
+    for (uint32_t i = 0; i < wire->opened && !to; i++)
+        if (memcmp(wire->end[i]->mac, mac, 6) == 0)
+            to = wire->end[i];
+    if (!to)
+        return IIP_E_NOT_FOUND;
+    if (!len || len > iip_sim_longest(wire))
+        return IIP_E_INVAL;
+    if (wire->opened < 2 || wire->closed)
+        return IIP_E_LINK_DOWN;
+    status = iip_sim_lane_inject(&wire->end[!to->side]->lane, frame, len, iip_sim_now((struct iip_port_queue *)to));
+    iip_sim_arm(to);
+    return status;
+}
+
+int iip_sim_inject(const char *name, const uint8_t mac[6], const void *frame, uint32_t len)
+{
+    struct iip_sim_wire *wire = iip_sim_hold(name);
+    int status;
+    if (!wire)
+        return IIP_E_NOT_FOUND;
+    status = iip_sim_inject_held(wire, mac, frame, len);
+    iip_sim_release(wire);
+    return status;
 }
 
 int iip_sim_account(const char *name, uint32_t side, struct iip_sim_account *out)
@@ -6524,14 +6590,15 @@ static int32_t iip_engine_check(const struct iip_engine *engine)
 
 /* ---- open ---- */
 
-/* The name of the wire, if it has a virtual clock; else empty. */
+/* The name of the wire, if it has a virtual clock; else empty. A recorder may stand in front of the port, whose kind
+   only its string tells then. */
 static void iip_engine_wire(struct iip_engine *engine, const char *port)
 {
-    const char *name = strchr(port, ':');
-    size_t n = name ? strcspn(name + 1, ",") : 0;
-    if (strcmp(engine->ops->kind, "sim") != 0 || !n || n >= sizeof engine->wire)
+    const char *name = port + 4;
+    size_t n = strncmp(port, "sim:", 4) == 0 ? strcspn(name, ",") : 0;
+    if (!n || n >= sizeof engine->wire)
         return;
-    memcpy(engine->wire, name + 1, n);
+    memcpy(engine->wire, name, n);
     if (!iip_sim_advance(engine->wire, 0))
         engine->wire[0] = 0;
 }
@@ -6733,6 +6800,26 @@ int32_t iip_engine_advance(struct iip_engine *engine, uint64_t us, uint64_t *now
     if (now_us)
         *now_us = now;
     return IIP_OK;
+}
+
+int32_t iip_engine_inject(struct iip_engine *engine, const void *frame, uint32_t len)
+{
+    int32_t st = iip_engine_check(engine);
+    if (st)
+        return st;
+    if (!frame)
+        return IIP_E_INVAL;
+    return engine->wire[0] ? iip_sim_inject(engine->wire, engine->info.mac, frame, len) : IIP_E_NOT_SUPPORTED;
+}
+
+int32_t iip_engine_mtu_set(struct iip_engine *engine, uint32_t mtu)
+{
+    int32_t st = iip_engine_check(engine);
+    if (st)
+        return st;
+    if (!engine->wire[0])
+        return IIP_E_NOT_SUPPORTED;
+    return mtu < IIP_SIM_MTU_MIN || mtu > IIP_SIM_MTU_MAX ? IIP_E_RANGE : iip_sim_mtu_set(engine->wire, mtu);
 }
 
 int32_t iip_engine_list(uint32_t i, struct iip_engine **out)
