@@ -248,6 +248,8 @@ struct iip_hash_key {
 
 /* SipHash-2-4 of up to 255 bytes under a 16-byte key. */
 IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len);
+/* The same of 12 bytes, which is an IPv4 connection's tuple: no loop, and nothing to be found out. */
+IIP_LOCAL iip_u64 iip_siphash_12(const iip_u8 key[16], const iip_u8 *p);
 IIP_LOCAL void iip_hash_key_init(struct iip_hash_key *hk, const iip_u8 key[16]);
 
 /*
@@ -333,33 +335,52 @@ IIP_INLINE iip_u64 iip_sip_last(const iip_u8 *p, iip_u32 left, iip_u32 len)
     return word | (iip_u64)(len & 0xff) << 56;
 }
 
-IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len)
+IIP_INLINE void iip_sip_begin(struct iip_sip *s, const iip_u8 key[16])
 {
     iip_u64 k0 = iip_word64le(key);
     iip_u64 k1 = iip_word64le(key + 8);
-    iip_u64 word;
+    s->v0 = k0 ^ IIP_U64(0x736f6d65U, 0x70736575U);
+    s->v1 = k1 ^ IIP_U64(0x646f7261U, 0x6e646f6dU);
+    s->v2 = k0 ^ IIP_U64(0x6c796765U, 0x6e657261U);
+    s->v3 = k1 ^ IIP_U64(0x74656462U, 0x79746573U);
+}
+
+IIP_INLINE void iip_sip_word(struct iip_sip *s, iip_u64 word)
+{
+    s->v3 ^= word;
+    iip_sip_round(s);
+    iip_sip_round(s);
+    s->v0 ^= word;
+}
+
+IIP_INLINE iip_u64 iip_sip_end(struct iip_sip *s)
+{
+    s->v2 ^= 0xff;
+    iip_sip_round(s);
+    iip_sip_round(s);
+    iip_sip_round(s);
+    iip_sip_round(s);
+    return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+IIP_LOCAL iip_u64 iip_siphash(const iip_u8 key[16], const iip_u8 *p, iip_u32 len)
+{
     iip_u32 left = len;
     struct iip_sip s;
+    iip_sip_begin(&s, key);
+    for (; left >= 8; left -= 8, p += 8)
+        iip_sip_word(&s, iip_word64le(p));
+    iip_sip_word(&s, iip_sip_last(p, left, len));
+    return iip_sip_end(&s);
+}
 
-    s.v0 = k0 ^ IIP_U64(0x736f6d65U, 0x70736575U);
-    s.v1 = k1 ^ IIP_U64(0x646f7261U, 0x6e646f6dU);
-    s.v2 = k0 ^ IIP_U64(0x6c796765U, 0x6e657261U);
-    s.v3 = k1 ^ IIP_U64(0x74656462U, 0x79746573U);
-    for (;; left -= 8, p += 8) {
-        word = left >= 8 ? iip_word64le(p) : iip_sip_last(p, left, len);
-        s.v3 ^= word;
-        iip_sip_round(&s);
-        iip_sip_round(&s);
-        s.v0 ^= word;
-        if (left < 8)
-            break;
-    }
-    s.v2 ^= 0xff;
-    iip_sip_round(&s);
-    iip_sip_round(&s);
-    iip_sip_round(&s);
-    iip_sip_round(&s);
-    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+IIP_LOCAL iip_u64 iip_siphash_12(const iip_u8 key[16], const iip_u8 *p)
+{
+    struct iip_sip s;
+    iip_sip_begin(&s, key);
+    iip_sip_word(&s, iip_word64le(p));
+    iip_sip_word(&s, iip_word64le(p + 4) >> 32 | (iip_u64)12 << 56);
+    return iip_sip_end(&s);
 }
 
 IIP_LOCAL void iip_hash_key_init(struct iip_hash_key *hk, const iip_u8 key[16])
@@ -740,7 +761,7 @@ struct iip_timer {
     iip_u64 at;              /* absolute microseconds */
     iip_u16 slot;            /* level * SLOTS + index */
     iip_u16 kind;            /* the owner's: whose timer this is */
-    iip_u32 pad;
+    iip_u32 word;            /* the owner's, who need not lose what would be padding */
 };
 
 struct iip_wheel {
@@ -2270,6 +2291,8 @@ struct iip_ready {
     struct iip_ready *next;
     iip_u8 kind;   /* IIP_READY_... */
     iip_u8 queued;
+    iip_u16 half;  /* the owner's, who need not lose what would be padding; so is word */
+    iip_u32 word;
 };
 
 enum { IIP_READY_TCP = 1, IIP_READY_UDP, IIP_READY_FOREIGN };
@@ -3843,6 +3866,31 @@ IIP_LOCAL void iip_ip_send(struct iip_stack *stk, struct iip_pkt *pkt, const str
                            const struct iip_ip *dst);
 IIP_LOCAL iip_u32 iip_ip_next_id(struct iip_stack *stk, const struct iip_ip *src, const struct iip_ip *dst,
                                  iip_u32 proto);
+
+/* ---- IPv4 input, where it is short ---- */
+/* What the header at p says, of a packet from the wire to one station. */
+IIP_INLINE void iip_ipv4_fill(struct iip_rx *rx, const iip_u8 *p, iip_u32 hdr_len)
+{
+    iip_ip_of_v4(&rx->src, iip_raw32(p + 12));
+    iip_ip_of_v4(&rx->dst, iip_raw32(p + 16));
+    rx->l3 = p;
+    rx->l3_len = hdr_len;
+    rx->family = 4;
+    rx->tos = p[1];
+    rx->ttl = p[8];
+    rx->proto = p[9];
+    rx->multicast = 0;
+    rx->looped = 0;
+}
+
+/* None of ours, and of a class that hosts have. The address that came in last is as good as a table. */
+IIP_INLINE int iip_ipv4_addrs_plain(const struct iip_net *net, const iip_u8 *p)
+{
+    iip_u32 src = iip_raw32(p + 12);
+    const iip_u32 *special = net->v4_special;
+    return iip_raw32(p + 16) == net->v4_ours && net->v4_ours && !net->v4_many && (iip_u8)(p[12] - 1) < 223 &&
+        p[12] != 127 && src != special[0] && src != special[1] && src != special[2] && src != special[3];
+}
 
 IIP_API void iip_ip_v4(struct iip_ip *ip, iip_u8 a, iip_u8 b, iip_u8 c, iip_u8 d)
 {
@@ -5987,20 +6035,6 @@ static iip_verdict iip_ipv4_deliver(struct iip_stack *stk, struct iip_pkt *pkt, 
     return IIP_CTR_DROP_IP_PROTO;
 }
 
-IIP_INLINE void iip_ipv4_fill(struct iip_rx *rx, const iip_u8 *p, iip_u32 hdr_len)
-{
-    iip_ip_of_v4(&rx->src, iip_raw32(p + 12));
-    iip_ip_of_v4(&rx->dst, iip_raw32(p + 16));
-    rx->l3 = p;
-    rx->l3_len = hdr_len;
-    rx->family = 4;
-    rx->tos = p[1];
-    rx->ttl = p[8];
-    rx->proto = p[9];
-    rx->multicast = 0;
-    rx->looped = 0;
-}
-
 /* ---- fragments ---- */
 
 /* The datagram is whole: what was its first fragment's header is now its own. */
@@ -6106,15 +6140,6 @@ static iip_verdict iip_ipv4_slow(struct iip_stack *stk, struct iip_pkt *pkt, iip
 }
 
 /* ---- the fast path ---- */
-
-/* None of ours, and of a class that hosts have. The address that came in last is as good as a table. */
-IIP_INLINE int iip_ipv4_addrs_plain(const struct iip_net *net, const iip_u8 *p)
-{
-    iip_u32 src = iip_raw32(p + 12);
-    const iip_u32 *special = net->v4_special;
-    return iip_raw32(p + 16) == net->v4_ours && net->v4_ours && !net->v4_many && (iip_u8)(p[12] - 1) < 223 &&
-        p[12] != 127 && src != special[0] && src != special[1] && src != special[2] && src != special[3];
-}
 
 /* 1 when the header says nothing that needs thought, and the packet is as long as it says. */
 IIP_INLINE int iip_ipv4_is_simple(const struct iip_stack *stk, const struct iip_pkt *pkt)
@@ -7939,7 +7964,7 @@ struct iip_tcp_id {
     iip_u8 options;        /* IIP_HAS_... that both sides agreed on */
     iip_u32 local4;        /* IPv4 addresses in memory order */
     iip_u32 remote4;
-    iip_u32 due;           /* a half-open's or TIME-WAIT's: tick at which it is looked at */
+    iip_u32 word;          /* a connection's: IRS; a half-open's or TIME-WAIT's: tick at which it is looked at */
 };
 
 /* A tuple spelt out. */
@@ -7958,7 +7983,7 @@ struct iip_tcp_mini {
     iip_u16 mss;           /* half-open: what the peer announced, 0: nothing */
     iip_u8 wscale;         /* half-open: of the peer */
     iip_u8 retries;        /* half-open: SYN-ACKs sent again */
-    iip_u32 prev, next;    /* FIFO by `due`: references, 0: none */
+    iip_u32 prev, next;    /* FIFO by id.word: references, 0: none */
 };
 
 struct iip_tcp_fifo {
@@ -8029,13 +8054,13 @@ enum { /* conn->flags */
     IIP_F_TOLD_R1 = 1 << 19,
     IIP_F_ACCEPTING = 1 << 20,  /* counted in its listener's backlog */
     IIP_F_FIN_SEEN = 1 << 21,   /* the peer's FIN has the number repair->fin_seq */
-    /* notes that wait to be taken */
+    /* notes that wait to be taken, in the order in which they are; data comes behind the first three */
     IIP_F_NOTE_ACCEPT = 1 << 22,
     IIP_F_NOTE_CONNECTED = 1 << 23,
-    IIP_F_NOTE_FIN = 1 << 24,
-    IIP_F_NOTE_WRITABLE = 1 << 25,
-    IIP_F_NOTE_URGENT = 1 << 26,
-    IIP_F_NOTE_ERROR = 1 << 27,
+    IIP_F_NOTE_URGENT = 1 << 24,
+    IIP_F_NOTE_ERROR = 1 << 25,
+    IIP_F_NOTE_WRITABLE = 1 << 26,
+    IIP_F_NOTE_FIN = 1 << 27,
     IIP_F_NOTE_CLOSED = 1 << 28,
     IIP_F_DISORDER = 1 << 29,   /* duplicate ACKs were counted, or there is something out of order in either direction */
     IIP_F_NOTE_ANY = 0x7f << 22,
@@ -8058,7 +8083,7 @@ struct iip_tcp_conn {
         iip_u32 held;          /* window bytes of packets not yet credited */
     } rcv;
     iip_u32 ts_recent, ts_off;
-    iip_u32 ts_recent_age;     /* when ts_recent was taken, 2^20 us */
+    iip_u32 iss;               /* id.word: IRS */
     iip_u32 sent_us;           /* when something was sent last, us modulo 2^32 */
     struct iip_pkt *snd_head;  /* queue from snd.una on */
     struct iip_pkt *snd_cur;   /* packet that holds snd.nxt, or null at the end */
@@ -8071,23 +8096,20 @@ struct iip_tcp_conn {
     iip_u8 ttl, tos, cc, retries;
     struct iip_path path;
     struct iip_tcp_conn *touched;
-    struct iip_ready ready;
+    struct iip_ready ready;    /* half: the peer's MSS; word: when ts_recent was taken, 2^20 us */
     void *user;                /* the application's cookie; until ACCEPT was taken, the listener */
 
-    struct iip_timer timer;
+    struct iip_timer timer;    /* word: why it ended, the status of NOTE_CLOSED */
     iip_u64 rto_at, ack_at, idle_at; /* absolute, or IIP_NEVER */
     iip_u32 srtt8, rttvar4, rto_us;  /* scaled as RFC 6298 suggests: 8 srtt, 4 rttvar */
     iip_u32 rtt_seq, rtt_sent;       /* the segment being timed and when it was sent, us modulo 2^32 */
     iip_u32 recover;           /* RFC 6582: snd.nxt when recovery began */
     iip_u32 rtx_next;          /* the next byte to send again */
     iip_u32 lost_edge;         /* bytes below this that were not SACKed are lost */
-    iip_u32 dup_acks;
-    iip_u32 iss, irs;
-    iip_s32 reason;            /* of NOTE_CLOSED */
     struct iip_tcp_repair *repair;
     struct iip_tcp_extra *extra;
     iip_u16 out_wraps, in_wraps; /* how often bit 31 of snd.una and of rcv.nxt changed */
-    iip_u16 peer_mss;
+    iip_u16 dup_acks;
     iip_u8 probes, quickacks;
 };
 
@@ -8213,6 +8235,13 @@ IIP_INLINE iip_u32 iip_tcp_ts_now(const struct iip_stack *stk, iip_u32 ts_off)
     return (iip_u32)(stk->now >> 10) + ts_off; /* [RFC 7323 5.4] a tick of 1.024 ms */
 }
 
+/* [RFC 7323 4.3] TS.Recent, and its age [5.5]. */
+IIP_INLINE void iip_tcp_ts_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ts_val)
+{
+    conn->ts_recent = ts_val;
+    conn->ready.word = (iip_u32)(stk->now >> 20);
+}
+
 /* ---- listen.c, cookie.c, synsent.c, steps.c, timewait.c: 3.10.7 ---- */
 IIP_LOCAL iip_verdict iip_tcp_listen_syn(struct iip_stack *stk, struct iip_tcp_listener *lis,
                                          struct iip_tcp_arrival *arr, const iip_u32 *used);
@@ -8265,6 +8294,8 @@ IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini
 /* ---- ack.c, recover.c, text.c ---- */
 IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr);
 IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ack);
+/* ---- input.c: a segment whose predicted path was tried, to the state that it meets; `id`: whose it is, or null ---- */
+IIP_LOCAL iip_verdict iip_tcp_arrives(struct iip_stack *stk, struct iip_tcp_id *id, struct iip_tcp_arrival *arr);
 /* ---- predict.c: the segment that was expected ---- */
 /* The short way of a segment of `conn`, options not yet decoded: its verdict, or IIP_NEXT_STEP when it must go the long way. */
 IIP_LOCAL iip_verdict iip_tcp_predict(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_seg *seg,
@@ -8308,8 +8339,17 @@ IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *con
                                  iip_u32 len, iip_u32 flags);
 /* Sends packets of the queue, new and in order, while each is a segment as it stands; 1 when that was all there was to do (plain.c). */
 IIP_LOCAL int iip_tcp_plain_output(struct iip_stack *stk, struct iip_tcp_conn *conn);
+/* Writes link and IP header in front of a whole TCP header and sends it; 0: its path is not plain, and it was left alone (plain.c). */
+IIP_LOCAL int iip_tcp_plain_bare(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                                 const struct iip_path *path);
 IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn);
-/* A segment without a connection. */
+/*
+ * A segment without text into an empty packet, and out. The caller fills seq, ack, flags, wnd and, with `has`, options; a
+ * SYN carries them in the tuned order, others timestamps only.
+ */
+IIP_LOCAL void iip_tcp_bare_to(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tcp_tuple *t,
+                               struct iip_tcp_seg *seg, struct iip_path *path, iip_u32 tos, iip_u32 ttl);
+/* The same without a connection: packet and path are found here. */
 IIP_LOCAL void iip_tcp_bare(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_seg *seg, iip_u32 tos);
 IIP_LOCAL void iip_tcp_reset_reply(struct iip_stack *stk, const struct iip_tcp_arrival *arr);
 IIP_LOCAL void iip_tcp_reset_send(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 seq);
@@ -8543,21 +8583,20 @@ IIP_LOCAL struct iip_tcp_listener *iip_tcp_listener_for(struct iip_stack *stk, c
 
 enum { IIP_PORT_FIRST = 1024, IIP_PORT_COUNT = 65536 - IIP_PORT_FIRST };
 
-/* An IPv4 address is in its last four bytes. */
+/* Both addresses, of which IPv4's are in their last four bytes, and both ports. */
 static iip_u64 iip_tcp_tuple_siphash(const struct iip_stack *stk, const struct iip_tcp_tuple *t)
 {
-    iip_u8 b[40];
-    iip_u32 len = t->family == 4 ? 8 : 32;
-    if (len == 8) {
+    iip_u8 b[36];
+    if (IIP_LIKELY(t->family == 4)) {
         IIP_COPY(b, t->local.b + 12, 4);
         IIP_COPY(b + 4, t->remote.b + 12, 4);
-    } else {
-        IIP_COPY(b, t->local.b, 16);
-        IIP_COPY(b + 16, t->remote.b, 16);
+        iip_put32(b + 8, iip_tcp_ports(t->local_port, t->remote_port));
+        return iip_siphash_12(stk->key, b);
     }
-    iip_put16(b + len, t->local_port);
-    iip_put16(b + len + 2, t->remote_port);
-    return iip_siphash(stk->key, b, len + 4);
+    IIP_COPY(b, t->local.b, 16);
+    IIP_COPY(b + 16, t->remote.b, 16);
+    iip_put32(b + 32, iip_tcp_ports(t->local_port, t->remote_port));
+    return iip_siphash(stk->key, b, 36);
 }
 
 /* [RFC 6528 3] ISN = clock of 4 us + PRF(tuple, secret); the timestamp offset likewise without clock [RFC 7323 7]. */
@@ -8681,7 +8720,7 @@ static void iip_tcp_conn_defaults(struct iip_stack *stk, struct iip_tcp_conn *co
     conn->tos = (iip_u8)(tune->tcp_dscp << 2);
     conn->cc = (iip_u8)tune->tcp_cc;
     conn->quickacks = (iip_u8)iip_min64(tune->tcp_quickack, 255);
-    conn->peer_mss = conn->id.family == 4 ? 536 : 1220; /* [RFC 9293 3.7.1 MUST-15] */
+    conn->ready.half = conn->id.family == 4 ? 536 : 1220; /* [RFC 9293 3.7.1 MUST-15] */
     if (tune->tcp_nodelay)
         conn->flags |= IIP_F_NODELAY;
     if (tune->tcp_keepalive)
@@ -8855,7 +8894,7 @@ IIP_LOCAL void iip_tcp_end(struct iip_stack *stk, struct iip_tcp_conn *conn, iip
     iip_tcp_repair_free(stk, conn);
     iip_path_drop(stk, &conn->path);
     conn->id.state = IIP_TCP_CLOSED;
-    conn->reason = reason;
+    conn->timer.word = (iip_u32)reason;
     iip_tcp_notify(stk, conn, IIP_F_NOTE_CLOSED);
 }
 
@@ -8904,7 +8943,7 @@ IIP_LOCAL void iip_tcp_mss_update(struct iip_stack *stk, struct iip_tcp_conn *co
 {
     iip_u32 headers = conn->id.family == 4 ? 40 : 60;
     iip_u32 mtu = conn->path.valid ? conn->path.mtu : (iip_u32)stk->tune.mtu;
-    iip_u32 mss = iip_min32(conn->peer_mss, mtu - headers);
+    iip_u32 mss = iip_min32(conn->ready.half, mtu - headers);
     if (stk->tune.tcp_mss)
         mss = iip_min32(mss, (iip_u32)stk->tune.tcp_mss);
     mss = iip_max32(mss, 88); /* a smaller announcement makes work, not sense (CVE-2019-11479) */
@@ -8934,14 +8973,13 @@ IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvb
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
     iip_u32 shift = iip_tcp_wscale_offer(stk, conn->rcvbuf);
-    conn->irs = seg->seq;
+    conn->id.word = seg->seq;
     conn->rcv.nxt = conn->rcv.acked = seg->seq + 1;
     conn->rcv.edge = conn->rcv.nxt;
     conn->id.options = 0;
     if ((seg->has & IIP_HAS_TS) && stk->tune.tcp_timestamps) {
         conn->id.options |= IIP_HAS_TS;
-        conn->ts_recent = seg->ts_val;
-        conn->ts_recent_age = (iip_u32)(stk->now >> 20);
+        iip_tcp_ts_keep(stk, conn, seg->ts_val);
     }
     if ((seg->has & IIP_HAS_SACK_OK) && stk->tune.tcp_sack)
         conn->id.options |= IIP_HAS_SACK_OK;
@@ -8951,7 +8989,7 @@ IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *con
         conn->rcv_wscale = (iip_u8)shift;
     }
     if (seg->has & IIP_HAS_MSS)
-        conn->peer_mss = seg->mss;
+        conn->ready.half = seg->mss;
     iip_tcp_mss_update(stk, conn);
 }
 
@@ -9685,7 +9723,7 @@ static void iip_tcp_info_fill(const struct iip_tcp_conn *conn, struct iip_tcp_in
     info->rto_count = conn->repair ? conn->repair->rto_count : 0;
     info->dup_acks = conn->dup_acks;
     info->bytes_in =
-        conn->id.state < IIP_TCP_ESTABLISHED ? 0 : iip_tcp_total(conn->in_wraps, conn->irs + 1, conn->rcv.nxt);
+        conn->id.state < IIP_TCP_ESTABLISHED ? 0 : iip_tcp_total(conn->in_wraps, conn->id.word + 1, conn->rcv.nxt);
     info->bytes_out =
         conn->id.state < IIP_TCP_ESTABLISHED ? 0 : iip_tcp_total(conn->out_wraps, conn->iss + 1, conn->snd.una);
 }
@@ -9777,9 +9815,12 @@ IIP_LOCAL iip_u32 iip_tcp_unread(const struct iip_tcp_conn *conn)
     return bytes;
 }
 
-static void iip_tcp_note_rest(struct iip_tcp_conn *conn, struct iip_note *out, iip_u32 flag)
+static void iip_tcp_note_flag(struct iip_tcp_conn *conn, struct iip_note *out, iip_u32 flag)
 {
     switch (flag) {
+    case IIP_F_NOTE_ACCEPT:
+        iip_tcp_note_accept(conn, out);
+        break;
     case IIP_F_NOTE_CONNECTED:
         iip_tcp_note(conn, out, IIP_NOTE_CONNECTED);
         iip_tcp_note_ends(conn, out);
@@ -9798,51 +9839,25 @@ static void iip_tcp_note_rest(struct iip_tcp_conn *conn, struct iip_note *out, i
         iip_tcp_note(conn, out, IIP_NOTE_FIN);
         break;
     default:
-        iip_tcp_note(conn, out, IIP_NOTE_CLOSED)->status = conn->reason;
+        iip_tcp_note(conn, out, IIP_NOTE_CLOSED)->status = (iip_s32)conn->timer.word;
         break;
     }
-}
-
-/* The first flag of this order that is set, or 0. */
-static iip_u32 iip_tcp_next_note(const struct iip_tcp_conn *conn)
-{
-    static const iip_u32 order[] = {IIP_F_NOTE_ERROR, IIP_F_NOTE_WRITABLE, IIP_F_NOTE_FIN, IIP_F_NOTE_CLOSED};
-    iip_u32 i;
-    for (i = 0; i < IIP_COUNT(order); i++) {
-        if (conn->flags & order[i])
-            return order[i];
-    }
-    return 0;
 }
 
 /* 1 and one note, or 0. */
 static int iip_tcp_one_note(struct iip_tcp_conn *conn, struct iip_note *out)
 {
-    iip_u32 flag;
-    if (conn->flags & IIP_F_NOTE_ACCEPT) {
-        conn->flags &= ~(iip_u32)IIP_F_NOTE_ACCEPT;
-        iip_tcp_note_accept(conn, out);
-        return 1;
-    }
-    if (conn->flags & IIP_F_NOTE_CONNECTED) {
-        conn->flags &= ~(iip_u32)IIP_F_NOTE_CONNECTED;
-        iip_tcp_note_rest(conn, out, IIP_F_NOTE_CONNECTED);
-        return 1;
-    }
-    if (conn->flags & IIP_F_NOTE_URGENT) {
-        conn->flags &= ~(iip_u32)IIP_F_NOTE_URGENT;
-        iip_tcp_note_rest(conn, out, IIP_F_NOTE_URGENT);
-        return 1;
-    }
-    if (conn->rcv_tail && !(conn->flags & IIP_F_DETACHED)) {
+    enum { BEFORE_DATA = IIP_F_NOTE_ACCEPT | IIP_F_NOTE_CONNECTED | IIP_F_NOTE_URGENT };
+    iip_u32 waiting = conn->flags & IIP_F_NOTE_ANY;
+    iip_u32 flag = waiting & (~waiting + 1); /* the lowest bit is the first */
+    if (conn->rcv_tail && !(flag & BEFORE_DATA) && !(conn->flags & IIP_F_DETACHED)) {
         iip_tcp_note_data(conn, out);
         return 1;
     }
-    flag = iip_tcp_next_note(conn);
     if (!flag)
         return 0;
     conn->flags &= ~flag;
-    iip_tcp_note_rest(conn, out, flag);
+    iip_tcp_note_flag(conn, out, flag);
     return 1;
 }
 
@@ -9866,8 +9881,7 @@ IIP_LOCAL iip_u32 iip_tcp_notes(struct iip_stack *stk, struct iip_ready *ready, 
             return n;
         }
     }
-    *more = n == cap &&
-        (conn->rcv_tail || iip_tcp_next_note(conn) || (conn->flags & (IIP_F_NOTE_CONNECTED | IIP_F_NOTE_URGENT)));
+    *more = n == cap && (conn->rcv_tail || (conn->flags & IIP_F_NOTE_ANY));
     return n;
 }
 
@@ -10004,14 +10018,12 @@ struct iip_plain {
     iip_u32 total;           /* bytes of the IP packet; how many there are of TCP is not checked yet */
 };
 
-/* 1 when `len` bytes at p begin as a plain packet for the station `mac` does, with an ACK and no flag but PSH: whose is it? */
+/* 1 when `len` bytes at p begin as a plain packet for the station `mac` does: whose is it? */
 IIP_INLINE int iip_plain_parse(struct iip_plain *in, const iip_u8 *p, iip_u32 len, iip_u32 l2_len, const iip_u8 *mac)
 {
     iip_u32 word;
     if (len < l2_len + IIP_PLAIN_IP + IIP_TCP_HEADER)
         return 0;
-    if ((iip_get32(p + l2_len + IIP_PLAIN_IP + 12) & 0x00f70000U) != (iip_u32)IIP_TCP_ACK << 16)
-        return 0; /* first, for it sorts out most of what is not */
     if (l2_len &&
         (iip_raw32(p) != iip_raw32(mac) || iip_raw16(p + 4) != iip_raw16(mac + 4) || iip_get16(p + 12) != IIP_ETH_IPV4))
         return 0;
@@ -10027,14 +10039,15 @@ IIP_INLINE int iip_plain_parse(struct iip_plain *in, const iip_u8 *p, iip_u32 le
     return 1;
 }
 
-/* 1 when its TCP header has the timestamps alone (`ts`), or no option at all. */
+/* 1 when its TCP header has an ACK and no flag but PSH, and the timestamps alone (`ts`) or no option at all. */
 IIP_INLINE int iip_plain_segment(struct iip_tcp_seg *seg, const struct iip_plain *in, iip_u32 ts)
 {
     const iip_u8 *p = in->tcp;
     iip_u32 word = iip_get32(p + 12);
     seg->hdr_len = ts ? IIP_TCP_HEADER + IIP_TCP_TS_LEN : IIP_TCP_HEADER;
     seg->ts_val = 0;
-    if ((word & 0xf0000000U) != seg->hdr_len << 26 || in->total < IIP_PLAIN_IP + seg->hdr_len)
+    if ((word & 0xf0f70000U) != (seg->hdr_len << 26 | (iip_u32)IIP_TCP_ACK << 16) ||
+        in->total < IIP_PLAIN_IP + seg->hdr_len)
         return 0;
     if (ts) {
         if (iip_get32(p + 20) != 0x0101080aU)
@@ -10126,10 +10139,8 @@ IIP_MERGED iip_verdict iip_tcp_take_expected(struct iip_stack *stk, struct iip_t
                                              iip_u32 ts)
 {
     iip_count(stk, IIP_CTR_TCP_FAST_PATH);
-    if (ts && conn->rcv.nxt == conn->rcv.acked) {
-        conn->ts_recent = seg->ts_val;
-        conn->ts_recent_age = (iip_u32)(stk->now >> 20);
-    }
+    if (ts && conn->rcv.nxt == conn->rcv.acked)
+        iip_tcp_ts_keep(stk, conn, seg->ts_val);
     if (seg->ack != conn->snd.una) {
         iip_tcp_ack_expected(stk, conn, seg->ack);
         iip_tcp_window_take(stk, conn, seg);
@@ -10179,14 +10190,38 @@ IIP_INLINE int iip_tcp_plain_sums_ok(const struct iip_pkt *pkt, const struct iip
 }
 
 /* A burst is often one connection's: that of the packet before is looked at first. */
-IIP_INLINE struct iip_tcp_conn *iip_tcp_plain_conn(struct iip_stack *stk, const struct iip_plain *in)
+IIP_INLINE struct iip_tcp_id *iip_tcp_plain_id(struct iip_stack *stk, const struct iip_plain *in)
 {
     struct iip_tcp_conn *conn = stk->tcp->recent;
-    struct iip_tcp_id *id;
     if (conn && iip_tcp_id_is4(&conn->id, in->local4, in->remote4, in->ports))
-        return conn;
-    id = iip_tcp_find4(stk, in->local4, in->remote4, in->ports);
-    return id && id->kind == IIP_ID_CONN ? iip_tcp_conn_of_id(id) : 0;
+        return &conn->id;
+    return iip_tcp_find4(stk, in->local4, in->remote4, in->ports);
+}
+
+/*
+ * Not expected, but plain: what link, IP and the table have to say is known here already, and only the steps are left.
+ * Whatever would be dropped on the way is left as it was, and so is what another stack may own.
+ */
+IIP_APART static iip_verdict iip_tcp_rx_steps(struct iip_stack *stk, struct iip_tcp_id *id, struct iip_pkt *pkt,
+                                              struct iip_plain in) /* a copy, so that the short way has its own in registers */
+{
+    struct iip_tcp_arrival arr;
+    struct iip_rx rx;
+    const iip_u8 *ip = in.tcp - IIP_PLAIN_IP;
+    iip_u32 bytes = in.total - IIP_PLAIN_IP;
+    if (!stk->tune.tcp_fast_path || in.total < IIP_PLAIN_IP || iip_tcp_parse(&arr.seg, in.tcp, bytes))
+        return IIP_NEXT_STEP;
+    if ((!id && stk->share.stacks > 1) || !iip_ipv4_addrs_plain(stk->net, ip) || !iip_tcp_plain_sums_ok(pkt, &in))
+        return IIP_NEXT_STEP;
+    iip_count(stk, IIP_CTR_TCP_SEGS_IN);
+    iip_ipv4_fill(&rx, ip, IIP_PLAIN_IP);
+    pkt->data += stk->l2_len + IIP_PLAIN_IP;
+    pkt->len = bytes;
+    pkt->l2_len = (iip_u8)stk->l2_len;
+    arr.pkt = pkt;
+    arr.rx = &rx;
+    arr.skip = 0;
+    return iip_tcp_arrives(stk, id, &arr);
 }
 
 /* The rest of the step, where the connection is known. */
@@ -10195,7 +10230,7 @@ IIP_MERGED iip_verdict iip_tcp_rx_conn(struct iip_stack *stk, struct iip_tcp_con
 {
     struct iip_tcp_seg seg;
     if (!iip_plain_segment(&seg, in, ts) || !iip_tcp_expected(stk, conn, &seg, ts) || !iip_tcp_plain_sums_ok(pkt, in))
-        return IIP_NEXT_STEP;
+        return iip_tcp_rx_steps(stk, &conn->id, pkt, *in);
     stk->tcp->recent = conn;
     iip_count(stk, IIP_CTR_TCP_SEGS_IN);
     return iip_tcp_take_expected(stk, conn, &seg, pkt, l2_len + IIP_PLAIN_IP + seg.hdr_len, ts);
@@ -10208,16 +10243,16 @@ IIP_MERGED iip_verdict iip_tcp_rx_conn(struct iip_stack *stk, struct iip_tcp_con
 IIP_LOCAL iip_verdict iip_tcp_rx_plain(struct iip_stack *stk, struct iip_pkt *pkt)
 {
     struct iip_plain in;
-    struct iip_tcp_conn *conn;
+    struct iip_tcp_id *id;
     iip_u32 l2_len = stk->l2_len;
     if (pkt->next || !iip_plain_parse(&in, pkt->data, pkt->len, l2_len, stk->mac))
         return IIP_NEXT_STEP;
-    conn = iip_tcp_plain_conn(stk, &in);
-    if (IIP_UNLIKELY(!conn))
-        return IIP_NEXT_STEP;
-    if (IIP_LIKELY(conn->id.options & IIP_HAS_TS)) /* each is laid out by itself: all lengths are known then */
-        return iip_tcp_rx_conn(stk, conn, pkt, &in, l2_len, IIP_HAS_TS);
-    return iip_tcp_rx_conn(stk, conn, pkt, &in, l2_len, 0);
+    id = iip_tcp_plain_id(stk, &in);
+    if (IIP_UNLIKELY(!id || id->kind != IIP_ID_CONN))
+        return iip_tcp_rx_steps(stk, id, pkt, in);
+    if (IIP_LIKELY(id->options & IIP_HAS_TS)) /* each is laid out by itself: all lengths are known then */
+        return iip_tcp_rx_conn(stk, iip_tcp_conn_of_id(id), pkt, &in, l2_len, IIP_HAS_TS);
+    return iip_tcp_rx_conn(stk, iip_tcp_conn_of_id(id), pkt, &in, l2_len, 0);
 }
 
 /* ==== src/tcp/input.c ==== */
@@ -10269,12 +10304,8 @@ IIP_LOCAL iip_verdict iip_tcp_closed_input(struct iip_stack *stk, struct iip_tcp
     return IIP_CTR_DROP_TCP_CLOSED;
 }
 
-static iip_verdict iip_tcp_conn_input(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
+static iip_verdict iip_tcp_conn_steps(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
-    iip_verdict verdict = iip_tcp_predict(stk, conn, &arr->seg, arr->pkt);
-    if (IIP_LIKELY(verdict != IIP_NEXT_STEP))
-        return verdict;
-    iip_tcp_decode_rest(arr);
     if (conn->id.state == IIP_TCP_SYN_SENT)
         return iip_tcp_synsent_input(stk, conn, arr);
     return iip_tcp_segment_arrives(stk, conn, arr);
@@ -10309,6 +10340,18 @@ static int iip_tcp_foreign(struct iip_stack *stk, struct iip_pkt *pkt, const str
     return 1;
 }
 
+IIP_LOCAL iip_verdict iip_tcp_arrives(struct iip_stack *stk, struct iip_tcp_id *id, struct iip_tcp_arrival *arr)
+{
+    if (!id)
+        return iip_tcp_no_conn_input(stk, arr);
+    iip_tcp_decode_rest(arr);
+    if (id->kind == IIP_ID_CONN)
+        return iip_tcp_conn_steps(stk, iip_tcp_conn_of_id(id), arr);
+    if (id->kind == IIP_ID_HALF)
+        return iip_tcp_half_input(stk, iip_tcp_mini_of_id(id), arr);
+    return iip_tcp_wait_input(stk, iip_tcp_mini_of_id(id), arr);
+}
+
 IIP_LOCAL iip_verdict iip_tcp_input(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_rx *rx)
 {
     struct iip_tcp_arrival arr;
@@ -10319,17 +10362,14 @@ IIP_LOCAL iip_verdict iip_tcp_input(struct iip_stack *stk, struct iip_pkt *pkt, 
     if (IIP_UNLIKELY(verdict != IIP_NEXT_STEP))
         return verdict;
     id = iip_tcp_lookup(stk, rx, iip_tcp_ports(arr.seg.dst_port, arr.seg.src_port));
-    if (IIP_LIKELY(id && id->kind == IIP_ID_CONN))
-        return iip_tcp_conn_input(stk, iip_tcp_conn_of_id(id), &arr);
-    if (!id) {
-        if (iip_tcp_foreign(stk, pkt, &arr))
-            return IIP_KEPT;
-        return iip_tcp_no_conn_input(stk, &arr);
+    if (IIP_LIKELY(id && id->kind == IIP_ID_CONN)) {
+        verdict = iip_tcp_predict(stk, iip_tcp_conn_of_id(id), &arr.seg, pkt);
+        if (IIP_LIKELY(verdict != IIP_NEXT_STEP))
+            return verdict;
     }
-    iip_tcp_decode_rest(&arr);
-    if (id->kind == IIP_ID_HALF)
-        return iip_tcp_half_input(stk, iip_tcp_mini_of_id(id), &arr);
-    return iip_tcp_wait_input(stk, iip_tcp_mini_of_id(id), &arr);
+    if (!id && iip_tcp_foreign(stk, pkt, &arr))
+        return IIP_KEPT;
+    return iip_tcp_arrives(stk, id, &arr);
 }
 
 /* ==== src/tcp/listen.c ==== */
@@ -10766,7 +10806,7 @@ static iip_verdict iip_tcp_step_paws(struct iip_stack *stk, struct iip_tcp_conn 
         return IIP_CTR_DROP_TCP_PAWS;
     if (!iip_seq_lt(seg->ts_val, conn->ts_recent))
         return IIP_NEXT_STEP;
-    if ((iip_u32)(stk->now >> 20) - conn->ts_recent_age > IIP_PAWS_DAYS_24) /* [RFC 7323 5.5] */
+    if ((iip_u32)(stk->now >> 20) - conn->ready.word > IIP_PAWS_DAYS_24) /* [RFC 7323 5.5] */
         return IIP_NEXT_STEP;
     iip_tcp_ack_now(stk, conn);
     return IIP_CTR_DROP_TCP_PAWS;
@@ -10836,7 +10876,7 @@ static iip_verdict iip_tcp_unacceptable(struct iip_stack *stk, struct iip_tcp_co
 static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
     struct iip_tcp_seg *seg = &arr->seg;
-    if (conn->id.state == IIP_TCP_SYN_RECEIVED && (seg->flags & IIP_TCP_SYN) && seg->seq == conn->irs &&
+    if (conn->id.state == IIP_TCP_SYN_RECEIVED && (seg->flags & IIP_TCP_SYN) && seg->seq == conn->id.word &&
         (seg->flags & IIP_TCP_ACK)) {
         /* [RFC 9293 3.5 figure 8] simultaneous open: the SYN again, with the ACK that counts */
         seg->flags &= (iip_u8)~IIP_TCP_SYN;
@@ -10862,10 +10902,8 @@ static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *
 static void iip_tcp_ts_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
     if ((conn->id.options & seg->has & IIP_HAS_TS) && iip_seq_leq(seg->seq, conn->rcv.acked) &&
-        !iip_seq_lt(seg->ts_val, conn->ts_recent)) {
-        conn->ts_recent = seg->ts_val;
-        conn->ts_recent_age = (iip_u32)(stk->now >> 20);
-    }
+        !iip_seq_lt(seg->ts_val, conn->ts_recent))
+        iip_tcp_ts_keep(stk, conn, seg->ts_val);
 }
 
 /* Second: check the RST bit [RFC 5961 3.2]: only the exact next number resets, others in the window are challenged. */
@@ -11672,7 +11710,7 @@ IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, s
                                 iip_u64 delay_us)
 {
     iip_u32 ref = mini->next;
-    mini->id.due = iip_tcp_tick(stk->now + delay_us);
+    mini->id.word = iip_tcp_tick(stk->now + delay_us);
     mini->next = 0;
     mini->prev = q->tail;
     if (q->tail)
@@ -11682,7 +11720,7 @@ IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, s
     q->tail = ref;
     q->count++;
     if (q->head == ref)
-        iip_tcp_mini_arm(stk, iip_tcp_tick_time(stk, mini->id.due));
+        iip_tcp_mini_arm(stk, iip_tcp_tick_time(stk, mini->id.word));
 }
 
 IIP_LOCAL void iip_tcp_fifo_del(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini)
@@ -11706,10 +11744,10 @@ IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk)
     iip_u32 left = tcp->half_count;
     iip_u32 i;
     if (tcp->wait.head)
-        due = iip_tcp_tick_time(stk, iip_tcp_mini_at(tcp, tcp->wait.head)->id.due);
+        due = iip_tcp_tick_time(stk, iip_tcp_mini_at(tcp, tcp->wait.head)->id.word);
     for (i = 0; left && i < IIP_HALF_QUEUES; left -= tcp->half[i].count, i++) {
         if (tcp->half[i].head)
-            due = iip_min64(due, iip_tcp_tick_time(stk, iip_tcp_mini_at(tcp, tcp->half[i].head)->id.due));
+            due = iip_min64(due, iip_tcp_tick_time(stk, iip_tcp_mini_at(tcp, tcp->half[i].head)->id.word));
     }
     return due;
 }
@@ -11717,7 +11755,7 @@ IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk)
 static struct iip_tcp_mini *iip_tcp_fifo_due(const struct iip_stack *stk, const struct iip_tcp_fifo *q)
 {
     struct iip_tcp_mini *mini = q->head ? iip_tcp_mini_at(stk->tcp, q->head) : 0;
-    return mini && iip_tcp_tick_time(stk, mini->id.due) <= stk->now ? mini : 0;
+    return mini && iip_tcp_tick_time(stk, mini->id.word) <= stk->now ? mini : 0;
 }
 
 IIP_LOCAL void iip_tcp_mini_timer(struct iip_stack *stk, struct iip_timer *t)
@@ -12076,15 +12114,13 @@ struct iip_plain_way {
     iip_u32 tcp_len;    /* of the TCP header */
 };
 
-/* 1 while the path is plain, and what it needs. */
-IIP_INLINE int iip_tcp_plain_path(const struct iip_stack *stk, const struct iip_tcp_conn *conn,
-                                  struct iip_plain_way *way)
+/* 1 while an IPv4 path is plain, and what it needs. */
+IIP_MERGED int iip_tcp_plain_link(const struct iip_stack *stk, const struct iip_path *path, struct iip_plain_way *way)
 {
-    const struct iip_neigh *neigh = conn->path.neigh;
-    if (conn->path.gen != stk->net->gen || conn->path.loop || conn->id.family != 4)
+    const struct iip_neigh *neigh = path->neigh;
+    if (path->gen != stk->net->gen || path->loop)
         return 0;
     way->l2_len = stk->l2_len;
-    way->tcp_len = conn->id.options & IIP_HAS_TS ? IIP_TCP_HEADER + IIP_TCP_TS_LEN : IIP_TCP_HEADER;
     way->head = 0;
     if (IIP_UNLIKELY(!neigh))
         return !stk->l2_len;
@@ -12094,16 +12130,25 @@ IIP_INLINE int iip_tcp_plain_path(const struct iip_stack *stk, const struct iip_
     return 1;
 }
 
+/* The same of a connection's path. */
+IIP_INLINE int iip_tcp_plain_path(const struct iip_stack *stk, const struct iip_tcp_conn *conn,
+                                  struct iip_plain_way *way)
+{
+    if (conn->id.family != 4 || !iip_tcp_plain_link(stk, &conn->path, way))
+        return 0;
+    way->tcp_len = conn->id.options & IIP_HAS_TS ? IIP_TCP_HEADER + IIP_TCP_TS_LEN : IIP_TCP_HEADER;
+    return 1;
+}
+
 IIP_INLINE iip_u32 iip_tcp_plain_headers(const struct iip_plain_way *way)
 {
     return way->l2_len + IIP_PLAIN_IP + way->tcp_len;
 }
 
 /* TCP's own sum, made here, whatever stands in its field. */
-IIP_INLINE void iip_tcp_plain_l4_sum(const struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u8 *tcp,
-                                     iip_u32 l4_bytes)
+IIP_INLINE void iip_tcp_plain_l4_sum(struct iip_pkt *pkt, iip_u8 *tcp, iip_u64 pseudo, iip_u32 l4_bytes)
 {
-    iip_u64 sum = iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes);
+    iip_u64 sum = pseudo;
     iip_csum_store(tcp + 16, 0);
     sum = iip_csum_add(sum,
                        pkt->next ? iip_pkt_csum(pkt, (iip_u32)(tcp - pkt->data), l4_bytes)
@@ -12112,7 +12157,7 @@ IIP_INLINE void iip_tcp_plain_l4_sum(const struct iip_tcp_conn *conn, struct iip
 }
 
 /* The sums, or their marks where the port makes them; `ip`: where the IP header is. */
-IIP_MERGED void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *pkt, iip_u8 *ip,
+IIP_MERGED void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_pkt *pkt, iip_u8 *ip, iip_u64 pseudo,
                                    iip_u32 l4_bytes, iip_u32 marks)
 {
     iip_u8 *tcp = ip + IIP_PLAIN_IP;
@@ -12122,11 +12167,11 @@ IIP_MERGED void iip_tcp_plain_sums(struct iip_stack *stk, struct iip_tcp_conn *c
         iip_plain_ip_csum(ip);
     if (IIP_LIKELY(stk->caps & IIP_CAP_TX_TCP_CSUM)) {
         pkt->flags = (iip_u16)(marks | IIP_PKT_L4_CSUM);
-        iip_csum_store(tcp + 16, iip_csum_fold(iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes)));
+        iip_csum_store(tcp + 16, iip_csum_fold(pseudo));
         return;
     }
     pkt->flags = (iip_u16)marks;
-    iip_tcp_plain_l4_sum(conn, pkt, tcp, l4_bytes);
+    iip_tcp_plain_l4_sum(pkt, tcp, pseudo, l4_bytes);
 }
 
 IIP_INLINE void iip_tcp_plain_lens(struct iip_pkt *pkt, const struct iip_plain_way *way)
@@ -12152,7 +12197,8 @@ IIP_MERGED void iip_tcp_plain_emit(struct iip_stack *stk, struct iip_tcp_conn *c
                        way->tcp_len << 26 | flags << 16 | way->wnd);
     if (IIP_LIKELY(way->tcp_len != IIP_TCP_HEADER))
         iip_tcp_emit_ts(p + IIP_PLAIN_IP + IIP_TCP_HEADER, iip_tcp_ts_now(stk, conn->ts_off), conn->ts_recent);
-    iip_tcp_plain_sums(stk, conn, pkt, p, l4_bytes, marks | IIP_PKT_TCP | IIP_PKT_IPV4);
+    iip_tcp_plain_sums(stk, pkt, p, iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes), l4_bytes,
+                       marks | IIP_PKT_TCP | IIP_PKT_IPV4);
     iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
 }
 
@@ -12178,6 +12224,29 @@ IIP_LOCAL int iip_tcp_plain_send(struct iip_stack *stk, struct iip_tcp_conn *con
     pkt->total = headers + len;
     iip_tcp_plain_emit(stk, conn, pkt, &way, seq, len, flags, marks);
     iip_tx(stk, pkt);
+    return 1;
+}
+
+IIP_LOCAL int iip_tcp_plain_bare(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tx_ip *ip,
+                                 const struct iip_path *path)
+{
+    struct iip_plain_way way;
+    iip_u32 local4 = iip_ip_to_v4(ip->src);
+    iip_u32 remote4 = iip_ip_to_v4(ip->dst);
+    iip_u32 l4_bytes = pkt->len;
+    iip_u8 *p = pkt->data - IIP_PLAIN_IP;
+    if (ip->family != 4 || !iip_tcp_plain_link(stk, path, &way))
+        return 0;
+    way.tcp_len = l4_bytes;
+    iip_tcp_plain_lens(pkt, &way);
+    pkt->data = p - way.l2_len;
+    pkt->len += way.l2_len + IIP_PLAIN_IP;
+    pkt->total = pkt->len;
+    if (IIP_LIKELY(way.head != 0))
+        IIP_COPY(pkt->data, way.head, IIP_ETH_LEN);
+    iip_plain_emit_ip(p, local4, remote4, IIP_PLAIN_IP + l4_bytes, ip->tos, ip->ttl);
+    iip_tcp_plain_sums(stk, pkt, p, iip_plain_pseudo(local4, remote4, l4_bytes), l4_bytes, IIP_PKT_TCP | IIP_PKT_IPV4);
+    iip_tx_one(stk, pkt);
     return 1;
 }
 
@@ -12234,6 +12303,7 @@ IIP_MERGED void iip_tcp_plain_again(struct iip_stack *stk, struct iip_tcp_conn *
                                     iip_u32 flags)
 {
     iip_u32 headers = iip_tcp_plain_headers(way);
+    iip_u32 l4_bytes = pkt->len - way->l2_len - IIP_PLAIN_IP;
     iip_u8 *tcp = pkt->data + way->l2_len + IIP_PLAIN_IP;
     IIP_COPY(pkt->data + headers - IIP_PLAIN_HEADERS, prev->data + headers - IIP_PLAIN_HEADERS, IIP_PLAIN_HEADERS);
     iip_tcp_plain_lens(pkt, way);
@@ -12241,7 +12311,7 @@ IIP_MERGED void iip_tcp_plain_again(struct iip_stack *stk, struct iip_tcp_conn *
     tcp[13] = (iip_u8)flags;
     pkt->flags = prev->flags;
     if (IIP_UNLIKELY(!(pkt->flags & IIP_PKT_L4_CSUM)))
-        iip_tcp_plain_l4_sum(conn, pkt, tcp, pkt->len - way->l2_len - (iip_u32)IIP_PLAIN_IP);
+        iip_tcp_plain_l4_sum(pkt, tcp, iip_plain_pseudo(conn->id.local4, conn->id.remote4, l4_bytes), l4_bytes);
     iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
 }
 
@@ -12484,22 +12554,17 @@ IIP_LOCAL int iip_tcp_segment(struct iip_stack *stk, struct iip_tcp_conn *conn, 
 IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     int both = conn->id.state == IIP_TCP_SYN_RECEIVED;
-    struct iip_pkt *pkt = iip_pkt_alloc(stk, 0);
+    struct iip_pkt *pkt = iip_pkt_alloc(stk, IIP_TCP_HEADER_MAX);
     struct iip_tcp_tuple t;
     struct iip_tcp_seg seg;
-    iip_u8 options[40];
-    iip_u32 opt_len;
     iip_u32 shift = iip_tcp_wscale_offer(stk, conn->rcvbuf);
     if (!pkt)
         return 0;
     iip_tcp_tuple_of(&conn->id, &t);
-    seg.src_port = t.local_port;
-    seg.dst_port = t.remote_port;
     seg.seq = conn->iss;
     seg.ack = both ? conn->rcv.nxt : 0;
     seg.flags = both ? IIP_TCP_SYN | IIP_TCP_ACK : IIP_TCP_SYN;
     seg.wnd = iip_min32(conn->rcvbuf, 65535);
-    seg.up = 0;
     seg.has = IIP_HAS_MSS;
     seg.has |= stk->tune.tcp_timestamps ? IIP_HAS_TS : 0;
     seg.has |= stk->tune.tcp_sack ? IIP_HAS_SACK_OK : 0;
@@ -12510,30 +12575,21 @@ IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
     seg.wscale = (iip_u8)shift;
     seg.ts_val = iip_tcp_ts_now(stk, conn->ts_off);
     seg.ts_ecr = both ? conn->ts_recent : 0;
-    opt_len = iip_tcp_emit_syn_options(options, &seg, stk->tune.tcp_syn_options);
-    seg.hdr_len = IIP_TCP_HEADER + opt_len;
-    iip_tcp_header(pkt, &seg, 0);
-    IIP_COPY(pkt->data + IIP_TCP_HEADER, options, opt_len);
     conn->rcv.edge = conn->rcv.nxt + seg.wnd;
     conn->sent_us = (iip_u32)stk->now;
     iip_tcp_ack_paid(conn);
-    iip_tcp_to_ip(stk, conn, pkt);
+    iip_tcp_bare_to(stk, pkt, &t, &seg, &conn->path, conn->tos, conn->ttl);
     return 1;
 }
 
 /* ==== src/tcp/reply.c ==== */
 /* reply.c - segments that answer without, or beside, a connection: RST, challenge ACK, SYN-ACK and TIME-WAIT's ACK. */
 
-/* The caller fills seq, ack, flags, wnd and, with `has`, options; a SYN carries them in the tuned order, others timestamps only. */
-IIP_LOCAL void iip_tcp_bare(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_seg *seg, iip_u32 tos)
+IIP_LOCAL void iip_tcp_bare_to(struct iip_stack *stk, struct iip_pkt *pkt, const struct iip_tcp_tuple *t,
+                               struct iip_tcp_seg *seg, struct iip_path *path, iip_u32 tos, iip_u32 ttl)
 {
-    struct iip_pkt *pkt = iip_tx_full(stk) ? 0 : iip_pkt_alloc(stk, IIP_TCP_HEADER_MAX);
     struct iip_tx_ip ip;
     iip_u32 opt_len = 0;
-    if (!pkt) {
-        iip_count(stk, IIP_CTR_TX_DROPPED);
-        return;
-    }
     if (seg->flags & IIP_TCP_SYN) {
         opt_len = iip_tcp_emit_syn_options(pkt->data + IIP_TCP_HEADER, seg, stk->tune.tcp_syn_options);
     } else if (seg->has & IIP_HAS_TS) {
@@ -12546,20 +12602,36 @@ IIP_LOCAL void iip_tcp_bare(struct iip_stack *stk, const struct iip_tcp_tuple *t
     seg->up = 0;
     iip_tcp_emit(pkt->data, seg);
     pkt->len = pkt->total = seg->hdr_len;
-    pkt->flags = IIP_PKT_TCP;
-    pkt->l4_len = (iip_u8)seg->hdr_len;
     ip.src = &t->local;
     ip.dst = &t->remote;
     ip.family = t->family;
     ip.proto = 6;
-    ip.ttl = (iip_u8)stk->tune.tcp_ttl;
+    ip.ttl = (iip_u8)ttl;
     ip.tos = (iip_u8)tos;
     ip.df = 1;
-    iip_tcp_checksum(stk, pkt, &t->local, &t->remote, t->family, 0);
+    iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
+    if (IIP_LIKELY(iip_tcp_plain_bare(stk, pkt, &ip, path)))
+        return;
+    pkt->flags = IIP_PKT_TCP;
+    pkt->l4_len = (iip_u8)seg->hdr_len;
+    iip_tcp_checksum(stk, pkt, &t->local, &t->remote, t->family, path->loop);
+    iip_ip_output(stk, pkt, &ip, path);
+}
+
+IIP_LOCAL void iip_tcp_bare(struct iip_stack *stk, const struct iip_tcp_tuple *t, struct iip_tcp_seg *seg, iip_u32 tos)
+{
+    struct iip_pkt *pkt = iip_tx_full(stk) ? 0 : iip_pkt_alloc(stk, IIP_TCP_HEADER_MAX);
+    struct iip_ip local = t->local;
+    struct iip_path path;
+    if (!pkt || iip_path_find(stk, &local, &t->remote, &path)) {
+        iip_count(stk, IIP_CTR_TX_DROPPED);
+        iip_pkt_free(stk, pkt);
+        return;
+    }
     if (seg->flags & IIP_TCP_RST)
         iip_count(stk, IIP_CTR_TCP_RST_SENT);
-    iip_count(stk, IIP_CTR_TCP_SEGS_OUT);
-    iip_ip_output_once(stk, pkt, &ip);
+    iip_tcp_bare_to(stk, pkt, t, seg, &path, tos, (iip_u32)stk->tune.tcp_ttl);
+    iip_path_drop(stk, &path);
 }
 
 /*

@@ -471,8 +471,20 @@ int iip_port_fail(struct iip_port_err *err, int status, const char *format, ...)
     return status;
 }
 
-/* ==== c/io/pair/pair.c ==== */
-/* pair.c - opens and closes the ends of pairs. */
+/* ==== c/io/pair/lend.c ==== */
+/*
+ * lend.c - long packets are not copied: the receiver reads the sender's bytes where they lie.
+ *
+ * The receiver gets a frame of its own, which is read-only and names the bytes. When its last view is freed, the record
+ * goes home through a list to which any thread may add (a packet may end on another queue than it came up on); the
+ * sender takes the whole list when it next receives, and frees its packet then, as a NIC's driver does with what was
+ * sent. So each stack touches the counts of its own frames only.
+ *
+ * Who keeps what it received keeps the sender's frames: below half of its pool a sender copies. Both ends' pools live
+ * until both ends are closed, so bytes that an event named stay where they are if the sender closes first.
+ */
+#include <stdlib.h>
+
 
 /* ==== c/io/pair/pair.h ==== */
 /*
@@ -482,6 +494,9 @@ int iip_port_fail(struct iip_port_err *err, int status, const char *format, ...)
  * marks them filled, and nothing is ever lost: without a posted frame, transmit refuses. Every pair of queues has its
  * own ring with one writer and one reader, so both ends, and all queues, may be on different threads, and no lock is
  * taken after open. Who wants to sleep says so (fd): only then does the other side spend a system call to wake it.
+ *
+ * Long packets are lent instead: see lend.c. So frames of either end may come up at the other, and `regions` names the
+ * memory of both from the first open on: the pools of the second end are made with those of the first.
  *
  *     csum=off        both stacks compute and check checksums; without it packets arrive marked as right
  *     tso=on          large packets go through uncut (default off)
@@ -579,12 +594,24 @@ static inline void iip_pool_put(struct iip_pool *p, struct iip_frame *frame)
 enum {
     IIP_PAIR_QUEUES = 16,
     IIP_PAIR_NAME = 64,
-    IIP_PAIR_MORE = 0x8000 /* flag of a descriptor: the packet goes on in the next one */
+    IIP_PAIR_MORE = 0x8000, /* flag of a descriptor: the packet goes on in the next one */
+    IIP_PAIR_LENT = 0x4000, /* ... : its bytes are `data`, and `buf` stays empty */
+    IIP_PAIR_MARKS = IIP_PAIR_MORE | IIP_PAIR_LENT
+};
+
+/* A packet of the sender whose bytes the receiver reads. */
+struct iip_pair_lent {
+    struct iip_frame frame;       /* the receiver's, read-only; first: it is found from its frame */
+    struct iip_pkt *pkt;          /* the sender's, which it frees when the record is home */
+    struct iip_pair_queue *owner;
+    struct iip_pair_lent *next;   /* free, or on its way home */
 };
 
 struct iip_pair_desc {
     uint8_t *buf;
-    uint64_t meta; /* length, flags of the packet that it makes with IIP_PAIR_MORE, seg_size: one load, one store */
+    uint64_t meta; /* length, flags of the packet that it makes with IIP_PAIR_MARKS, seg_size: one load, one store */
+    uint8_t *data; /* this and the next with IIP_PAIR_LENT only */
+    struct iip_pair_lent *lent;
 };
 
 static inline uint64_t iip_pair_meta(uint32_t len, uint32_t flags, uint32_t seg_size)
@@ -595,7 +622,7 @@ static inline uint64_t iip_pair_meta(uint32_t len, uint32_t flags, uint32_t seg_
 /* Positions count up for ever and are taken modulo the size. consumed <= filled <= posted <= consumed + size. */
 struct iip_pair_ring {
     struct iip_pair_desc *desc;
-    struct iip_frame **frame; /* the receiver's: whose memory each descriptor names */
+    struct iip_frame **frame; /* the receiver's: whose memory each descriptor names; null: it was handed up */
     uint32_t mask;
     uint32_t room;            /* bytes of one descriptor */
     uint32_t max_len;         /* bytes of the longest packet that is no TSO packet and fits one descriptor */
@@ -624,7 +651,11 @@ struct iip_pair_queue {
     int wake_fd[2];
     struct iip_pool pool;
     struct iip_port_stats stats;
+    struct iip_pair_lent *lent;      /* records; null: this queue does not lend */
+    struct iip_pair_lent *lent_free; /* those that were used and are home */
+    uint32_t lent_n, lent_fresh;     /* how many; from here on they were never used */
     alignas(64) _Atomic uint32_t parked;
+    _Atomic(struct iip_pair_lent *) lent_home; /* [any] those that came back */
 };
 
 struct iip_pair_end {
@@ -644,6 +675,10 @@ struct iip_pair_wire {
     uint32_t max_len; /* bytes of the longest packet that is not TSO */
     int csum, tso, l3;
     struct iip_pair_end *end[2];
+    uint32_t frames, frame_size; /* of the pools of the first end */
+    struct iip_pool spare[IIP_PAIR_QUEUES]; /* the second end's, until it is opened */
+    struct iip_port_region region[2][IIP_PAIR_QUEUES]; /* where frames that an end lends lie; as at the first open */
+    uint32_t region_n[2];
     uint32_t opened, closed;
     _Atomic uint32_t epoch;
     _Atomic uint32_t up;
@@ -655,6 +690,16 @@ void iip_pair_ring_free(struct iip_pair_ring *ring);
 /* Posts as many empty frames as the pool and the ring allow. */
 void iip_pair_ring_post(struct iip_pair_ring *ring);
 
+/* lend.c */
+/* Records for lending; without memory the queue copies. */
+void iip_pair_lend_init(struct iip_pair_queue *q);
+/* The last view of a lent frame is gone: any thread. */
+void iip_pair_lent_return(struct iip_frame *frame);
+/* Frees the packets of the records that came back. */
+void iip_pair_lent_fetch(struct iip_pair_queue *q);
+/* Returns what was lent to a ring whose receiver will read no more. */
+void iip_pair_lent_unread(struct iip_pair_ring *ring);
+
 /* queue.c */
 uint32_t iip_pair_rx(struct iip_port_queue *queue, struct iip_pkt **pkts, uint32_t n);
 uint32_t iip_pair_tx(void *queue, struct iip_pkt **pkts, uint32_t n);
@@ -663,6 +708,51 @@ int iip_pair_fd(struct iip_port_queue *queue);
 void iip_pair_wake(struct iip_pair_queue *q);
 
 #endif
+
+void iip_pair_lend_init(struct iip_pair_queue *q)
+{
+    q->lent_n = q->pool.count / 2;
+    q->lent = calloc(q->lent_n, sizeof(*q->lent));
+    if (!q->lent)
+        q->lent_n = 0;
+}
+
+void iip_pair_lent_return(struct iip_frame *frame)
+{
+    struct iip_pair_lent *lent = (struct iip_pair_lent *)frame;
+    struct iip_pair_queue *owner = lent->owner;
+    struct iip_pair_lent *head = atomic_load_explicit(&owner->lent_home, memory_order_relaxed);
+    do
+        lent->next = head;
+    while (!atomic_compare_exchange_weak_explicit(&owner->lent_home, &head, lent, memory_order_release,
+                                                  memory_order_relaxed));
+}
+
+void iip_pair_lent_fetch(struct iip_pair_queue *q)
+{
+    struct iip_pair_lent *lent = atomic_exchange_explicit(&q->lent_home, NULL, memory_order_acquire);
+    while (lent) {
+        struct iip_pair_lent *next = lent->next;
+        iip_pkt_free(q->stk, lent->pkt);
+        lent->next = q->lent_free;
+        q->lent_free = lent;
+        lent = next;
+    }
+}
+
+void iip_pair_lent_unread(struct iip_pair_ring *ring)
+{
+    uint32_t at = ring->consumed, end = atomic_load_explicit(&ring->filled, memory_order_acquire);
+    for (; at != end; at++) {
+        const struct iip_pair_desc *desc = &ring->desc[at & ring->mask];
+        if (desc->meta >> 32 & IIP_PAIR_LENT)
+            iip_pair_lent_return(&desc->lent->frame);
+    }
+    ring->consumed = end;
+}
+
+/* ==== c/io/pair/pair.c ==== */
+/* pair.c - opens and closes the ends of pairs. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -806,6 +896,7 @@ static void iip_pair_queue_free(struct iip_pair_queue *q)
     if (q->wake_fd[1] >= 0)
         close(q->wake_fd[1]);
     iip_pool_free(&q->pool);
+    free(q->lent);
     free(q);
 }
 
@@ -850,11 +941,34 @@ static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_
     return IIP_OK;
 }
 
+/* The second end takes the pool that was made for it; one that asks for another has that, and does not lend. */
+static int iip_pair_queue_pool(struct iip_pair_queue *q, const struct iip_pair_ask *ask, struct iip_port_err *err)
+{
+    struct iip_pair_wire *wire = q->end->wire;
+    struct iip_pool *spare = &wire->spare[q->index];
+    uint32_t size = ask->cfg.frame_size ? ask->cfg.frame_size : iip_pool_frame_size(wire->mtu);
+    uint32_t count = ask->cfg.frames ? ask->cfg.frames : IIP_PAIR_FRAMES;
+    uint32_t side = q->end->side;
+    if (side && (count != wire->frames || size != wire->frame_size))
+        return iip_pool_init(&q->pool, IIP_PAIR_QUEUES + q->index, count, size, err);
+    if (side) {
+        q->pool = *spare;
+        memset(spare, 0, sizeof(*spare));
+    } else {
+        int status = iip_pool_init(&q->pool, q->index, count, size, err);
+        if (status < 0)
+            return status;
+    }
+    wire->frames = count;
+    wire->frame_size = size;
+    iip_pair_lend_init(q);
+    return IIP_OK;
+}
+
 static int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct iip_pair_ask *ask,
                               struct iip_port_err *err)
 {
     struct iip_pair_queue *q = aligned_alloc(64, sizeof(*q));
-    uint32_t size = ask->cfg.frame_size ? ask->cfg.frame_size : iip_pool_frame_size(end->wire->mtu);
     int status;
     if (!q)
         return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: no memory", ask->name);
@@ -864,7 +978,7 @@ static int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct
     q->index = i;
     q->wake_fd[0] = q->wake_fd[1] = -1;
     q->rx_flags = end->wire->csum ? IIP_PKT_IP_CSUM_OK | IIP_PKT_L4_CSUM_OK : 0;
-    status = iip_pool_init(&q->pool, i, ask->cfg.frames ? ask->cfg.frames : IIP_PAIR_FRAMES, size, err);
+    status = iip_pair_queue_pool(q, ask, err);
     if (status < 0)
         return status;
     q->reserve = q->pool.count / 8;
@@ -898,6 +1012,8 @@ static void iip_pair_wire_drop(struct iip_pair_wire *wire)
         *at = wire->next;
     iip_pair_end_free(wire->end[0]);
     iip_pair_end_free(wire->end[1]);
+    for (uint32_t i = 0; i < wire->queues; i++)
+        iip_pool_free(&wire->spare[i]);
     free(wire);
 }
 
@@ -956,6 +1072,24 @@ static void iip_pair_mac(struct iip_pair_end *end)
     end->mac[5] = (uint8_t)(end->side + 1);
 }
 
+static void iip_pair_region(struct iip_pair_wire *wire, uint32_t side, const struct iip_pool *pool)
+{
+    wire->region[side][wire->region_n[side]++] = (struct iip_port_region){pool->base, pool->len, pool->id};
+}
+
+/* With the first end, all memory that either will lend: applications map it once. */
+static int iip_pair_spares(struct iip_pair_wire *wire, const struct iip_pair_end *first, struct iip_port_err *err)
+{
+    int status = IIP_OK;
+    for (uint32_t i = 0; i < wire->queues && status >= 0; i++) {
+        const struct iip_pool *pool = &first->q[i]->pool;
+        status = iip_pool_init(&wire->spare[i], IIP_PAIR_QUEUES + i, pool->count, pool->frame_size, err);
+        iip_pair_region(wire, 0, pool);
+        iip_pair_region(wire, 1, &wire->spare[i]);
+    }
+    return status;
+}
+
 static int iip_pair_end_new(struct iip_pair_wire *wire, const struct iip_pair_ask *ask, struct iip_port_err *err)
 {
     struct iip_pair_end *end = calloc(1, sizeof(*end));
@@ -972,6 +1106,8 @@ static int iip_pair_end_new(struct iip_pair_wire *wire, const struct iip_pair_as
         memcpy(end->mac, ask->mac, 6);
     for (uint32_t i = 0; i < end->queues && status >= 0; i++)
         status = iip_pair_queue_new(end, i, ask, err);
+    if (status >= 0 && !end->side)
+        status = iip_pair_spares(wire, end, err);
     if (status < 0) {
         iip_pair_end_free(end);
         return status;
@@ -1046,6 +1182,9 @@ static void iip_pair_close(struct iip_port *port)
     pthread_mutex_lock(&iip_pair_lock);
     atomic_store(&wire->up, 0);
     atomic_fetch_add(&wire->epoch, 1);
+    for (uint32_t i = 0; i < end->queues; i++)
+        for (uint32_t k = 0; k < wire->queues; k++)
+            iip_pair_lent_unread(end->q[i]->in[k]);
     wire->closed++;
     iip_pair_wire_drop(wire);
     pthread_mutex_unlock(&iip_pair_lock);
@@ -1092,12 +1231,17 @@ static struct iip_port_queue *iip_pair_queue(struct iip_port *port, uint32_t i)
     return i < end->queues ? (struct iip_port_queue *)end->q[i] : NULL;
 }
 
+/* Its own, then those of the other end, whose frames come up here. */
 static uint32_t iip_pair_regions(struct iip_port *port, struct iip_port_region *out, uint32_t cap)
 {
     const struct iip_pair_end *end = (const struct iip_pair_end *)port;
-    for (uint32_t i = 0; i < end->queues && i < cap; i++)
-        out[i] = (struct iip_port_region){end->q[i]->pool.base, end->q[i]->pool.len, end->q[i]->pool.id};
-    return end->queues;
+    const struct iip_pair_wire *wire = end->wire;
+    uint32_t other = !end->side, n = end->queues + wire->region_n[other];
+    for (uint32_t i = 0; i < n && i < cap; i++)
+        out[i] = i >= end->queues
+            ? wire->region[other][i - end->queues]
+            : (struct iip_port_region){end->q[i]->pool.base, end->q[i]->pool.len, end->q[i]->pool.id};
+    return n;
 }
 
 static void iip_pair_attach(struct iip_port_queue *q, struct iip_stack *stk)
@@ -1114,7 +1258,10 @@ static struct iip_frame *iip_pair_frame_get(void *queue, iip_u32 size)
 static void iip_pair_frame_put(void *queue, struct iip_frame *frame)
 {
     struct iip_pair_queue *q = queue;
-    iip_pool_put(&q->pool, frame);
+    if (IIP_UNLIKELY(frame->flags & IIP_FRAME_READ_ONLY))
+        iip_pair_lent_return(frame);
+    else
+        iip_pool_put(&q->pool, frame);
 }
 
 static uint32_t iip_pair_frames_free(struct iip_port_queue *q)
@@ -1154,6 +1301,8 @@ const struct iip_port_ops iip_pair_ops = {
 #include <unistd.h>
 
 
+enum { IIP_PAIR_LEND = 256 };
+
 void iip_pair_wake(struct iip_pair_queue *q)
 {
     char byte = 0;
@@ -1169,7 +1318,7 @@ static inline struct iip_pkt *iip_pair_rx_view(struct iip_stack *stk, struct iip
 {
     struct iip_pkt *pkt = iip_pkt_new(stk, frame, buf, (uint32_t)meta);
     if (IIP_LIKELY(pkt)) {
-        pkt->flags = (uint16_t)(meta >> 32 & ~IIP_PAIR_MORE);
+        pkt->flags = (uint16_t)(meta >> 32 & ~IIP_PAIR_MARKS);
         pkt->seg_size = (uint16_t)(meta >> 48);
     }
     return pkt;
@@ -1198,6 +1347,8 @@ static __attribute__((noinline)) struct iip_pkt *iip_pair_rx_chain(struct iip_pa
         tail = &pkt->next;
     } while (iip_pair_is_more(meta));
     head->total = total;
+    for (uint32_t k = *at; k != i; k++)
+        ring->frame[k & ring->mask] = NULL;
     *at = i;
     return head;
 undo:
@@ -1223,8 +1374,15 @@ static __attribute__((noinline)) uint32_t iip_pair_rx_ring(struct iip_pair_queue
     while (at != end && got < n) {
         uint64_t meta = desc[at & mask].meta;
         struct iip_pkt *pkt;
-        if (IIP_LIKELY(!iip_pair_is_more(meta))) {
+        if (IIP_LIKELY(!(meta >> 32 & IIP_PAIR_MARKS))) {
             pkt = iip_pair_rx_view(stk, frame[at & mask], desc[at & mask].buf, meta);
+            if (IIP_UNLIKELY(!pkt))
+                break;
+            frame[at & mask] = NULL;
+            at++;
+            bytes += (uint32_t)meta;
+        } else if (IIP_LIKELY(!iip_pair_is_more(meta))) {
+            pkt = iip_pair_rx_view(stk, &desc[at & mask].lent->frame, desc[at & mask].data, meta);
             if (IIP_UNLIKELY(!pkt))
                 break;
             at++;
@@ -1262,6 +1420,8 @@ uint32_t iip_pair_rx(struct iip_port_queue *queue, struct iip_pkt **pkts, uint32
         iip_pair_unpark(q);
     if (IIP_UNLIKELY(!q->stk))
         return 0;
+    if (atomic_load_explicit(&q->lent_home, memory_order_relaxed))
+        iip_pair_lent_fetch(q);
     for (uint32_t i = 0; i < rings; i++) {
         struct iip_pair_ring *ring = q->in[(q->index + i) % rings];
         if (got < n)
@@ -1326,6 +1486,45 @@ static __attribute__((noinline)) int iip_pair_tx_chain(struct iip_pair_queue *q,
     return (int)used;
 }
 
+/* From how many bytes on packets are lent: all the rest are copied, which costs less for short ones. */
+static uint32_t iip_pair_tx_lend_from(const struct iip_pair_queue *q)
+{
+    if (iip_pool_left(&q->pool) <= q->pool.count / 2 || !atomic_load_explicit(&q->end->wire->up, memory_order_relaxed))
+        return UINT32_MAX;
+    return IIP_PAIR_LEND;
+}
+
+static struct iip_pair_lent *iip_pair_tx_record(struct iip_pair_queue *q)
+{
+    struct iip_pair_lent *lent = q->lent_free;
+    if (IIP_LIKELY(lent)) {
+        q->lent_free = lent->next;
+        return lent;
+    }
+    if (q->lent_fresh == q->lent_n)
+        return NULL;
+    lent = &q->lent[q->lent_fresh++];
+    lent->owner = q;
+    lent->frame.flags = IIP_FRAME_READ_ONLY;
+    lent->frame.region = q->pool.id;
+    return lent;
+}
+
+/* Only frames of the queue's own pool are in the regions that the other end knows. 0: it is to be copied. */
+static inline int iip_pair_tx_lend(struct iip_pair_queue *q, struct iip_pair_desc *desc, struct iip_pkt *pkt)
+{
+    const struct iip_frame *frame = pkt->frame;
+    struct iip_pair_lent *lent = frame->host == &q->pool ? iip_pair_tx_record(q) : NULL;
+    if (IIP_UNLIKELY(!lent))
+        return 0;
+    lent->pkt = pkt;
+    lent->frame.base = frame->base;
+    lent->frame.size = frame->size;
+    desc->data = pkt->data;
+    desc->lent = lent;
+    return 1;
+}
+
 static void iip_pair_tx_publish(struct iip_pair_ring *ring, uint32_t at)
 {
     if (at == ring->filled_mine)
@@ -1344,15 +1543,20 @@ static uint32_t iip_pair_tx_fill(struct iip_pair_queue *q, struct iip_pair_ring 
     struct iip_pair_desc *desc = ring->desc;
     struct iip_stack *stk = q->stk;
     uint64_t bytes = 0, flags = iip_pair_meta(0, q->rx_flags, 0);
+    uint32_t lend_from = iip_pair_tx_lend_from(q);
     for (i = 0; i < n; i++) {
         struct iip_pkt *pkt = pkts[i];
         uint32_t len = pkt->len;
         if (IIP_LIKELY(!pkt->next && len <= max_len && !(pkt->flags & IIP_PKT_TSO))) {
             if (IIP_UNLIKELY(at == ring->posted_seen) && !iip_pair_tx_room(ring, at, 1))
                 break;
+            bytes += len;
+            if (len >= lend_from && iip_pair_tx_lend(q, &desc[at & mask], pkt)) {
+                desc[at++ & mask].meta = flags | iip_pair_meta(len, IIP_PAIR_LENT, 0);
+                continue;
+            }
             memcpy(desc[at & mask].buf, pkt->data, len);
             desc[at & mask].meta = flags | len;
-            bytes += len;
             at++;
         } else {
             int used = iip_pair_tx_chain(q, ring, pkt, at);
@@ -1474,26 +1678,25 @@ void iip_pair_ring_free(struct iip_pair_ring *ring)
 void iip_pair_ring_post(struct iip_pair_ring *ring)
 {
     struct iip_pair_queue *q = ring->receiver;
-    uint32_t at = ring->posted_mine, want = ring->consumed + ring->mask + 1 - at, left;
-    struct iip_pair_desc *desc;
-    struct iip_frame **frames;
-    left = iip_pool_left(&q->pool);
-    if (IIP_UNLIKELY(left < want + q->reserve)) {
+    uint32_t at = ring->posted_mine, end = ring->consumed + ring->mask + 1, mask = ring->mask;
+    uint32_t left = iip_pool_left(&q->pool);
+    struct iip_pair_desc *desc = ring->desc;
+    struct iip_frame **frames = ring->frame;
+    if (IIP_UNLIKELY(left < end - at + q->reserve)) {
         iip_pool_fetch(&q->pool);
         left = iip_pool_left(&q->pool);
-        left = left > q->reserve ? left - q->reserve : 0;
-        if (want > left)
-            want = left;
     }
-    if (!want)
+    left = left > q->reserve ? left - q->reserve : 0;
+    for (; at != end; at++) {
+        if (frames[at & mask]) /* what came in its place was lent */
+            continue;
+        if (!left--)
+            break;
+        frames[at & mask] = iip_pool_get(&q->pool);
+        desc[at & mask].buf = frames[at & mask]->base + IIP_POOL_HEADROOM;
+    }
+    if (at == ring->posted_mine)
         return;
-    desc = ring->desc;
-    frames = ring->frame;
-    for (uint32_t end = at + want, mask = ring->mask; at != end; at++) {
-        struct iip_frame *frame = iip_pool_get(&q->pool);
-        frames[at & mask] = frame;
-        desc[at & mask].buf = frame->base + IIP_POOL_HEADROOM;
-    }
     ring->posted_mine = at;
     /* Sequential consistency, here and in transmit: either we see that the sender starves, or it sees these frames. */
     atomic_store(&ring->posted, at);
@@ -4921,8 +5124,10 @@ struct iip_buf {
     struct iip_pkt *pkt;          /* null: the slot is free, or closed while on its way home */
     struct iip_obj *conn;         /* whose window it holds, while that is still of `generation`; null: nobody's */
     uint32_t generation;
-    uint32_t charge;              /* window bytes */
+    uint32_t charge;              /* window bytes, or IIP_CHARGE_OF_PKT */
 };
+
+#define IIP_CHARGE_OF_PKT UINT32_MAX /* what iip_pkt_charge says of the packet, which is as it was received */
 
 enum {
     IIP_BUF_LAID_OUT = IIP_SLOT_FLAG_A   /* stands in tx_free and was not taken */
@@ -5826,20 +6031,19 @@ struct iip_buf *iip_buf_make(struct iip_loop *loop, struct iip_pkt *pkt)
     return buf;
 }
 
-/* The window opens, unless its connection ended meanwhile. */
-static void iip_buf_credit(struct iip_loop *loop, const struct iip_buf *buf)
-{
-    const struct iip_obj *conn = buf->conn;
-    if (iip_slot_generation(&conn->slot) == buf->generation && conn->core)
-        iip_tcp_credit(loop->stk, conn->core, buf->charge);
-}
-
+/* The window of a buffer opens, unless its connection ended meanwhile, and its packet is freed. */
 static inline void iip_buf_empty_out(struct iip_loop *loop, struct iip_buf *buf)
 {
+    const struct iip_obj *conn = buf->conn;
     struct iip_pkt *pkt = buf->pkt;
     buf->pkt = NULL;
-    if (buf->conn)
-        iip_buf_credit(loop, buf);
+    if (conn && iip_slot_generation(&conn->slot) == buf->generation && conn->core) {
+        if (IIP_LIKELY(buf->charge == IIP_CHARGE_OF_PKT)) {
+            iip_tcp_done(loop->stk, conn->core, pkt);
+            return;
+        }
+        iip_tcp_credit(loop->stk, conn->core, buf->charge);
+    }
     if (pkt)
         iip_pkt_free(loop->stk, pkt);
 }
@@ -6009,9 +6213,8 @@ struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size)
 }
 
 /* The packet of an empty buffer shows all its room; sending it sets what was written. `mark`: IIP_BUF_LAID_OUT or 0. */
-static inline int32_t iip_buf_empty(struct iip_loop *loop, struct iip_span *out, uint32_t mark)
+static inline int32_t iip_buf_empty(struct iip_loop *loop, struct iip_frame *frame, struct iip_span *out, uint32_t mark)
 {
-    struct iip_frame *frame = iip_buf_frame(loop, IIP_TX_HEADROOM + 1);
     struct iip_buf *buf;
     struct iip_pkt *pkt;
     if (!frame)
@@ -6043,14 +6246,7 @@ int32_t iip_buf_alloc(struct iip_loop *loop, struct iip_span *out)
         return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_ALLOC, .to = out});
     if (!out)
         return IIP_E_INVAL;
-    return loop->closing ? IIP_E_CLOSED : iip_buf_empty(loop, out, 0);
-}
-
-static int32_t iip_buf_lay(struct iip_loop *loop, uint32_t i)
-{
-    if (loop->pool_low && i >= IIP_TX_FREE_LOW)
-        return IIP_E_NOBUFS;
-    return iip_buf_empty(loop, &loop->tx_free[i], IIP_BUF_LAID_OUT);
+    return loop->closing ? IIP_E_CLOSED : iip_buf_empty(loop, iip_buf_frame(loop, IIP_TX_HEADROOM + 1), out, 0);
 }
 
 void iip_buf_taken(struct iip_loop *loop, uint32_t taken)
@@ -6062,20 +6258,34 @@ void iip_buf_taken(struct iip_loop *loop, uint32_t taken)
         loop->tx_holes = taken;
 }
 
+/* Fills entries of tx_free from `at` on; returns where it stopped, which is before `end` when buffers are few. */
+static uint32_t iip_buf_lay(struct iip_loop *loop, uint32_t at, uint32_t end)
+{
+    uint32_t left = loop->ops->frames_free(loop->queue);
+    left = left > loop->frames_reserve ? left - loop->frames_reserve : 0;
+    if (loop->pool_low && end > IIP_TX_FREE_LOW)
+        end = IIP_TX_FREE_LOW;
+    for (; at < end && left; at++, left--)
+        if (iip_buf_empty(loop, loop->ops->frame_get(loop->queue, IIP_TX_HEADROOM + 1), &loop->tx_free[at],
+                          IIP_BUF_LAID_OUT))
+            break;
+    return at;
+}
+
 /* New buffers take the places of those that were taken from the front, or else those from the end do. */
 void iip_buf_lay_out(struct iip_loop *loop)
 {
     uint32_t holes = loop->tx_holes;
-    uint32_t i = 0;
-    while (i < holes && !iip_buf_lay(loop, i))
-        i++;
+    uint32_t i;
+    if (!holes && loop->tx_free_n == loop->tx_free_cap)
+        return;
+    i = iip_buf_lay(loop, 0, holes);
     while (i < holes && loop->tx_free_n > holes)
         loop->tx_free[i++] = loop->tx_free[--loop->tx_free_n];
     if (i < holes)
         loop->tx_free_n = i;
     loop->tx_holes = 0;
-    while (loop->tx_free_n < loop->tx_free_cap && !iip_buf_lay(loop, loop->tx_free_n))
-        loop->tx_free_n++;
+    loop->tx_free_n = iip_buf_lay(loop, loop->tx_free_n, loop->tx_free_cap);
 }
 
 /* ==== c/sdk/src/config.c ==== */
@@ -6965,7 +7175,7 @@ static inline void iip_event_data(struct iip_loop *loop, struct iip_event *ev, s
                              .addr = (uintptr_t)pkt->data,
                              .len = pkt->len};
     iip_buf_place(loop, pkt, &ev->offset, &ev->region);
-    buf->charge = iip_pkt_charge(pkt);
+    buf->charge = IIP_CHARGE_OF_PKT;
 }
 
 /*
@@ -9318,6 +9528,8 @@ static struct iip_pkt *iip_op_view(struct iip_loop *loop, struct iip_buf *buf, c
     uint64_t word = atomic_load_explicit(&buf->slot.word, memory_order_acquire);
     if (iip_slot_refs(word) != 1)
         return iip_pkt_new(loop->stk, pkt->frame, pkt->data + op->offset, op->len);
+    if (buf->conn && buf->charge == IIP_CHARGE_OF_PKT)
+        buf->charge = iip_pkt_charge(pkt);
     pkt->data += op->offset;
     pkt->len = pkt->total = op->len;
     pkt->flags = 0;
