@@ -41,6 +41,17 @@
 //!   whatever is forgotten meanwhile.
 //! - An engine closes when its last handle, loop and buffer are gone, so no view of its memory ever dangles.
 //!
+//! # Features
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `bytes` | [`RxBuf`] into `bytes::Bytes` without a copy |
+//! | `futures-io` | `AsyncRead` and `AsyncWrite` of `futures-io` for [`net::TcpStream`] |
+//! | `tokio` | those of `tokio` |
+//! | `hyper` | `Read` and `Write` of `hyper::rt`, and `rt::hyper` with an executor and a timer |
+//! | `send` | `send`: listeners and streams that are `Send` and post to their loop |
+//! | `axum` | those as `axum::serve::Listener` |
+//!
 //! # Safety
 //!
 //! `unsafe` lives in the modules that touch the mapped memory (`queue`, `turn`, `event`, `buf`, `region`, `engine`,
@@ -52,9 +63,13 @@ mod engine;
 mod error;
 mod event;
 mod handle;
+pub mod net;
 mod queue;
 mod region;
 mod remote;
+pub mod rt;
+#[cfg(feature = "send")]
+pub mod send;
 mod stats;
 mod turn;
 

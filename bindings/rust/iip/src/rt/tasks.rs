@@ -1,0 +1,279 @@
+//! Tasks of one thread, and the queue by which all threads wake them.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::ThreadId;
+
+use crate::Remote;
+
+/// The future of block_on, which is no task.
+pub(crate) const ROOT: usize = usize::MAX;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// What other threads hand in.
+pub(crate) struct Inbox {
+    queue: Mutex<Queue>,
+    owner: ThreadId,
+}
+
+struct Queue {
+    ready: Vec<usize>,
+    jobs: Vec<Job>,
+    stopped: bool,
+    /// Gone with the runtime, so that wakers which outlive it keep no engine open.
+    remote: Option<Remote>,
+}
+
+impl Inbox {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // Nothing panics while it is locked.
+        self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Puts something in; a loop that sleeps in another thread is woken.
+    fn put(&self, f: impl FnOnce(&mut Queue)) {
+        let mut queue = self.lock();
+        f(&mut queue);
+        if std::thread::current().id() != self.owner {
+            if let Some(remote) = &queue.remote {
+                let _ = remote.wake(); // fails in a forked child only
+            }
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.lock().stopped
+    }
+}
+
+struct TaskWaker {
+    id: usize,
+    queued: AtomicBool,
+    inbox: Arc<Inbox>,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.inbox.put(|queue| queue.ready.push(self.id));
+        }
+    }
+}
+
+struct Task {
+    /// Absent while it is polled.
+    future: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    waker: Arc<TaskWaker>,
+}
+
+/// The tasks. A slot that is used again may get a wake that was meant for its predecessor: one poll in vain.
+pub(crate) struct Tasks {
+    slots: RefCell<Vec<Option<Task>>>,
+    free: RefCell<Vec<usize>>,
+    inbox: Arc<Inbox>,
+    root: Arc<TaskWaker>,
+}
+
+impl Tasks {
+    pub(crate) fn new(remote: Remote) -> Tasks {
+        let queue = Queue { ready: Vec::new(), jobs: Vec::new(), stopped: false, remote: Some(remote) };
+        let inbox = Arc::new(Inbox { queue: Mutex::new(queue), owner: std::thread::current().id() });
+        let root = Arc::new(TaskWaker { id: ROOT, queued: AtomicBool::new(false), inbox: inbox.clone() });
+        Tasks { slots: RefCell::default(), free: RefCell::default(), inbox, root }
+    }
+
+    pub(crate) fn inbox(&self) -> Arc<Inbox> {
+        self.inbox.clone()
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        Handle { inbox: self.inbox.clone() }
+    }
+
+    pub(crate) fn root(&self) -> Waker {
+        self.root.clone().into()
+    }
+
+    pub(crate) fn wake(&self, id: usize) {
+        self.inbox.lock().ready.push(id);
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        let queue = self.inbox.lock();
+        !queue.ready.is_empty() || !queue.jobs.is_empty()
+    }
+
+    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let state = Rc::new(RefCell::new(Join { out: None, waker: None }));
+        let join = JoinHandle { state: state.clone() };
+        self.put(Box::pin(async move {
+            let out = future.await;
+            let mut join = state.borrow_mut();
+            join.out = Some(out);
+            if let Some(waker) = join.waker.take() {
+                waker.wake();
+            }
+        }));
+        join
+    }
+
+    fn put(&self, future: Pin<Box<dyn Future<Output = ()>>>) {
+        let id = self.free.borrow_mut().pop().unwrap_or_else(|| {
+            let mut slots = self.slots.borrow_mut();
+            slots.push(None);
+            slots.len() - 1
+        });
+        let waker = Arc::new(TaskWaker { id, queued: AtomicBool::new(true), inbox: self.inbox.clone() });
+        self.slots.borrow_mut()[id] = Some(Task { future: Some(future), waker });
+        self.wake(id);
+    }
+
+    /// Runs what is ready now, each once; `true`: the future of block_on is too.
+    pub(crate) fn run(&self) -> bool {
+        let (ready, jobs) = {
+            let mut queue = self.inbox.lock();
+            (std::mem::take(&mut queue.ready), std::mem::take(&mut queue.jobs))
+        };
+        jobs.into_iter().for_each(|job| job());
+        let mut root = false;
+        for id in ready {
+            if id == ROOT {
+                self.root.queued.store(false, Ordering::Release);
+                root = true;
+            } else {
+                self.poll(id);
+            }
+        }
+        root
+    }
+
+    fn poll(&self, id: usize) {
+        let (future, waker) = match self.slots.borrow_mut().get_mut(id) {
+            Some(Some(task)) => (task.future.take(), task.waker.clone()),
+            _ => return,
+        };
+        let Some(mut future) = future else { return };
+        waker.queued.store(false, Ordering::Release);
+        let polled = future.as_mut().poll(&mut Context::from_waker(&waker.into()));
+        let done = {
+            let mut slots = self.slots.borrow_mut();
+            match (polled, slots[id].as_mut()) {
+                (Poll::Pending, Some(task)) => {
+                    task.future = Some(future);
+                    return;
+                }
+                _ => slots[id].take(),
+            }
+        };
+        drop((done, future)); // may spawn, so nothing is borrowed
+        self.free.borrow_mut().push(id);
+    }
+
+    /// Drops all of them, and what they spawn meanwhile.
+    pub(crate) fn clear(&self) {
+        loop {
+            let jobs = std::mem::take(&mut self.inbox.lock().jobs);
+            let tasks = std::mem::take(&mut *self.slots.borrow_mut());
+            self.free.borrow_mut().clear();
+            if tasks.is_empty() && jobs.is_empty() {
+                return;
+            }
+            drop((tasks, jobs));
+        }
+    }
+
+    /// No one wakes the loop any more.
+    pub(crate) fn close(&self) {
+        let remote = self.inbox.lock().remote.take();
+        drop(remote);
+    }
+}
+
+struct Join<T> {
+    out: Option<T>,
+    waker: Option<Waker>,
+}
+
+/// The result of a task, to be awaited. Dropped, it leaves the task alone.
+pub struct JoinHandle<T> {
+    state: Rc<RefCell<Join<T>>>,
+}
+
+impl<T> JoinHandle<T> {
+    /// Whether the task has come to its end.
+    pub fn is_finished(&self) -> bool {
+        self.state.borrow().out.is_some()
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let mut join = self.state.borrow_mut();
+        match join.out.take() {
+            Some(out) => Poll::Ready(out),
+            None => {
+                join.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JoinHandle")
+    }
+}
+
+/// A runtime as other threads see it: `Send + Sync`, and cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    inbox: Arc<Inbox>,
+}
+
+impl Handle {
+    /// Runs a future on the runtime's thread. It is made there, so that it need not be `Send`. Nothing happens when the
+    /// runtime is gone.
+    pub fn spawn<M, F>(&self, make: M)
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future<Output = ()> + 'static,
+    {
+        let job: Job = Box::new(move || drop(super::spawn_local(make())));
+        self.inbox.put(|queue| {
+            if queue.remote.is_some() {
+                queue.jobs.push(job);
+            }
+        });
+    }
+
+    /// Ends the thread of a [`Worker`](super::Worker).
+    pub(crate) fn stop(&self) {
+        self.inbox.put(|queue| {
+            queue.stopped = true;
+            queue.ready.push(ROOT);
+        });
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handle")
+    }
+}
