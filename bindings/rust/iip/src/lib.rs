@@ -96,3 +96,8 @@ pub fn probe(feature: &str) -> bool {
     // SAFETY: the string is terminated and lives for the call.
     std::ffi::CString::new(feature).is_ok_and(|f| unsafe { iip_sys::iip_probe(f.as_ptr()) } == 1)
 }
+
+/// The README's program is a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
