@@ -119,6 +119,8 @@ pub struct iip_engine_cfg {
     pub reserved: u32,
 }
 pub const IIP_CORES_UNIFIED: _bindgen_ty_5 = 0;
+pub const IIP_CORES_SPLIT: _bindgen_ty_5 = 1;
+pub const IIP_CORES_MERGE: _bindgen_ty_5 = 2;
 pub type _bindgen_ty_5 = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -442,6 +444,7 @@ unsafe extern "C" {
     pub fn iip_region_remove(region: u64) -> i32;
     pub fn iip_loop_attach(loop_: *mut iip_loop) -> i32;
     pub fn iip_loop_detach(loop_: *mut iip_loop) -> i32;
+    pub fn iip_loop_net(loop_: *mut iip_loop, wait_us: i64) -> i32;
     pub fn iip_loop_close(loop_: *mut iip_loop) -> i32;
     pub fn iip_loop_index(loop_: *mut iip_loop) -> i32;
     pub fn iip_loop_now(loop_: *mut iip_loop, now_us: *mut u64) -> i32;

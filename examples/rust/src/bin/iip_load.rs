@@ -21,6 +21,8 @@ const NAMES: &[&str] = &["opened", "messages", "payload_bytes"];
 const OPENING_FIRST: u64 = 4;
 const OPENING_MAX: u64 = 256;
 const CHUNK: u64 = 1 << 16;
+/// After --duration: for answers that are on their way, and the end.
+const GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum Mode {
@@ -396,6 +398,19 @@ async fn talk(load: Rc<Load>, stream: TcpStream) -> Result<(), Bad> {
     done
 }
 
+async fn one_client(
+    load: Rc<Load>,
+    opening: Rc<Cell<u64>>,
+    met: Rc<Cell<bool>>,
+) -> Result<(), Bad> {
+    let stream = TcpStream::connect(load.peer).await;
+    opening.set(opening.get() - 1);
+    let stream = stream.map_err(|e| Bad::Error(e.to_string()))?;
+    met.set(true);
+    let _ = stream.set_nodelay(true);
+    talk(load, stream).await
+}
+
 /// Opens connections, a few at a time, and waits for all of them.
 async fn clients(context: Context, options: Options, peer: SocketAddr, sum: Arc<Mutex<Totals>>) {
     let share = |all: u64| {
@@ -431,15 +446,12 @@ async fn clients(context: Context, options: Options, peer: SocketAddr, sum: Arc<
         let (load, opening, met) = (load.clone(), opening.clone(), met.clone());
         all.push(rt::spawn_local(async move {
             load.context.counts.add(0, 1);
-            let stream = TcpStream::connect(load.peer).await;
-            opening.set(opening.get() - 1);
-            let done = match stream {
-                Ok(stream) => {
-                    met.set(true);
-                    let _ = stream.set_nodelay(true);
-                    talk(load.clone(), stream).await
-                }
-                Err(e) => Err(Bad::Error(e.to_string())),
+            let one = one_client(load.clone(), opening, met);
+            let done = match load.options.common.duration {
+                Some(d) => rt::timeout(d + GRACE, one)
+                    .await
+                    .unwrap_or_else(|| Err(Bad::Error("no end came".to_owned()))),
+                None => one.await,
             };
             if let Err(bad) = done {
                 complain(&load, bad);
