@@ -449,6 +449,8 @@ unsafe extern "C" {
     pub fn iip_loop_index(loop_: *mut iip_loop) -> i32;
     pub fn iip_loop_now(loop_: *mut iip_loop, now_us: *mut u64) -> i32;
     pub fn iip_engine_advance(engine: *mut iip_engine, us: u64, now_us: *mut u64) -> i32;
+    pub fn iip_engine_inject(engine: *mut iip_engine, frame: *const ::core::ffi::c_void, len: u32) -> i32;
+    pub fn iip_engine_mtu_set(engine: *mut iip_engine, mtu: u32) -> i32;
     pub fn iip_buf_retain(buf: u64) -> i32;
     pub fn iip_buf_release(buf: u64) -> i32;
     pub fn iip_buf_release_n(bufs: *const u64, n: u32) -> i32;
