@@ -1,7 +1,9 @@
 //! What a crossing costs, and a row of C's benchmarks for comparison (c/bench/loop.c, row pingpong):
 //!
-//!     cargo run --release -p ffi-bench
-//!     valgrind --tool=callgrind --toggle-collect='*measured*' target/release/ffi-bench pingpong 3200
+//! ```text
+//! cargo run --release -p ffi-bench
+//! valgrind --tool=callgrind --toggle-collect='*measured*' target/release/ffi-bench pingpong 3200
+//! ```
 
 use std::hint::black_box;
 use std::net::SocketAddr;

@@ -21,6 +21,7 @@ const NAMES: &[&str] = &["opened", "messages", "payload_bytes"];
 const OPENING_FIRST: u64 = 4;
 const OPENING_MAX: u64 = 256;
 const CHUNK: u64 = 1 << 16;
+const CONNECT: Duration = Duration::from_secs(10);
 /// After --duration: for answers that are on their way, and the end.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -403,9 +404,11 @@ async fn one_client(
     opening: Rc<Cell<u64>>,
     met: Rc<Cell<bool>>,
 ) -> Result<(), Bad> {
-    let stream = TcpStream::connect(load.peer).await;
+    let stream = rt::timeout(CONNECT, TcpStream::connect(load.peer)).await;
     opening.set(opening.get() - 1);
-    let stream = stream.map_err(|e| Bad::Error(e.to_string()))?;
+    let stream = stream
+        .ok_or_else(|| Bad::Error("nobody answers".into()))?
+        .map_err(|e| Bad::Error(e.to_string()))?;
     met.set(true);
     let _ = stream.set_nodelay(true);
     talk(load, stream).await
