@@ -27,11 +27,12 @@ python_package() {
     [[ " $* " != *" test "* ]] || need openssl $PACKAGES_NET
     case " $* " in *" test "*) extra="$extra pytest numpy uvicorn" ;; esac
     case " $* " in *" lint "*) extra="$extra ruff mypy" ;; esac
+    # shellcheck disable=SC2086
+    set -- $extra
     say "building the Python package (log: build/python.log)"
     mkdir -p build
     { [ -x "$PYTHON_VENV/bin/pip" ] || "$python" -m venv "$PYTHON_VENV"; } >build/python.log 2>&1 &&
-        # shellcheck disable=SC2086
-        "$PYTHON_VENV/bin/pip" install --disable-pip-version-check $extra >>build/python.log 2>&1 &&
+        "$PYTHON_VENV/bin/pip" install --disable-pip-version-check "$@" >>build/python.log 2>&1 &&
         "$PYTHON_VENV/bin/pip" install --disable-pip-version-check ./bindings/python >>build/python.log 2>&1 ||
         { tail -30 build/python.log >&2; die 1 "the Python package could not be built: build/python.log"; }
 }
