@@ -1,0 +1,20 @@
+# lib-rust.sh - the Rust that the binding needs, and its examples as programs. Sourced after lib.sh.
+# shellcheck shell=bash
+
+RUST_WANTED=1.85
+
+# rust_found: 0 when there is a cargo that will do; else says what was found, what is needed and how to get it.
+rust_found() {
+    local found=none
+    command -v cargo >/dev/null 2>&1 || [ ! -x "$HOME/.cargo/bin/cargo" ] || PATH=$PATH:$HOME/.cargo/bin
+    command -v cargo >/dev/null 2>&1 && found=$(cargo --version | cut -d' ' -f2)
+    [ "$found" != none ] && printf '%s\n%s\n' "$RUST_WANTED" "$found" | sort -VC ||
+        { say "skipped: the Rust binding needs cargo $RUST_WANTED or newer, found: $found; see https://rustup.rs"; return 1; }
+    export CARGO_BUILD_JOBS=$IIP_JOBS
+    say "cargo: $found (needs $RUST_WANTED)"
+}
+
+# The examples as programs, under the names that those in C have, in bindings/rust/target/release.
+rust_programs() {
+    (cd bindings/rust && cargo build --release -p iip-examples)
+}
