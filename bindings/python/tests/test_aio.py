@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from iip import Option
 from iip.aio import ViewProtocol, loop_factory
 
 SERVER, CLIENT = "10.0.0.2", "10.0.0.1"
@@ -113,6 +114,34 @@ def test_many_connections_at_once():
         await asyncio.gather(*(one(i) for i in range(100)))
 
     with serve(echo):
+        on_stack(client(), CLIENT)
+
+
+def test_no_delay_as_on_every_socket_of_asyncio():
+    async def client():
+        _, writer = await asyncio.open_connection(SERVER, 7)
+        await asyncio.sleep(0.01)
+        handle = writer.get_extra_info("iip_handle")
+        assert asyncio.get_running_loop().stack.get(handle, Option.NODELAY) == 1
+        writer.close()
+
+    with serve(echo):
+        on_stack(client(), CLIENT)
+
+
+def test_a_crowd_in_one_turn():
+    """More connections at once than a turn of the native loop takes operations by default."""
+
+    async def client():
+        pairs = await asyncio.gather(*(asyncio.open_connection(SERVER, 7) for _ in range(400)))
+        for _, writer in pairs:
+            writer.write(b"x")
+            writer.write_eof()
+        for reader, writer in pairs:
+            assert await reader.read() == b"x"
+            writer.close()
+
+    with serve(echo, backlog=1000):
         on_stack(client(), CLIENT)
 
 

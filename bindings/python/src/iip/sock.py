@@ -248,6 +248,7 @@ class Net(_Closing):
     """An engine with one loop that the calling thread owns; arguments as of Engine."""
 
     def __init__(self, port: str, addresses: str | list[str] = (), **options: Any) -> None:  # type: ignore[assignment]
+        options.setdefault("op_cap", 2048)  # a full turn of events may ask for that many
         self.engine = Engine(port, addresses, **options)
         self.loop = self.engine.loop(0)
         self.loop.attach()

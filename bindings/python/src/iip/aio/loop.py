@@ -39,6 +39,7 @@ class EventLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, port: str, addresses: str | Iterable[str] = (), **options: Any) -> None:
         self.routes = Routes(addresses, options.get("routes", ()))
+        options.setdefault("op_cap", 2048)  # a full turn of events may ask for that many
         self.engine = Engine(port, addresses, **options)
         self.stack = self.engine.loop(0)
         self.stack.attach()

@@ -7,7 +7,7 @@ from asyncio import constants, transports
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from ..constants import OpCode, Status
+from ..constants import OpCode, Option, Status
 from ..errors import Error, error_of
 from ..mux import Datagrams, Stream
 
@@ -64,6 +64,7 @@ class StreamTransport(Stream, transports._FlowControlMixin):
 
     def on_connected(self, local: Address, peer: Address) -> None:
         self._names = {"sockname": socket_name(local), "peername": socket_name(peer)}
+        self.mux.loop.op(OpCode.SET, self.handle, offset=Option.NODELAY, arg=1)  # as asyncio does on every socket
         self._tell(self._protocol.connection_made, self)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
