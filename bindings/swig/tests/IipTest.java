@@ -422,7 +422,8 @@ final class IipTest {
         small.setRing(64);
         small.setSpillBytes(65536);
         small.setTunables("tcp.rcvbuf=4000000");
-        Side[] sides = {new Side(options("10.0.0.1/24")), new Side(small)};
+        Side starved = new Side(small); // first: who opens later with another pool copies what it sends
+        Side[] sides = {new Side(options("10.0.0.1/24")), starved};
         long[] ends = connect(sides, "10.0.0.2:7");
         List<View> kept = new ArrayList<>();
         int sent = 0;

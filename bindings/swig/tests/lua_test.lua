@@ -6,7 +6,9 @@ local names = 0
 local function pair(options, of_server)
   names = names + 1
   local sides = {}
-  for i, address in ipairs { "10.0.0.1/24 fd00::1/64", "10.0.0.2/24 fd00::2/64" } do
+  local addresses = { "10.0.0.1/24 fd00::1/64", "10.0.0.2/24 fd00::2/64" }
+  for i = 2, 1, -1 do -- the server first: who opens later with another pool copies what it sends
+    local address = addresses[i]
     local open = { port = "pair:lua" .. names, addresses = address }
     for name, value in pairs(i == 2 and of_server or options or {}) do open[name] = value end
     sides[i] = { engine = iip.open(open) }
