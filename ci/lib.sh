@@ -30,7 +30,7 @@ refuse() { die 2 "$1: no such argument; ci/$(basename "$0") --help lists what th
 # Packages of Debian 12, in the groups that the commands ask for.
 # shellcheck disable=SC2034
 {
-    PACKAGES_BUILD="cmake ninja-build gcc g++ libc6-dev python3 pkg-config"
+    PACKAGES_BUILD="cmake ninja-build make gcc g++ libc6-dev python3 pkg-config"
     PACKAGES_NET="iproute2 curl ethtool util-linux"
     PACKAGES_DPDK="libdpdk-dev libpcap-dev"
     PACKAGES_LINT="clang-format clang-tidy cppcheck shellcheck"
@@ -44,7 +44,7 @@ refuse() { die 2 "$1: no such argument; ci/$(basename "$0") --help lists what th
 
 # What proves that a package is there when dpkg does not know it (built by hand, or another distribution).
 declare -A COMMAND_OF=(
-    [cmake]=cmake [ninja-build]=ninja [gcc]=gcc [g++]=g++ [python3]=python3 [pkg-config]=pkg-config
+    [cmake]=cmake [ninja-build]=ninja [make]=make [gcc]=gcc [g++]=g++ [python3]=python3 [pkg-config]=pkg-config
     [iproute2]=ip [curl]=curl [ethtool]=ethtool [util-linux]=unshare [openssl]=openssl [clang-format]=clang-format
     [clang-tidy]=clang-tidy [cppcheck]=cppcheck [shellcheck]=shellcheck [clang]=clang [abigail-tools]=abidiff [binutils]=nm
     [valgrind]=valgrind [qemu-user]=qemu-s390x [gcc-i686-linux-gnu]=i686-linux-gnu-gcc
