@@ -15,6 +15,7 @@ static uint8_t pattern(uint64_t stream, uint64_t at)
 }
 
 struct held { /* what a connection took in part: the rest is offered when it is writable, arrivals stand behind it */
+    uint64_t conn;
     struct iip_op op[512];
     uint32_t first, n;
     int blocked, fin;
@@ -25,7 +26,7 @@ static struct held *held_of(struct held *all, uint64_t conn)
     return &all[conn & (STREAMS - 1)];
 }
 
-static void echo_more(struct side *s, struct held *h, uint64_t conn)
+static void echo_more(struct side *s, struct held *h)
 {
     while (!h->blocked && h->n && s->turn.op_n < s->area.op_cap) {
         s->area.ops[s->turn.op_n++] = h->op[h->first++ % 512];
@@ -33,8 +34,20 @@ static void echo_more(struct side *s, struct held *h, uint64_t conn)
     }
     if (!h->n && h->fin && !h->blocked && s->turn.op_n < s->area.op_cap) {
         h->fin = 0;
-        next_op(s, IIP_OP_CLOSE, conn);
+        next_op(s, IIP_OP_CLOSE, h->conn);
     }
+}
+
+/* What had no room among the operations of one turn goes with the next, for which no event may come: 1, do not wait. */
+static int echo_all(struct side *s, struct held *all)
+{
+    int left = 0;
+    uint32_t i;
+    for (i = 0; i < STREAMS; i++) {
+        echo_more(s, &all[i]);
+        left |= !all[i].blocked && (all[i].n || all[i].fin);
+    }
+    return left;
 }
 
 /* What was not taken goes back to the front, in order. */
@@ -62,14 +75,14 @@ static void echo_event(struct side *s, struct held *all, const struct iip_event 
         h->op[(h->first + h->n++) % 512] =
             (struct iip_op){.code = IIP_OP_SEND_BUF, .obj = ev->src, .buf = ev->buf, .len = ev->len};
     }
-    if (ev->type == IIP_EVENT_FIN)
+    if (ev->type == IIP_EVENT_FIN) {
+        h->conn = ev->src;
         h->fin = 1;
+    }
     if (ev->type == IIP_EVENT_WRITABLE)
         h->blocked = 0;
     if (ev->type == IIP_EVENT_CLOSED)
         s->seen++;
-    if (ev->type == IIP_EVENT_DATA || ev->type == IIP_EVENT_FIN || ev->type == IIP_EVENT_WRITABLE)
-        echo_more(s, h, ev->src);
 }
 
 static void *serve(void *arg)
@@ -78,6 +91,7 @@ static void *serve(void *arg)
     struct held *all = calloc(STREAMS, sizeof *all);
     uint64_t lis;
     uint32_t i, n;
+    int left = 0;
     CHECK_EQ(iip_loop_attach(s->loop), IIP_OK);
     CHECK_EQ(iip_loop_listen(s->loop, ":80", 0, &lis), IIP_OK);
     for (i = 0; i < STREAMS; i++)
@@ -87,10 +101,11 @@ static void *serve(void *arg)
     while (s->seen < STREAMS) {
         s->turn.wait_us = -1;
         n = s->turn.op_n;
-        turn(s, IIP_TURN_WAIT);
+        turn(s, left ? 0 : IIP_TURN_WAIT);
         echo_results(s, all, n);
         for (i = 0; i < s->turn.event_n; i++)
             echo_event(s, all, event(s, i));
+        left = echo_all(s, all);
     }
     CHECK_EQ(iip_handle_close(lis), IIP_OK);
     turn(s, 0);
