@@ -6,6 +6,7 @@ import "C"
 
 import (
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -205,13 +206,25 @@ func (e *Engine) Advance(by time.Duration) (time.Duration, error) {
 }
 
 // Close closes everything: connections are aborted, handles go stale, bytes of buffers are gone. ErrBusy while a loop
-// runs: end it first, by its context.
+// runs: end it first, by its context. What was released before is no leak, whichever goroutine released it and whether or
+// not a turn followed; nor is a buffer of a send that no turn did.
 func (e *Engine) Close() (Leaks, error) {
 	c := C.struct_iip_leaks{size: C.sizeof_struct_iip_leaks}
 	err := e.use("close", func(p *C.struct_iip_engine) C.int32_t {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		for _, l := range e.loops {
 			l.mu.Lock()
 			defer l.mu.Unlock()
+			if st := C.iip_loop_attach(l.c); st < 0 {
+				return st
+			}
+			if !l.pinned { // else it is the loop's own handler that closes
+				defer C.iip_loop_detach(l.c)
+			}
+		}
+		for _, l := range e.loops {
+			l.settle()
 		}
 		st := C.iip_engine_close(p, &c)
 		if st >= 0 {

@@ -107,9 +107,9 @@ func (l *Loop) Run(ctx context.Context, h Handler) error {
 	if err := check("run", C.iip_loop_attach(l.c)); err != nil {
 		return err
 	}
-	l.pinned = true
+	l.pin(true)
 	defer func() {
-		l.pinned = false
+		l.pin(false)
 		C.iip_loop_detach(l.c)
 	}()
 	stop := context.AfterFunc(ctx, l.Wake)
@@ -130,13 +130,50 @@ func (l *Loop) Run(ctx context.Context, h Handler) error {
 	return ctx.Err()
 }
 
-// flush brings what the handler left for the next turn on its way.
+// pin says whose thread this is. Under the lock, so that Close by another goroutine comes before or after all of a Run.
+func (l *Loop) pin(mine bool) {
+	l.mu.Lock()
+	l.pinned = mine
+	l.mu.Unlock()
+}
+
+// flush brings what the handler left for the next turn on its way. What happens meanwhile is handed to nobody.
 func (l *Loop) flush() {
-	for l.turn.opN != 0 || len(l.overflow) != 0 {
-		if _, err := l.Turn(0); err != nil {
+	for !l.closed.Load() && (l.turn.opN != 0 || len(l.overflow) != 0) {
+		events, err := l.Turn(0)
+		if err != nil {
 			return
 		}
+		for i := range events {
+			if events[i].Buf != 0 {
+				l.Release(events[i].Buf)
+			}
+		}
 	}
+}
+
+// settle gives back by calls what waits for a turn that will not come: releases, and buffers of operations. The loop is
+// ours, and l.mu is held.
+func (l *Loop) settle() {
+	back := append(l.back, l.releases[:l.turn.releaseN]...)
+	l.stale += uint64(len(back)) - released(back)
+	var sends []Handle
+	for _, op := range append(l.overflow, l.ops[:l.turn.opN]...) {
+		if op.Code == OpSendBuf || op.Code == OpUDPSend {
+			sends = append(sends, op.Buf) // one that no turn declared taken is refused: it is still the library's own
+		}
+	}
+	released(sends)
+	l.back, l.overflow, l.turn.opN, l.turn.releaseN = nil, nil, 0, 0
+	l.work.Store(len(l.posted) != 0)
+}
+
+// released gives references back at once, and tells how many were.
+func released(bufs []Handle) uint64 {
+	if len(bufs) == 0 {
+		return 0
+	}
+	return uint64(C.iip_buf_release_n((*C.uint64_t)(unsafe.Pointer(&bufs[0])), C.uint32_t(len(bufs))))
 }
 
 // Turn is one turn, the only crossing into C on the data path; Run calls it. With wait it sleeps that long at most if
