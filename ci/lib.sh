@@ -26,6 +26,23 @@ case " $* " in *" -h "* | *" --help "*) usage; exit 0 ;; esac
 # refuse ARGUMENT: the end for one that the command does not have.
 refuse() { die 2 "$1: no such argument; ci/$(basename "$0") --help lists what there is"; }
 
+# ---- what failed, said once more at the end, where one looks first ----
+KEPT=$IIP_ROOT/build/failed.$(basename "$0")
+rm -f "$KEPT"
+# keep NAME COMMAND...: runs it and shows what it says; if it fails, repeat_kept shows the last lines again. Its exit code.
+keep() {
+    local name=$1 code=0
+    shift
+    mkdir -p build
+    "$@" 2>&1 | tee "$KEPT.out" || code=${PIPESTATUS[0]}
+    [ "$code" = 0 ] || [ "$code" = 77 ] ||
+        { say "-- $name: exit code $code" && tail -60 "$KEPT.out"; } >>"$KEPT"
+    return "$code"
+}
+repeat_kept() {
+    [ ! -s "$KEPT" ] || { head_line "what failed, once more" && cat "$KEPT"; }
+}
+
 # ---- packages ----
 # Packages of Debian 12, in the groups that the commands ask for.
 # shellcheck disable=SC2034
