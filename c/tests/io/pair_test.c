@@ -433,7 +433,7 @@ static void *pump(void *arg)
         }
         if (!n && !moved && (sent < PACKETS || got < PACKETS)) {
             struct pollfd p = {.fd = e->ops->fd(e->q), .events = POLLIN};
-            if (poll(&p, 1, 10000) != 1)
+            if (poll(&p, 1, 60000) != 1)
                 return "nobody woke us";
         }
     }

@@ -70,7 +70,7 @@ static int udp_socket(uint16_t port)
 /* The next packet of a protocol over IPv4; its length or -1. Protocol 0: reads all that is there. */
 static int recv_ipv4(struct end *e, uint8_t proto, uint16_t *flags, uint16_t *seg_size, uint32_t *views)
 {
-    for (int empty = 0; empty < (proto ? 200 : 1);) {
+    for (int empty = 0; empty < (proto ? 3000 : 1);) {
         struct pollfd p = {.fd = e->ops->fd(e->q), .events = POLLIN};
         struct iip_pkt *pkt, *v;
         uint32_t len = 0, n = 0;
@@ -149,7 +149,7 @@ static void receives_without_offload(void)
 static int heard(int fd, void *to, size_t cap)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    return poll(&p, 1, 2000) == 1 ? (int)recv(fd, to, cap, 0) : -1;
+    return poll(&p, 1, 60000) == 1 ? (int)recv(fd, to, cap, 0) : -1;
 }
 
 /* Complete checksums; then the pseudo-header sum only, and the packet in two views. */
@@ -349,7 +349,7 @@ static void waits_for_frames(void)
 
 static int changed_soon(void)
 {
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 6000; i++) {
         if (tap.ops->changed(tap.port)) {
             tap.ops->info(tap.port, &tap.info);
             return 1;
@@ -378,7 +378,7 @@ static void notices_link_and_mtu(void)
     p.fd = tap.ops->fd(tap.q);
     CHECK_EQ(poll(&p, 1, 0), 0); /* a loop that waits for room sleeps */
     kernel_flags(1);
-    CHECK_EQ(poll(&p, 1, 2000), 1);
+    CHECK_EQ(poll(&p, 1, 60000), 1);
     CHECK_EQ(changed_soon(), 1);
     CHECK_EQ(tap.info.link_up, 1);
     CHECK_EQ(end_send(&tap, frame, len), 1);

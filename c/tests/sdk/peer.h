@@ -10,7 +10,7 @@
 struct peer {
     struct side side; /* first: a peer is a side */
     pthread_t thread;
-    _Atomic int over;
+    _Atomic int over, joined; /* joined: the thread owns the loop */
     int32_t last; /* status that ended it */
     int runs;
     int64_t wait_us;
@@ -19,10 +19,10 @@ struct peer {
 static inline void *network(void *arg)
 {
     struct peer *p = arg;
-    int32_t st;
-    do
+    int32_t st = iip_loop_net(p->side.loop, 1);
+    atomic_store(&p->joined, 1);
+    while (st >= 0 && !atomic_load(&p->over))
         st = iip_loop_net(p->side.loop, p->wait_us);
-    while (st >= 0 && !atomic_load(&p->over));
     p->last = st;
     if (st >= 0)
         CHECK_EQ(iip_loop_detach(p->side.loop), IIP_OK);
@@ -32,9 +32,16 @@ static inline void *network(void *arg)
 static inline void network_begin(struct peer *p, int64_t wait_us)
 {
     atomic_store(&p->over, 0);
+    atomic_store(&p->joined, 0);
     p->wait_us = wait_us;
     p->runs = 1;
     pthread_create(&p->thread, NULL, network, p);
+}
+
+static inline void network_joined(struct peer *p)
+{
+    while (!atomic_load(&p->joined))
+        usleep(100);
 }
 
 static inline void network_end(struct peer *p)

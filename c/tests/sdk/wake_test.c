@@ -46,11 +46,11 @@ static void a_wake_makes_it_readable_until_the_next_turn(void)
     world_open(&a, &b, "pair:wake2");
     park(&a);
     CHECK_EQ(iip_loop_wake(a.loop), IIP_OK);
-    CHECK_EQ(readable(&a, 5000), 1);
+    CHECK_EQ(readable(&a, 60000), 1);
     turn(&a, 0);
     park(&a);
     CHECK_EQ(write(a.area.wake_fd, &one, sizeof one), sizeof one); /* what a language does without a call */
-    CHECK_EQ(readable(&a, 5000), 1);
+    CHECK_EQ(readable(&a, 60000), 1);
     world_close(&a, &b);
 }
 
@@ -78,15 +78,15 @@ static void packets_timers_and_posts_make_it_readable(void)
     park(&b);
     iip_conn_send(a.conn, "x", 1);
     turn(&a, IIP_TURN_FLUSH);
-    CHECK_EQ(readable(&b, 5000), 1);
+    CHECK_EQ(readable(&b, 60000), 1);
     while (!(b.seen & SAW_DATA))
         turn_seen(&b, 0);
     park(&b);
     CHECK_EQ(iip_loop_post(b.loop, &op, 1), IIP_OK);
-    CHECK_EQ(readable(&b, 5000), 1);
+    CHECK_EQ(readable(&b, 60000), 1);
     park(&b); /* takes the post; the timer is what is left */
     while (!(b.seen & 1 << IIP_EVENT_TIMER)) {
-        CHECK_EQ(readable(&b, 5000), 1);
+        CHECK_EQ(readable(&b, 60000), 1);
         turn_seen(&b, IIP_TURN_PARK);
     }
     iip_conn_abort(a.conn);

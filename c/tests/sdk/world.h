@@ -9,6 +9,7 @@
 #ifndef IIP_TESTS_SDK_WORLD_H
 #define IIP_TESTS_SDK_WORLD_H
 
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -118,11 +119,22 @@ static inline void turn_seen(struct side *s, uint32_t flags)
     }
 }
 
+/* Whether to wait on, `began` being 0 at first. A minute ends a test that hangs, and no other, however slow the machine. */
+static inline int patient(time_t *began)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!*began)
+        *began = now.tv_sec;
+    return now.tv_sec - *began < 60;
+}
+
 /* Both turn until each has seen what it should; 0: that never came. */
 static inline int until(struct side *a, uint32_t a_seen, struct side *b, uint32_t b_seen)
 {
+    time_t began = 0;
     int i;
-    for (i = 0; i < 20000; i++) {
+    for (i = 0; i < 100 || patient(&began); i++) {
         turn_seen(a, IIP_TURN_FLUSH);
         turn_seen(b, IIP_TURN_FLUSH);
         if ((a->seen & a_seen) == a_seen && (b->seen & b_seen) == b_seen)

@@ -73,7 +73,7 @@ int dpdk_test_veth(void)
 int dpdk_test_socket(uint16_t port)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_ANY)};
-    struct timeval wait = {.tv_sec = 2};
+    struct timeval wait = {.tv_sec = 60};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));

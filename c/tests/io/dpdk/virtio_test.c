@@ -26,7 +26,7 @@ static int open_pair(struct end *a, const char *a_name, struct end *b, const cha
         end_close(a);
         return 0;
     }
-    for (i = 0; i < 3000 && up != 3; i++) { /* until both see each other */
+    for (i = 0; i < DPDK_TEST_PATIENCE && up != 3; i++) { /* until both see each other */
         end_send(a, hello, sizeof(hello));
         end_send(b, hello, sizeof(hello));
         usleep(1000);
@@ -130,7 +130,7 @@ static void checksum_offload(struct end *from, struct end *to)
     uint16_t flags = 0;
 
     CHECK_EQ(from->ops->tx(from->q, &pkt, 1), 1);
-    CHECK_EQ(dpdk_test_recv(to, in, sizeof(in), &flags, 1000), 1054);
+    CHECK_EQ(dpdk_test_recv(to, in, sizeof(in), &flags, DPDK_TEST_PATIENCE), 1054);
     CHECK(flags & IIP_PKT_L4_CSUM_OK);
     CHECK_MEM(in, out, 50);
     CHECK_MEM(in + 52, out + 52, 1002);
@@ -150,10 +150,10 @@ static void wrong_checksum_is_not_called_right(void)
 
     out[len - 1] ^= 1;
     CHECK_EQ(end_send(&host, out, len), 1);
-    CHECK_EQ(dpdk_test_recv(&guest, in, sizeof(in), &flags, 1000), len);
+    CHECK_EQ(dpdk_test_recv(&guest, in, sizeof(in), &flags, DPDK_TEST_PATIENCE), len);
     CHECK(!(flags & IIP_PKT_L4_CSUM_OK));
     CHECK_EQ(end_send(&guest, out, len), 1);
-    CHECK_EQ(dpdk_test_recv(&host, in, sizeof(in), &flags, 1000), len);
+    CHECK_EQ(dpdk_test_recv(&host, in, sizeof(in), &flags, DPDK_TEST_PATIENCE), len);
     CHECK(!(flags & IIP_PKT_L4_CSUM_OK));
 }
 
@@ -167,7 +167,7 @@ static void large_packet(struct end *from, struct end *to)
     uint16_t flags = 0;
 
     CHECK_EQ(from->ops->tx(from->q, &pkt, 1), 1);
-    CHECK_EQ(dpdk_test_recv(to, in, sizeof(in), &flags, 1000), 60054);
+    CHECK_EQ(dpdk_test_recv(to, in, sizeof(in), &flags, DPDK_TEST_PATIENCE), 60054);
     CHECK(flags & IIP_PKT_L4_CSUM_OK);
     CHECK_EQ(sum16(0, in + 14, 20), 0xffff);
     CHECK_MEM(in, out, 24);
@@ -189,7 +189,7 @@ static void segment_size_is_told(void)
 
     pkt = tcp_packet(&host, 10000, IIP_PKT_TSO | IIP_PKT_L4_CSUM, out);
     CHECK_EQ(host.ops->tx(host.q, &pkt, 1), 1);
-    for (i = 0; i < 1000 && guest.ops->rx(guest.q, &got, 1) == 0; i++)
+    for (i = 0; i < DPDK_TEST_PATIENCE && guest.ops->rx(guest.q, &got, 1) == 0; i++)
         usleep(1000);
     REQUIRE(got != NULL);
     CHECK(got->flags & IIP_PKT_LRO);
@@ -242,7 +242,7 @@ static void descriptor_wakes(struct end *from, struct end *to)
         CHECK_EQ(to->ops->fd(to->q), fd); /* before every wait */
         CHECK_EQ(dpdk_test_readable(fd, 0), 0);
         CHECK_EQ(end_send(from, out, sizeof(out)), 1);
-        if (!CHECK_EQ(dpdk_test_readable(fd, 5000), 1))
+        if (!CHECK_EQ(dpdk_test_readable(fd, DPDK_TEST_PATIENCE), 1))
             break;
         CHECK_EQ(end_recv(to, in, sizeof(in), NULL), sizeof(out));
     }
@@ -261,7 +261,7 @@ static void descriptor_sees_what_was_there(struct end *from, struct end *to)
             CHECK_EQ(end_send(from, out, sizeof(out)), 1);
         }
         usleep(1000);
-        CHECK_EQ(dpdk_test_readable(to->ops->fd(to->q), 5000), 1);
+        CHECK_EQ(dpdk_test_readable(to->ops->fd(to->q), DPDK_TEST_PATIENCE), 1);
         for (i = 0; i < n; i++) {
             fill(out, sizeof(out), (uint32_t)i);
             CHECK_EQ(end_recv(to, in, sizeof(in), NULL), sizeof(out));
@@ -282,14 +282,14 @@ static void refusal_ends_the_wait(void)
     for (i = 0; i < 20; i++) { /* again and again, while there is none */
         CHECK_EQ(end_recv(&guest, in, sizeof(in), NULL), -1);
         CHECK_EQ(end_send(&guest, out, sizeof(out)), 0);
-        CHECK_EQ(dpdk_test_readable(guest.ops->fd(guest.q), 5000), 1);
+        CHECK_EQ(dpdk_test_readable(guest.ops->fd(guest.q), DPDK_TEST_PATIENCE), 1);
     }
     while (dpdk_test_recv(&host, in, sizeof(in), NULL, 50) >= 0)
         ;
     CHECK_EQ(end_send(&guest, out, sizeof(out)), 1);
     CHECK_EQ(end_recv(&guest, in, sizeof(in), NULL), -1);
     CHECK_EQ(dpdk_test_readable(guest.ops->fd(guest.q), 20), 0);
-    CHECK_EQ(dpdk_test_recv(&host, in, sizeof(in), NULL, 1000), sizeof(out));
+    CHECK_EQ(dpdk_test_recv(&host, in, sizeof(in), NULL, DPDK_TEST_PATIENCE), sizeof(out));
 }
 
 static void descriptors_wake(void)
@@ -305,7 +305,7 @@ static void guest_that_connects_wakes(void)
 {
     uint8_t in[2048];
     char a[128], b[128];
-    int i;
+    int i, changed = 0;
 
     snprintf(a, sizeof(a), "dpdk:net_vhost0,iface=/tmp/iip-vhost-%d", (int)getpid());
     snprintf(b, sizeof(b), "dpdk:net_virtio_user0,path=/tmp/iip-vhost-%d,queue_size=1024", (int)getpid());
@@ -314,10 +314,14 @@ static void guest_that_connects_wakes(void)
     CHECK_EQ(end_recv(&host, in, sizeof(in), NULL), -1);
     CHECK_EQ(dpdk_test_readable(host.ops->fd(host.q), 0), 0);
     REQUIRE(CHECK_EQ(end_open(&guest, b, NULL), 0));
-    CHECK_EQ(dpdk_test_readable(host.ops->fd(host.q), 5000), 1);
+    CHECK_EQ(dpdk_test_readable(host.ops->fd(host.q), DPDK_TEST_PATIENCE), 1);
+    for (i = 0; i < DPDK_TEST_PATIENCE && !changed; i++) {
+        changed = host.ops->changed(host.port);
+        usleep(1000);
+    }
+    CHECK_EQ(changed, 1);
     for (i = 0; i < 5 && dpdk_test_readable(host.ops->fd(host.q), 200); i++)
         CHECK_EQ(end_recv(&host, in, sizeof(in), NULL), -1);
-    CHECK_EQ(host.ops->changed(host.port), 1);
     descriptor_wakes(&guest, &host);
     CHECK_EQ(end_close(&guest), 0);
     CHECK_EQ(end_close(&host), 0);
@@ -350,7 +354,7 @@ static void two_queues(void)
     fill(out, sizeof(out), 1);
     pkt = end_pkt(&guest, out, sizeof(out));
     CHECK_EQ(guest.ops->tx(guest.ops->queue(guest.port, 1), &pkt, 1), 1);
-    for (i = 0; i < 1000 && host.ops->rx(q1, &got, 1) == 0; i++)
+    for (i = 0; i < DPDK_TEST_PATIENCE && host.ops->rx(q1, &got, 1) == 0; i++)
         usleep(1000);
     REQUIRE(got != NULL);
     CHECK_EQ(got->total, sizeof(out));
@@ -379,7 +383,8 @@ static void memif_carries_packets(void)
     for (i = 60; i <= sizeof(out); i += 97) {
         fill(out, i, i);
         CHECK_EQ(end_send(i & 1 ? &a : &b, out, i), 1);
-        if (!CHECK_EQ(dpdk_test_recv(i & 1 ? &b : &a, in, sizeof(in), NULL, 1000), i) || !CHECK_MEM(in, out, i))
+        if (!CHECK_EQ(dpdk_test_recv(i & 1 ? &b : &a, in, sizeof(in), NULL, DPDK_TEST_PATIENCE), i) ||
+            !CHECK_MEM(in, out, i))
             break;
     }
     CHECK_EQ(end_close(&b), 0);

@@ -48,7 +48,7 @@ static void packets_come_in(void)
         len = i % 1473;
         memset(out, (int)i, sizeof(out));
         CHECK(dpdk_test_send(udp, "10.0.0.1", 9, out, len));
-        if (!CHECK_EQ(dpdk_test_recv(&veth, in, sizeof(in), NULL, 2000), 42 + (int)len) ||
+        if (!CHECK_EQ(dpdk_test_recv(&veth, in, sizeof(in), NULL, DPDK_TEST_PATIENCE), 42 + (int)len) ||
             !CHECK_MEM(in + 42, out, len))
             break;
     }
