@@ -155,8 +155,11 @@ def load(programs, *flags):
     process = subprocess.Popen(
         [programs / "iip_load", "--port", "tap:iiptest", "--addr", f"{OURS}/24", "--addr", f"{V6}/64", "--json", *flags],
         stdout=subprocess.PIPE, text=True)
-    wire_up("iiptest")
-    out, _ = process.communicate(timeout=LIMIT_S)
+    try:
+        wire_up("iiptest")
+        out, _ = process.communicate(timeout=LIMIT_S)
+    finally:
+        process.kill()  # if it hangs: its device is the next one's
     return process.returncode, json.loads(out.splitlines()[-1])
 
 
