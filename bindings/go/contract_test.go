@@ -178,7 +178,7 @@ func TestLeaksAreReported(t *testing.T) {
 	}})
 	defer stop()
 	defer run(t, client.Loop(0), &asker{conns: 1, message: []byte("12345")})()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(100 * time.Second); time.Now().Before(end); {
 		runtime.GC()
 		select {
 		case n := <-found:

@@ -145,7 +145,7 @@ func TestWakeReachesASleepingLoop(t *testing.T) {
 		l.Post(func(*iip.Loop) { close(seen) })
 		select {
 		case <-seen:
-		case <-time.After(20 * time.Second):
+		case <-time.After(100 * time.Second):
 			t.Fatal("the loop slept on")
 		}
 	}

@@ -266,7 +266,7 @@ func TestDatagrams(t *testing.T) {
 			if _, err := c.Write(data); err != nil {
 				t.Fatal(err)
 			}
-			_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+			_ = c.SetReadDeadline(time.Now().Add(100 * time.Second))
 			got := make([]byte, 1<<16)
 			if k, err := c.Read(got); err != nil || !bytes.Equal(got[:k], data) {
 				t.Fatalf("%s: %d bytes: %d came, %v", host, n, k, err)
@@ -294,7 +294,7 @@ func TestSmallQueues(t *testing.T) {
 	_, _ = rand.Read(data)
 	for _, size := range []int{100, 4096, len(data)} {
 		go func() { _, _ = a.Write(data[:size]) }()
-		_ = b.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_ = b.SetReadDeadline(time.Now().Add(100 * time.Second))
 		got := make([]byte, size)
 		if n, err := io.ReadFull(b, got); err != nil || !bytes.Equal(got, data[:size]) {
 			t.Fatalf("%d of %d bytes, %v", n, size, err)

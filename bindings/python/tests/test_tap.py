@@ -24,5 +24,5 @@ def test_tls_fetched_by_curl(certificate):
     cert, key = certificate
     pytest.importorskip("aiohttp")
     command = [*namespace(), sys.executable, HERE / "tap_tls.py", cert, key]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout) == (0, "1048576 bytes by TLS\n"), done.stderr

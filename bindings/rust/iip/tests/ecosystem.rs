@@ -38,7 +38,7 @@ where
 }
 
 async fn connect() -> TcpStream {
-    for _ in 0..1000 {
+    for _ in 0..60_000 {
         if let Ok(stream) = TcpStream::connect(address()).await {
             stream.set_nodelay(true).unwrap();
             return stream;

@@ -44,7 +44,7 @@ async fn echo_server() {
 
 /// Connects, over and over until the server listens.
 async fn connect() -> TcpStream {
-    for _ in 0..1000 {
+    for _ in 0..60_000 {
         if let Ok(stream) = TcpStream::connect(address()).await {
             return stream;
         }
@@ -161,7 +161,7 @@ fn futures_dropped_half_way_lose_nothing() {
         stream.shutdown().unwrap();
         assert!(stream.recv().await.unwrap().is_none());
         stream.closed().await.unwrap();
-        for _ in 0..3000 {
+        for _ in 0..60_000 {
             if rt::with_loop(|l| l.stats()).unwrap().conns == 0 {
                 return;
             }
@@ -217,7 +217,7 @@ fn timers_expire_in_order() {
     let order = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     runtime.block_on(async {
         let mut all = Vec::new();
-        for ms in [30u64, 10, 20, 0] {
+        for ms in [600u64, 200, 400, 0] {
             let order = order.clone();
             all.push(rt::spawn_local(async move {
                 rt::sleep(Duration::from_millis(ms)).await;
@@ -231,7 +231,7 @@ fn timers_expire_in_order() {
         assert!(rt::timeout(Duration::from_millis(1), std::future::pending::<()>()).await.is_none());
         assert_eq!(rt::timeout(Duration::from_secs(60), async { 5 }).await, Some(5));
     });
-    assert_eq!(*order.borrow(), [0, 10, 20, 30]);
+    assert_eq!(*order.borrow(), [0, 200, 400, 600]);
 }
 
 #[test]
@@ -278,14 +278,14 @@ fn datagrams_of_all_sizes_come_back() {
             let mut to = vec![0; 70_000];
             let (n, from) = loop {
                 socket.send_to(&bytes, address()).unwrap();
-                // The server may not be there yet; UDP promises nothing.
-                if let Some(got) = rt::timeout(Duration::from_millis(500), socket.recv_from(&mut to)).await {
-                    break got.unwrap();
+                // The server may not be there yet, or slow: then there are two answers, and the second is passed over.
+                match rt::timeout(Duration::from_millis(500), socket.recv_from(&mut to)).await {
+                    Some(Ok((n, from))) if n == size => break (n, from),
+                    got => drop(got.map(Result::unwrap)),
                 }
             };
             assert_eq!((n, from), (size, address()));
             assert!(to[..n] == bytes);
-            while rt::timeout(Duration::from_millis(5), socket.recv()).await.is_some() {}
         }
     });
 }
