@@ -9413,6 +9413,9 @@ struct iip_extern *iip_region_send(struct iip_loop *loop, uint64_t region, uint6
     if (*status)
         return NULL;
     row = (struct iip_extern_region *)iip_slot_peek(&iip_extern_table, region);
+    *status = IIP_E_STALE;
+    if (row->engine != atomic_load_explicit(&loop->engine, memory_order_relaxed))
+        goto refuse;
     *status = IIP_E_RANGE;
     if (offset > row->len || len > row->len - offset)
         goto refuse;
@@ -9619,7 +9622,7 @@ int32_t iip_op_send_copy(struct iip_loop *loop, struct iip_op *op)
         st = IIP_E_INVAL;
     if (st)
         return st;
-    loop->for_app = loop->pool_low;
+    loop->for_app = 1;
     st = iip_tcp_write(loop->stk, obj->core, (const void *)(uintptr_t)op->arg, op->len);
     loop->for_app = 0;
     return iip_op_sent(loop, obj, op, st);

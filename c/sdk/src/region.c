@@ -202,6 +202,9 @@ struct iip_extern *iip_region_send(struct iip_loop *loop, uint64_t region, uint6
     if (*status)
         return NULL;
     row = (struct iip_extern_region *)iip_slot_peek(&iip_extern_table, region);
+    *status = IIP_E_STALE;
+    if (row->engine != atomic_load_explicit(&loop->engine, memory_order_relaxed))
+        goto refuse;
     *status = IIP_E_RANGE;
     if (offset > row->len || len > row->len - offset)
         goto refuse;

@@ -157,7 +157,7 @@ int32_t iip_op_send_copy(struct iip_loop *loop, struct iip_op *op)
         st = IIP_E_INVAL;
     if (st)
         return st;
-    loop->for_app = loop->pool_low;
+    loop->for_app = 1;
     st = iip_tcp_write(loop->stk, obj->core, (const void *)(uintptr_t)op->arg, op->len);
     loop->for_app = 0;
     return iip_op_sent(loop, obj, op, st);
