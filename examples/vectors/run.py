@@ -21,20 +21,23 @@ VERBS = {
     "listen": (iip.OpCode.LISTEN, "LN"),
     "udp": (iip.OpCode.UDP_OPEN, "LP"),
     "timer": (iip.OpCode.TIMER, "A"),
+    "timerat": (iip.OpCode.TIMER, "W"),
     "send": (iip.OpCode.SEND_COPY, "NS"),
     "sendbuf": (iip.OpCode.SEND_BUF, "N"),
     "forward": (iip.OpCode.SEND_BUF, "B"),
     "extern": (iip.OpCode.SEND_EXTERN, "RAN"),
     "udpsend": (iip.OpCode.UDP_SEND_COPY, "PN"),
+    "udpforward": (iip.OpCode.UDP_SEND, "PB"),
     "credit": (iip.OpCode.CREDIT, "N"),
     "shutdown": (iip.OpCode.SHUTDOWN, ""),
     "close": (iip.OpCode.CLOSE, ""),
     "abort": (iip.OpCode.ABORT, ""),
     "cancel": (iip.OpCode.CANCEL, ""),
     "set": (iip.OpCode.SET, "OA"),
+    "user": (iip.OpCode.USER, "U"),
     "urgent": (iip.OpCode.URGENT, ""),
 }
-MAKES = ("connect", "listen", "udp", "timer")
+MAKES = ("connect", "listen", "udp", "timer", "timerat")
 
 
 def fnv(data: bytes, h: int = START) -> int:
@@ -116,6 +119,10 @@ class Player:
                 f["length"] = int(word)
             elif what == "A":
                 f["arg"] = int(word)
+            elif what == "W":
+                f["arg"], f["flags"] = int(word), iip.OpFlag.ABSOLUTE
+            elif what == "U":
+                f["user"] = int(word)
             elif what == "B":
                 f["buf"], f["length"] = self.world.held[int(word[1:])]
             elif what == "R":
@@ -145,7 +152,9 @@ class Player:
             op.obj, op.offset, op.arg = about.handle, f.get("offset", 0), f.get("arg", 0)
             print(f"> {line} -> {name_of(lib.iip_loop_post(self.loop.c, op, 1))}")
             return
-        self.loop.op(code, 0 if verb in MAKES else about.handle, user=len(self.world.all) if verb in MAKES else 0, **f)
+        if verb in MAKES:
+            f["user"] = len(self.world.all)
+        self.loop.op(code, 0 if verb in MAKES else about.handle, **f)
         self.pending.append(Pending(line, verb, about, code, f["length"], addrs))
 
     def tell_operation(self, i: int, p: Pending) -> None:
@@ -189,7 +198,8 @@ class Player:
         line += f" flags={event.flags}" if event.flags else ""
         line += f" len={event.len}" if event.len else ""
         line += f" hash={fnv(data):016x} buf=@{len(self.world.held) - 1}" if event.buf else ""
-        line += f" value={event.value}" if event.value and event.type != iip.EventType.ACCEPT else ""
+        handle = event.type == iip.EventType.ACCEPT or event.value == event.src
+        line += f" value={event.value}" if event.value and not handle else ""
         if event.aux:
             local, peer = (f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}" for ip, port in self.loop.ends(event))
             line += f" local={local} peer={peer}"
@@ -217,6 +227,14 @@ class Player:
 
     # ---- steps that are no operations ----
 
+    def listen_all(self, name: str, local: str, backlog: str = "0") -> int:
+        assert self.engine
+        about, addr, out = self.world.add(self, name), ffi.new("struct iip_addr *"), ffi.new("uint64_t *")
+        iip.errors.check(lib.iip_addr_parse(local.encode(), addr))
+        status = int(lib.iip_engine_listen(self.engine.c, addr, int(backlog), len(self.world.all), out))
+        self.world.name(about, out[0])
+        return status
+
     def at_once(self, words: list[str]) -> int:
         assert self.engine
         verb, args = words[0], words[1:]
@@ -227,6 +245,16 @@ class Player:
             return int(lib.iip_engine_mtu_set(self.engine.c, int(args[0])))
         if verb == "retain":
             return int(lib.iip_buf_retain(self.world.held[int(args[0][1:])][0]))
+        if verb == "free":
+            return int(lib.iip_buf_release(self.world.held[int(args[0][1:])][0]))
+        if verb == "listenall":
+            return self.listen_all(*args)
+        if verb == "unlistenall":
+            return int(lib.iip_engine_unlisten(self.engine.c, self.world.objects[args[0]].handle))
+        if verb == "attach":
+            return int(lib.iip_loop_attach(self.loop.c))
+        if verb == "detach":
+            return int(lib.iip_loop_detach(self.loop.c))
         if verb == "region":
             out = ffi.new("uint64_t *")
             status = int(lib.iip_region_add(self.engine.c, BYTES, int(args[1]), out))

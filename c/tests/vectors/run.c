@@ -49,17 +49,20 @@ static const struct verb verbs[] = {{"connect", "P", IIP_OP_CONNECT, 1},
                                     {"listen", "LN", IIP_OP_LISTEN, 1},
                                     {"udp", "LP", IIP_OP_UDP_OPEN, 1},
                                     {"timer", "A", IIP_OP_TIMER, 1},
+                                    {"timerat", "W", IIP_OP_TIMER, 1},
                                     {"send", "NS", IIP_OP_SEND_COPY, 0},
                                     {"sendbuf", "NT", IIP_OP_SEND_BUF, 0},
                                     {"forward", "B", IIP_OP_SEND_BUF, 0},
                                     {"extern", "RAN", IIP_OP_SEND_EXTERN, 0},
                                     {"udpsend", "PND", IIP_OP_UDP_SEND_COPY, 0},
+                                    {"udpforward", "PB", IIP_OP_UDP_SEND, 0},
                                     {"credit", "N", IIP_OP_CREDIT, 0},
                                     {"shutdown", "", IIP_OP_SHUTDOWN, 0},
                                     {"close", "", IIP_OP_CLOSE, 0},
                                     {"abort", "", IIP_OP_ABORT, 0},
                                     {"cancel", "", IIP_OP_CANCEL, 0},
                                     {"set", "OA", IIP_OP_SET, 0},
+                                    {"user", "U", IIP_OP_USER, 0},
                                     {"urgent", "", IIP_OP_URGENT, 0}};
 static struct engine engines[ENGINES];
 static struct object objects[OBJECTS], nobody = {.name = "-"};
@@ -146,6 +149,12 @@ static void fill(struct engine *e, struct iip_op *op, char what, const char *wor
         break;
     case 'A':
         op->arg = number(word);
+        break;
+    case 'W': /* when, instead of how long from now */
+        op->arg = number(word), op->flags = IIP_OP_ABSOLUTE;
+        break;
+    case 'U':
+        op->user = number(word);
         break;
     case 'B':
         op->buf = held[buffer(word)].buf, op->len = held[buffer(word)].len;
@@ -270,7 +279,7 @@ static void tell_event(struct engine *e, const struct iip_event *ev)
         printf(" len=%u", ev->len);
     if (ev->buf)
         printf(" hash=%016" PRIx64 " buf=@%u", hash(HASH_START, bytes, ev->len), held_n - 1);
-    if (ev->value && ev->type != IIP_EVENT_ACCEPT)
+    if (ev->value && ev->type != IIP_EVENT_ACCEPT && ev->value != ev->src) /* no handle */
         printf(" value=%" PRIu64, ev->value);
     if (ev->aux && iip_addr_format(&ends->local, local, 56) >= 0 && iip_addr_format(&ends->peer, peer, 56) >= 0)
         printf(" local=%s peer=%s", local, peer);
@@ -401,6 +410,13 @@ static int32_t inject(const struct engine *e, const char *hex)
     return iip_engine_inject(e->engine, frame, n);
 }
 
+static int32_t listen_all(const struct engine *e, char **w)
+{
+    struct object *o = object_new(e, w[2]);
+    struct iip_addr local = address(w[3]);
+    return iip_engine_listen(e->engine, &local, w[3] ? (uint32_t)number(w[4]) : 0, object_n, &o->handle);
+}
+
 static int32_t at_once(struct engine *e, char **w)
 {
     if (strcmp(w[1], "post") == 0 && operation(e, w + 1, ""))
@@ -411,10 +427,20 @@ static int32_t at_once(struct engine *e, char **w)
         return iip_engine_mtu_set(e->engine, (uint32_t)number(w[2]));
     if (strcmp(w[1], "retain") == 0)
         return iip_buf_retain(held[buffer(w[2])].buf);
+    if (strcmp(w[1], "free") == 0)
+        return iip_buf_release(held[buffer(w[2])].buf);
     if (strcmp(w[1], "region") == 0)
         return iip_region_add(e->engine, pattern, number(w[3]), &object_new(e, w[2])->handle);
     if (strcmp(w[1], "unregion") == 0)
         return iip_region_remove(object(w[2])->handle);
+    if (strcmp(w[1], "listenall") == 0)
+        return listen_all(e, w);
+    if (strcmp(w[1], "unlistenall") == 0)
+        return iip_engine_unlisten(e->engine, object(w[2])->handle);
+    if (strcmp(w[1], "attach") == 0)
+        return iip_loop_attach(e->loop);
+    if (strcmp(w[1], "detach") == 0)
+        return iip_loop_detach(e->loop);
     if (strcmp(w[1], "loopclose") == 0)
         return iip_loop_close(e->loop);
     fail("no such step", w[1]);
