@@ -17,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 OUR_MAC, MAC = bytes.fromhex("0273696d0001"), bytes.fromhex("020000000009")
 OUR_IP, IP = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 9])
+OUR_IP6, IP6 = bytes.fromhex("fd" + "00" * 14 + "01"), bytes.fromhex("fd" + "00" * 14 + "09")
 START = 1000  # the peer's initial sequence number
 NEXT = START + 1
 HEAD = [
@@ -86,6 +87,19 @@ def icmp(kind: int, code: int, rest: int, data: bytes, spoil: int = 0) -> bytes:
 def part(ident: int, of: bytes, first: int, end: int, more: bool = True) -> bytes:
     """A fragment: bytes `first` to `end` of a datagram."""
     return eth(ip(of[first:end], 17, fragment=(ident, first // 8 | (0x2000 if more else 0))))
+
+
+def ip6(payload: bytes, proto: int, hops: int = 64, length: int | None = None, to: bytes = OUR_IP6) -> bytes:
+    length = len(payload) if length is None else length
+    return eth(struct.pack(">IHBB", 6 << 28, length, proto, hops) + IP6 + to + payload, 0x86DD)
+
+
+def icmp6(kind: int, code: int, data: bytes, hops: int = 255, before: bytes = b"") -> bytes:
+    """`before` is a chain of extension headers that begins with its type and ends with 58."""
+    text = struct.pack(">BBH", kind, code, 0) + data
+    total = checksum(IP6 + OUR_IP6 + struct.pack(">II", len(text), 58) + text)
+    text = text[:2] + struct.pack(">H", total) + text[4:]
+    return ip6(before[1:] + text, before[0], hops) if before else ip6(text, 58, hops)
 
 
 def inject(*frames: bytes) -> list[str]:
@@ -268,6 +282,25 @@ def hostile_fragments() -> None:
     write("hostile_fragments", [*lines, "a sum u", "a close u", "a close L", "run"])
 
 
+def hostile_ipv6() -> None:
+    ask = bytes(4) + OUR_IP6 + b"\x01\x01" + MAC  # a solicitation, with the asker's link address
+    echo = struct.pack(">HH", 1, 1) + b"ping"
+    many = b"\x3c" + b"\x3c\x00\x01\x04\0\0\0\0" * 20 + b"\x3a\x00\x01\x04\0\0\0\0"
+    lines = ["# IPv6: neighbours from beyond the link, echoes behind extension headers, lengths that lie.", *HEAD]
+    lines[2] = lines[2].replace("10.0.0.1/24", "fd00::1/64")
+    lines += ["run 2000000 100000", "# a solicitation that came through a router, a good one, a good one again"]
+    lines += each(icmp6(135, 0, ask, hops=254), icmp6(135, 0, ask), icmp6(135, 0, ask))
+    lines += ["# echo: as it is, behind options, behind too many, behind one that says discard, one that says tell"]
+    lines += each(icmp6(128, 0, echo), icmp6(128, 0, echo, before=b"\x3c\x3a\x00\x01\x04\0\0\0\0"))
+    lines += each(icmp6(128, 0, echo, before=many), icmp6(128, 0, echo, before=b"\x3c\x3a\x00\x41\x04\0\0\0\0"))
+    lines += each(icmp6(128, 0, echo, before=b"\x3c\x3a\x00\x81\x04\0\0\0\0"))
+    lines += ["# shorter than a header, longer than the frame, a protocol that nobody speaks, not ours"]
+    lines += each(ip6(bytes(4), 58)[:40], ip6(bytes(8), 58, length=400), ip6(bytes(8), 200))
+    lines += each(ip6(bytes(8), 58, to=IP6), ip6(bytes(20), 6))
+    lines += counts("drop_ip_header", "drop_ip_ext", "drop_ip_option", "drop_ip_proto", "drop_ip_dst", "drop_ndp")
+    write("hostile_ipv6", [*lines, "a close L", "run"])
+
+
 if __name__ == "__main__":
     hostile_tcp(sys.argv[1])
     hostile_frames()
@@ -276,3 +309,4 @@ if __name__ == "__main__":
     hostile_connect(sys.argv[1])
     hostile_open(sys.argv[1])
     hostile_fragments()
+    hostile_ipv6()
