@@ -9,12 +9,12 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#define IIP_VERSION "0.1.0"
+#define IIP_VERSION "0.9.0"
 /* Names the release, the private interface and the compiler, as CMake's: a plug-in of another build is refused. */
 #if defined(__clang__)
-#define IIP_BUILD_ID "0.1.0-84bf0427f8ab"
+#define IIP_BUILD_ID "0.9.0-84bf0427f8ab"
 #else
-#define IIP_BUILD_ID "0.1.0-29b3d00ca6d4"
+#define IIP_BUILD_ID "0.9.0-29b3d00ca6d4"
 #endif
 
 /* ==== c/io/args.c ==== */
@@ -10241,10 +10241,6 @@ uint32_t iip_turn_alone(struct iip_loop *loop, int64_t wait_us)
 /* version.c - which library this is, and what it can do. */
 #include <string.h>
 
-
-#ifndef IIP_VERSION
-#define IIP_VERSION "0.1.0"
-#endif
 
 /* Tunables and ports are features too, see below; these are what no table names. */
 static const char *const iip_features[] = {

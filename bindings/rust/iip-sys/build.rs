@@ -17,9 +17,12 @@ fn main() {
 }
 
 fn system() {
-    let found = pkg_config::Config::new().range_version("0.1".."0.2").probe("iip");
+    let (major, minor) = (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
+    let wanted = format!("{major}.{minor}");
+    let next = format!("{major}.{}", minor.parse::<u32>().expect("cargo's number") + 1);
+    let found = pkg_config::Config::new().range_version(wanted.as_str()..next.as_str()).probe("iip");
     if let Err(e) = found {
-        panic!("libiip 0.1 was not found by pkg-config: {e}\ninstall it (cmake --install), or unset IIP_NO_VENDOR");
+        panic!("libiip {wanted} was not found by pkg-config: {e}\ninstall it (cmake --install), or unset IIP_NO_VENDOR");
     }
 }
 

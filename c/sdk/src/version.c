@@ -3,10 +3,6 @@
 
 #include "sdk.h"
 
-#ifndef IIP_VERSION
-#define IIP_VERSION "0.1.0"
-#endif
-
 /* Tunables and ports are features too, see below; these are what no table names. */
 static const char *const iip_features[] = {
     "abi.layout",  "addr.ipv6",      "op.connect",   "op.listen",     "op.udp",

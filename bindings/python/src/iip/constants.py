@@ -40,7 +40,7 @@ class Status(IntEnum):
 
 class Abi(IntEnum):
     MAJOR = 0
-    MINOR = 1
+    MINOR = 9
 
 
 class StatusClass(IntEnum):

@@ -34,7 +34,7 @@ pub const IIP_E_LINK_DOWN: _bindgen_ty_1 = -30;
 pub const IIP_E_LAST: _bindgen_ty_1 = -31;
 pub type _bindgen_ty_1 = ::core::ffi::c_int;
 pub const IIP_ABI_MAJOR: _bindgen_ty_2 = 0;
-pub const IIP_ABI_MINOR: _bindgen_ty_2 = 1;
+pub const IIP_ABI_MINOR: _bindgen_ty_2 = 9;
 pub type _bindgen_ty_2 = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]

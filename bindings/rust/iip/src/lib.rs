@@ -85,7 +85,7 @@ pub use remote::{Post, Remote};
 pub use stats::{counter_names, ConnInfo, LoopStats};
 pub use turn::{Loop, State, Wait};
 
-/// `"0.1.0"`: the release of the library that is linked, for people.
+/// `"1.2.3"`: the release of the library that is linked, for people.
 pub fn version() -> &'static str {
     // SAFETY: never null, and a literal of the library.
     unsafe { error::literal(iip_sys::iip_version()) }

@@ -44,7 +44,7 @@
 
 enum {
     IIP_ABI_MAJOR = 0, /* of this header; another major of the library is another interface */
-    IIP_ABI_MINOR = 1  /* of this header; a library of the same major and a higher minor serves it */
+    IIP_ABI_MINOR = 9  /* of this header; a library of the same major and a higher minor serves it */
 };
 
 /* [any] major << 16 | minor of the library that is loaded. */
@@ -53,7 +53,7 @@ uint32_t iip_abi_version(void);
 /* [any] 0 when the loaded library serves callers built for major.minor, else IIP_E_ABI. */
 int32_t iip_abi_require(uint32_t major, uint32_t minor);
 
-/* [any] "0.1.0": the release, for people. */
+/* [any] "1.2.3": the release, for people. */
 const char *iip_version(void);
 
 /*

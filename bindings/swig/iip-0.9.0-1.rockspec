@@ -1,7 +1,7 @@
 -- From a checkout: cd bindings/swig && luarocks --lua-version 5.4 make
 rockspec_format = "3.0"
 package = "iip"
-version = "0.1.0-1"
+version = "0.9.0-1"
 source = { url = "file://." }
 description = {
   summary = "A TCP/IP stack that you integrate",
