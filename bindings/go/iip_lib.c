@@ -5216,13 +5216,12 @@ struct iip_loop {
     _Atomic uint32_t asked;       /* [any] the question in `ask`: see ask.c */
     _Atomic uint32_t net_here;    /* [any] split, merge: there is a networking thread, or about to be */
     _Atomic uint32_t net_woken;   /* [any] its wait is to end */
-    _Atomic uint32_t app_parked;  /* [any] split, merge: what `parked` is to the application */
     struct iip_engine *_Atomic engine; /* [any] null: the loop is closed */
     uint32_t epoch;               /* of the process, see fork.c */
     uint32_t number;              /* in the process */
     uint32_t taken;               /* under the table's lock: an engine has it */
     _Atomic uint32_t parked;      /* [any] */
-    _Atomic uint32_t woken;       /* [any] */
+    _Atomic uint32_t woken;       /* [any] the application is wanted */
     _Atomic uint32_t returned;    /* [any] first slot of the return list */
     _Atomic uint32_t low;         /* [any] pool_low, for those who release */
     _Atomic uint32_t want_stats;  /* [any] */
@@ -5735,7 +5734,6 @@ enum { IIP_APP_RUNS = 0, IIP_APP_PARKED = 1, IIP_APP_CALLED = 2 }; /* iip_loop.a
 
 int32_t iip_ask_init(struct iip_loop *loop)
 {
-    atomic_store_explicit(&loop->app_parked, 0, memory_order_relaxed);
     atomic_store_explicit(&loop->net_here, 0, memory_order_relaxed);
     loop->app_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return loop->app_fd < 0 ? IIP_E_IO : IIP_OK;
@@ -5844,20 +5842,18 @@ static void iip_ask_unpark(struct iip_loop *loop)
     if (loop->app_state == IIP_APP_RUNS)
         return;
     loop->app_state = IIP_APP_RUNS;
-    atomic_store_explicit(&loop->app_parked, 0, memory_order_relaxed);
     if (read(loop->app_fd, &count, sizeof count) < 0)
         return; /* nobody wrote: it turned of its own accord */
 }
 
 /* The application's own event loop sleeps; what wakes it is looked for in each turn of the networking. */
-static void iip_ask_park(struct iip_loop *loop, struct iip_turn *turn)
+static void iip_ask_park(struct iip_loop *loop, struct iip_turn *turn, uint64_t wakes)
 {
-    if (!(turn->flags & IIP_TURN_PARK) || turn->event_n || turn->state & IIP_STATE_MORE)
+    if (!(turn->flags & IIP_TURN_PARK) || turn->event_n || turn->state & IIP_STATE_MORE || loop->stats.wakes != wakes)
         return;
     loop->app_state = IIP_APP_PARKED;
     loop->stats.parks++;
     turn->state |= IIP_STATE_PARKED;
-    atomic_store(&loop->app_parked, 1);
 }
 
 static void iip_ask_call_app(struct iip_loop *loop)
@@ -5922,7 +5918,7 @@ static int iip_ask_turn(struct iip_loop *loop, int64_t wait_us, uint32_t *packet
     turn->op_short = ask->op_short;
     turn->release_failed = ask->release_failed;
     turn->rx_packets = ask->rx_packets;
-    iip_ask_park(loop, turn);
+    iip_ask_park(loop, turn, wakes);
     return 1;
 }
 
@@ -7937,6 +7933,7 @@ static const struct iip_layout iip_layout_rows[] = {
     FIELD(iip_area, tx_free_cap),
     FIELD(iip_area, aux_bytes),
     FIELD(iip_area, op_aux_bytes),
+    FIELD(iip_area, woken),
     TYPE(iip_conn_info),
     FIELD(iip_conn_info, size),
     FIELD(iip_conn_info, state),
@@ -8628,7 +8625,7 @@ int32_t iip_loop_area(struct iip_loop *loop, struct iip_area *out)
         return st;
     if (!out)
         return IIP_E_INVAL;
-    area.wake_fd = loop->cores ? loop->app_fd : loop->wake_fd;
+    area.wake_fd = loop->wake_fd;
     area.turn = &loop->turn;
     area.ops = loop->op_area;
     area.releases = loop->releases;
@@ -8636,7 +8633,8 @@ int32_t iip_loop_area(struct iip_loop *loop, struct iip_area *out)
     area.tx_free = loop->tx_free;
     area.aux = (const uint8_t *)loop->aux;
     area.op_aux = (uint8_t *)loop->op_aux;
-    area.parked = (const uint32_t *)(loop->cores ? &loop->app_parked : &loop->parked);
+    area.parked = (const uint32_t *)&loop->parked;
+    area.woken = (uint32_t *)&loop->woken;
     area.op_cap = loop->op_cap;
     area.release_cap = loop->release_cap;
     area.event_cap = loop->event_cap;
@@ -10171,6 +10169,7 @@ static void iip_turn_end(struct iip_loop *loop, struct iip_turn *turn)
     turn->event_n = loop->event_n;
     turn->tx_free_n = loop->tx_free_n;
     turn->state = iip_turn_state(loop, turn);
+    iip_wake_seen(loop);
     turn->now_us = loop->now;
     turn->deadline_us = turn->flags & IIP_TURN_DEADLINE ? iip_turn_deadline(loop) : 0;
     loop->stats.turns++;
@@ -10209,7 +10208,6 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
     iip_stack_output(loop->stk, loop->now);
     if (wait)
         iip_wake_wait(loop, turn->wait_us);
-    iip_wake_seen(loop);
     iip_turn_link(loop);
     /* An application that is behind with its events gets the rest of them before new packets. */
     turn->rx_packets = iip_turn_receive(loop, loop->more);
@@ -10320,7 +10318,8 @@ const char *iip_feature_name(uint32_t i)
  * wake.c - sleeping, and being woken.
  *
  * The loop stores `parked`, then looks for work, then sleeps; others make work visible, then read `parked`. Both put a
- * full fence between, so at least one of them sees the other. Only who finds the loop parked pays a system call.
+ * full fence between, so at least one of them sees the other. Only who finds the loop parked pays a system call. Work
+ * in a queue that the loop does not know is `woken`, the word that those who bring it store.
  */
 #include <errno.h>
 #include <poll.h>
@@ -10382,7 +10381,7 @@ int32_t iip_loop_wake(struct iip_loop *loop)
     int32_t st = iip_loop_check_any(loop);
     if (st)
         return st;
-    atomic_store_explicit(&loop->woken, 1, memory_order_relaxed);
+    atomic_store_explicit(&loop->woken, 1, memory_order_release);
     atomic_store_explicit(&loop->net_woken, 1, memory_order_relaxed);
     iip_wake_now(loop);
     return IIP_OK;
@@ -10512,8 +10511,10 @@ int iip_wake_park(struct iip_loop *loop)
         return 0;
     iip_wake_watch_room(loop);
     iip_wake_arm(loop, until);
+    if (!iip_wake_announce(loop))
+        return 0;
     loop->stats.parks++;
-    return iip_wake_announce(loop);
+    return 1;
 }
 
 void iip_wake_unpark(struct iip_loop *loop)
@@ -10522,11 +10523,15 @@ void iip_wake_unpark(struct iip_loop *loop)
         iip_wake_silence(loop);
 }
 
-/* A wake that comes before the wait makes it end at once, so it is forgotten behind the wait, not before. */
+/*
+ * A wake ends the wait of the turn that it finds under way or ahead of it, and keeps it from parking; then it is
+ * forgotten. By an exchange: what its waker, and every one before, made visible is seen behind the turn, which a plain
+ * store could overtake.
+ */
 void iip_wake_seen(struct iip_loop *loop)
 {
     if (!atomic_load_explicit(&loop->woken, memory_order_relaxed))
         return;
-    atomic_store_explicit(&loop->woken, 0, memory_order_relaxed);
+    atomic_exchange(&loop->woken, 0);
     loop->stats.wakes++;
 }

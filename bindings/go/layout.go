@@ -77,6 +77,7 @@ func layout() map[string]place {
 		"iip_log_record.":          {0, C.sizeof_struct_iip_log_record},
 		"iip_engine_cfg.reserved":  {unsafe.Offsetof(C.struct_iip_engine_cfg{}.reserved), 4},
 		"iip_area.op_aux_bytes":    {unsafe.Offsetof(C.struct_iip_area{}.op_aux_bytes), 4},
+		"iip_area.woken":           {unsafe.Offsetof(C.struct_iip_area{}.woken), 8},
 		"iip_loop_stats.rx_bytes":  {unsafe.Offsetof(C.struct_iip_loop_stats{}.rx_bytes), 8},
 		"iip_engine_info.conns":    {unsafe.Offsetof(C.struct_iip_engine_info{}.conns), 4},
 		"iip_leaks.regions":        {unsafe.Offsetof(C.struct_iip_leaks{}.regions), 4},

@@ -40,6 +40,8 @@ type Loop struct {
 	txFree   *Span
 	aux      unsafe.Pointer
 	opAux    []rawAddrs
+	parked   *uint32 // the loop sleeps: wakeFD wakes it
+	woken    *uint32 // its owner is wanted
 
 	wakeFD    int
 	fd        int
@@ -55,7 +57,6 @@ type Loop struct {
 	back   []Handle   // buffers that come back
 	posted []func(*Loop)
 	work   atomic.Bool // something is in back or posted
-	asleep atomic.Bool // a turn that may wait is on its way: who brings work writes to wakeFD
 }
 
 func newLoop(e *Engine, i int) (*Loop, error) {
@@ -76,6 +77,8 @@ func newLoop(e *Engine, i int) (*Loop, error) {
 	l.txFree = (*Span)(unsafe.Pointer(area.tx_free))
 	l.aux = unsafe.Pointer(area.aux)
 	l.opAux = unsafe.Slice((*rawAddrs)(unsafe.Pointer(area.op_aux)), int(area.op_aux_bytes)/int(unsafe.Sizeof(rawAddrs{})))
+	l.parked = (*uint32)(unsafe.Pointer(area.parked))
+	l.woken = (*uint32)(unsafe.Pointer(area.woken))
 	l.wakeFD = int(area.wake_fd)
 	return l, nil
 }
@@ -187,14 +190,7 @@ func (l *Loop) Turn(wait time.Duration) ([]Event, error) {
 	if wait > 0 {
 		l.turn.waitUs = wait.Microseconds()
 	}
-	// Said first, then looked for work: whoever brings some now sees one of the two. The library's own flag, parked,
-	// is stored later, within the crossing, where nobody looks at the queues of Go any more.
-	l.asleep.Store(true)
-	defer l.asleep.Store(false)
-	if l.work.Load() {
-		return l.cross(0)
-	}
-	return l.cross(C.IIP_TURN_WAIT)
+	return l.cross(C.IIP_TURN_WAIT) // who brings work after prepare has set woken, which the library looks at
 }
 
 // TurnPark is a turn that never waits. With park, and unless events are handed up, the loop then wants its next turn
@@ -427,9 +423,9 @@ func (l *Loop) Post(f func(*Loop)) {
 
 var one = []byte{1, 0, 0, 0, 0, 0, 0, 0}
 
-// rouse ends a wait; what is to be done was stored before, atomically. One of all who come writes.
+// rouse ends a wait, or the next one: the protocol of iip_area, see iip.h. One of all who come writes.
 func (l *Loop) rouse() {
-	if !l.asleep.Load() || !l.asleep.CompareAndSwap(true, false) {
+	if atomic.SwapUint32(l.woken, 1) != 0 || atomic.LoadUint32(l.parked) == 0 {
 		return
 	}
 	l.mu.Lock() // so that the descriptor is not closed meanwhile

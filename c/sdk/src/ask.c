@@ -25,7 +25,6 @@ enum { IIP_APP_RUNS = 0, IIP_APP_PARKED = 1, IIP_APP_CALLED = 2 }; /* iip_loop.a
 
 int32_t iip_ask_init(struct iip_loop *loop)
 {
-    atomic_store_explicit(&loop->app_parked, 0, memory_order_relaxed);
     atomic_store_explicit(&loop->net_here, 0, memory_order_relaxed);
     loop->app_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return loop->app_fd < 0 ? IIP_E_IO : IIP_OK;
@@ -134,20 +133,18 @@ static void iip_ask_unpark(struct iip_loop *loop)
     if (loop->app_state == IIP_APP_RUNS)
         return;
     loop->app_state = IIP_APP_RUNS;
-    atomic_store_explicit(&loop->app_parked, 0, memory_order_relaxed);
     if (read(loop->app_fd, &count, sizeof count) < 0)
         return; /* nobody wrote: it turned of its own accord */
 }
 
 /* The application's own event loop sleeps; what wakes it is looked for in each turn of the networking. */
-static void iip_ask_park(struct iip_loop *loop, struct iip_turn *turn)
+static void iip_ask_park(struct iip_loop *loop, struct iip_turn *turn, uint64_t wakes)
 {
-    if (!(turn->flags & IIP_TURN_PARK) || turn->event_n || turn->state & IIP_STATE_MORE)
+    if (!(turn->flags & IIP_TURN_PARK) || turn->event_n || turn->state & IIP_STATE_MORE || loop->stats.wakes != wakes)
         return;
     loop->app_state = IIP_APP_PARKED;
     loop->stats.parks++;
     turn->state |= IIP_STATE_PARKED;
-    atomic_store(&loop->app_parked, 1);
 }
 
 static void iip_ask_call_app(struct iip_loop *loop)
@@ -212,7 +209,7 @@ static int iip_ask_turn(struct iip_loop *loop, int64_t wait_us, uint32_t *packet
     turn->op_short = ask->op_short;
     turn->release_failed = ask->release_failed;
     turn->rx_packets = ask->rx_packets;
-    iip_ask_park(loop, turn);
+    iip_ask_park(loop, turn, wakes);
     return 1;
 }
 

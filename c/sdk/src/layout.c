@@ -140,6 +140,7 @@ static const struct iip_layout iip_layout_rows[] = {
     FIELD(iip_area, tx_free_cap),
     FIELD(iip_area, aux_bytes),
     FIELD(iip_area, op_aux_bytes),
+    FIELD(iip_area, woken),
     TYPE(iip_conn_info),
     FIELD(iip_conn_info, size),
     FIELD(iip_conn_info, state),

@@ -175,7 +175,7 @@ int32_t iip_loop_area(struct iip_loop *loop, struct iip_area *out)
         return st;
     if (!out)
         return IIP_E_INVAL;
-    area.wake_fd = loop->cores ? loop->app_fd : loop->wake_fd;
+    area.wake_fd = loop->wake_fd;
     area.turn = &loop->turn;
     area.ops = loop->op_area;
     area.releases = loop->releases;
@@ -183,7 +183,8 @@ int32_t iip_loop_area(struct iip_loop *loop, struct iip_area *out)
     area.tx_free = loop->tx_free;
     area.aux = (const uint8_t *)loop->aux;
     area.op_aux = (uint8_t *)loop->op_aux;
-    area.parked = (const uint32_t *)(loop->cores ? &loop->app_parked : &loop->parked);
+    area.parked = (const uint32_t *)&loop->parked;
+    area.woken = (uint32_t *)&loop->woken;
     area.op_cap = loop->op_cap;
     area.release_cap = loop->release_cap;
     area.event_cap = loop->event_cap;

@@ -150,13 +150,12 @@ struct iip_loop {
     _Atomic uint32_t asked;       /* [any] the question in `ask`: see ask.c */
     _Atomic uint32_t net_here;    /* [any] split, merge: there is a networking thread, or about to be */
     _Atomic uint32_t net_woken;   /* [any] its wait is to end */
-    _Atomic uint32_t app_parked;  /* [any] split, merge: what `parked` is to the application */
     struct iip_engine *_Atomic engine; /* [any] null: the loop is closed */
     uint32_t epoch;               /* of the process, see fork.c */
     uint32_t number;              /* in the process */
     uint32_t taken;               /* under the table's lock: an engine has it */
     _Atomic uint32_t parked;      /* [any] */
-    _Atomic uint32_t woken;       /* [any] */
+    _Atomic uint32_t woken;       /* [any] the application is wanted */
     _Atomic uint32_t returned;    /* [any] first slot of the return list */
     _Atomic uint32_t low;         /* [any] pool_low, for those who release */
     _Atomic uint32_t want_stats;  /* [any] */

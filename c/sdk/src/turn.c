@@ -129,6 +129,7 @@ static void iip_turn_end(struct iip_loop *loop, struct iip_turn *turn)
     turn->event_n = loop->event_n;
     turn->tx_free_n = loop->tx_free_n;
     turn->state = iip_turn_state(loop, turn);
+    iip_wake_seen(loop);
     turn->now_us = loop->now;
     turn->deadline_us = turn->flags & IIP_TURN_DEADLINE ? iip_turn_deadline(loop) : 0;
     loop->stats.turns++;
@@ -167,7 +168,6 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
     iip_stack_output(loop->stk, loop->now);
     if (wait)
         iip_wake_wait(loop, turn->wait_us);
-    iip_wake_seen(loop);
     iip_turn_link(loop);
     /* An application that is behind with its events gets the rest of them before new packets. */
     turn->rx_packets = iip_turn_receive(loop, loop->more);

@@ -2,7 +2,8 @@
  * wake.c - sleeping, and being woken.
  *
  * The loop stores `parked`, then looks for work, then sleeps; others make work visible, then read `parked`. Both put a
- * full fence between, so at least one of them sees the other. Only who finds the loop parked pays a system call.
+ * full fence between, so at least one of them sees the other. Only who finds the loop parked pays a system call. Work
+ * in a queue that the loop does not know is `woken`, the word that those who bring it store.
  */
 #include <errno.h>
 #include <poll.h>
@@ -65,7 +66,7 @@ int32_t iip_loop_wake(struct iip_loop *loop)
     int32_t st = iip_loop_check_any(loop);
     if (st)
         return st;
-    atomic_store_explicit(&loop->woken, 1, memory_order_relaxed);
+    atomic_store_explicit(&loop->woken, 1, memory_order_release);
     atomic_store_explicit(&loop->net_woken, 1, memory_order_relaxed);
     iip_wake_now(loop);
     return IIP_OK;
@@ -195,8 +196,10 @@ int iip_wake_park(struct iip_loop *loop)
         return 0;
     iip_wake_watch_room(loop);
     iip_wake_arm(loop, until);
+    if (!iip_wake_announce(loop))
+        return 0;
     loop->stats.parks++;
-    return iip_wake_announce(loop);
+    return 1;
 }
 
 void iip_wake_unpark(struct iip_loop *loop)
@@ -205,11 +208,15 @@ void iip_wake_unpark(struct iip_loop *loop)
         iip_wake_silence(loop);
 }
 
-/* A wake that comes before the wait makes it end at once, so it is forgotten behind the wait, not before. */
+/*
+ * A wake ends the wait of the turn that it finds under way or ahead of it, and keeps it from parking; then it is
+ * forgotten. By an exchange: what its waker, and every one before, made visible is seen behind the turn, which a plain
+ * store could overtake.
+ */
 void iip_wake_seen(struct iip_loop *loop)
 {
     if (!atomic_load_explicit(&loop->woken, memory_order_relaxed))
         return;
-    atomic_store_explicit(&loop->woken, 0, memory_order_relaxed);
+    atomic_exchange(&loop->woken, 0);
     loop->stats.wakes++;
 }

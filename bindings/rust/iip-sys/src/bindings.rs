@@ -316,6 +316,7 @@ pub struct iip_area {
     pub tx_free_cap: u32,
     pub aux_bytes: u32,
     pub op_aux_bytes: u32,
+    pub woken: *mut u32,
 }
 pub const IIP_CONN_CLOSED: _bindgen_ty_14 = 0;
 pub const IIP_CONN_LISTEN: _bindgen_ty_14 = 1;

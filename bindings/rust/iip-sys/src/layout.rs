@@ -754,6 +754,12 @@ pub(crate) static ROWS: &[Layout] = &[
         offset: core::mem::offset_of!(b::iip_area, op_aux_bytes),
         size: size_of_field(|s: &b::iip_area| &s.op_aux_bytes),
     },
+    Layout {
+        name: "iip_area",
+        field: Some("woken"),
+        offset: core::mem::offset_of!(b::iip_area, woken),
+        size: size_of_field(|s: &b::iip_area| &s.woken),
+    },
     Layout { name: "iip_conn_info", field: None, offset: 0, size: core::mem::size_of::<b::iip_conn_info>() },
     Layout {
         name: "iip_conn_info",

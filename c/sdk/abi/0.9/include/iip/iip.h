@@ -518,8 +518,12 @@ enum { /* iip_turn.state */
  * sent or released, for as long as you like; sending one that was not declared taken gives IIP_E_STALE.
  *
  * Waking a loop from another thread without a call (iip_loop_wake does the same): make your work visible to its owner
- * (your own queue), issue a full fence, read *parked; if it is not 0, write eight bytes (any count > 0) to wake_fd. The
- * loop stores parked, issues a full fence and looks for work before it sleeps, so one of the two sees the other.
+ * (your own queue), store 1 into *woken, issue a full fence, read *parked; if it is not 0, write eight bytes (any count
+ * > 0) to wake_fd. All with at least release order. The loop stores parked, issues a full fence and looks at *woken
+ * before it sleeps, so one of the two sees the other; while *woken is set it neither waits nor parks. The turn that sees
+ * it sets it to 0: look at your queue behind every turn. Without *woken a wake is lost that comes between your look and
+ * the turn. Where an exchange finds 1 in *woken already, who stored it wakes the loop for both.
+ *
  * Events and aux are valid until the next turn; the bytes that events name until their buffer is released.
  */
 struct iip_area {
@@ -532,13 +536,14 @@ struct iip_area {
     const struct iip_span *tx_free;
     const uint8_t *aux;       /* of events */
     uint8_t *op_aux;          /* of operations, yours to write; offset 0 stays unused */
-    const uint32_t *parked;   /* not 0: the loop sleeps or is parked. Atomic */
+    const uint32_t *parked;   /* not 0: the loop sleeps or is parked; write to wake_fd. Atomic */
     uint32_t op_cap;
     uint32_t release_cap;
     uint32_t event_cap;
     uint32_t tx_free_cap;
     uint32_t aux_bytes;
     uint32_t op_aux_bytes;
+    uint32_t *woken;          /* 1: the loop's owner is wanted; others store it, see above. Atomic */
 };
 
 /* [owner] Fills min(out->size, known) bytes. */
