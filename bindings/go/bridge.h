@@ -22,4 +22,15 @@ static inline int32_t iip_go_turn_anywhere(struct iip_loop *loop, struct iip_tur
     return n;
 }
 
+/* Posts an operation with addresses, which the library copies before this returns. */
+static inline int32_t iip_go_post(struct iip_loop *loop, const struct iip_op *op, const struct iip_addrs *addrs)
+{
+    struct iip_op posted = *op;
+    if (posted.code == IIP_OP_CONNECT || posted.code == IIP_OP_LISTEN || posted.code == IIP_OP_UDP_OPEN ||
+        posted.code == IIP_OP_UDP_SEND || posted.code == IIP_OP_UDP_SEND_COPY)
+        posted.arg = (uint64_t)(uintptr_t)addrs;
+    posted.aux = 0;
+    return iip_loop_post(loop, &posted, 1);
+}
+
 #endif

@@ -23,6 +23,7 @@ type Config struct {
 	Pcap       string   // record all packets to this file
 
 	Loops      int    // queues of the port, one loop each; 0: 1
+	Cores      Cores  // which threads do the networking of a loop; 0: the one that turns it
 	Frames     int    // packet buffers of each queue
 	FrameBytes int    // of each packet buffer
 	Ring       int    // descriptors of each ring
@@ -31,6 +32,7 @@ type Config struct {
 	ReleaseCap int    // releases a turn takes; 0: 1024
 	EventCap   int    // events a turn hands up; 0: 512
 	TxFreeCap  int    // empty buffers laid out for sending; 0: 64
+	PostCap    int    // operations of PostOp that wait for a loop; 0: 1024
 	SpillBytes uint64 // memory for copies when packet buffers run low; 0: 4 MiB
 	MemLimit   uint64 // bytes that the tables of each loop's stack may grow to; 0: none
 	LogLevel   int    // records up to this level are kept; 0: warnings
@@ -46,6 +48,7 @@ type Engine struct {
 	c     *C.struct_iip_engine // nil: closed
 	loops []*Loop
 	info  Info
+	cores Cores
 }
 
 // Info is what was opened.
@@ -107,6 +110,7 @@ func (cfg *Config) toC(out *C.struct_iip_engine_cfg) strings4c {
 	out.tx_free_cap, out.poll_us = C.uint32_t(cfg.TxFreeCap), C.uint32_t(cfg.PollInterval.Microseconds())
 	out.spill_bytes, out.mem_limit = C.uint64_t(cfg.SpillBytes), C.uint64_t(cfg.MemLimit)
 	out.seed, out.log_level = C.uint64_t(cfg.Seed), C.uint32_t(cfg.LogLevel)
+	out.cores, out.post_cap = C.uint32_t(cfg.Cores), C.uint32_t(cfg.PostCap)
 	for i, b := range cfg.Key {
 		out.key[i] = C.uint8_t(b)
 	}
@@ -124,7 +128,7 @@ func Open(cfg Config) (*Engine, error) {
 	defer held.free()
 	why := (*C.char)(C.calloc(512, 1))
 	defer C.free(unsafe.Pointer(why))
-	e := &Engine{}
+	e := &Engine{cores: cfg.Cores}
 	if st := C.iip_engine_open(&c, &e.c, why, 512); st < 0 {
 		return nil, &OpError{Op: "open " + cfg.Port, Status: Status(st), Detail: C.GoString(why)}
 	}
@@ -194,15 +198,6 @@ func (e *Engine) Unlisten(listener Handle) error {
 	return e.use("unlisten", func(p *C.struct_iip_engine) C.int32_t {
 		return C.iip_engine_unlisten(p, C.uint64_t(listener))
 	})
-}
-
-// Advance moves the virtual clock of a simulated port on, and returns the new time.
-func (e *Engine) Advance(by time.Duration) (time.Duration, error) {
-	var now C.uint64_t
-	err := e.use("advance", func(p *C.struct_iip_engine) C.int32_t {
-		return C.iip_engine_advance(p, C.uint64_t(by.Microseconds()), &now)
-	})
-	return time.Duration(now) * time.Microsecond, err
 }
 
 // Close closes everything: connections are aborted, handles go stale, bytes of buffers are gone. ErrBusy while a loop
@@ -282,6 +277,8 @@ func toRaw(a netip.AddrPort) (raw rawAddr) {
 	}
 	return raw
 }
+
+func rawOf(c *C.struct_iip_addr) *rawAddr { return (*rawAddr)(unsafe.Pointer(c)) }
 
 func fromRaw(raw *rawAddr) netip.AddrPort {
 	ip := netip.AddrFrom16(raw.ip)

@@ -30,6 +30,7 @@ type Handler interface {
 // Loop is one queue of a port with a stack of its own, turned by one goroutine.
 type Loop struct {
 	engine *Engine
+	index  int
 	c      *C.struct_iip_loop
 
 	// In C memory, mapped until the engine closes.
@@ -45,9 +46,10 @@ type Loop struct {
 
 	wakeFD    int
 	fd        int
-	again     bool // the next turn does not wait
-	pinned    bool // Run: this thread owns the loop
-	lastOps   int  // operations of the last turn, whose results lie in ops
+	again     bool   // the next turn does not wait
+	extra     uint32 // flags of the next turn
+	pinned    bool   // Run: this thread owns the loop
+	lastOps   int    // operations of the last turn, whose results lie in ops
 	lastShort bool
 	stale     uint64 // releases that the library refused
 	overflow  []Op   // operations that had no room in a turn
@@ -60,7 +62,7 @@ type Loop struct {
 }
 
 func newLoop(e *Engine, i int) (*Loop, error) {
-	l := &Loop{engine: e}
+	l := &Loop{engine: e, index: i}
 	if err := check("loop", C.iip_engine_loop(e.c, C.uint32_t(i), &l.c)); err != nil {
 		return nil, err
 	}
@@ -235,7 +237,7 @@ func (l *Loop) cross(flags uint32) ([]Event, error) {
 		return nil, &OpError{Op: "turn", Status: ErrClosed}
 	}
 	t := l.turn
-	t.flags = flags
+	t.flags, l.extra = flags|l.extra, 0
 	l.lastOps = int(t.opN)
 	var n C.int32_t
 	if l.pinned {
@@ -251,14 +253,23 @@ func (l *Loop) cross(flags uint32) ([]Event, error) {
 	return unsafe.Slice(l.events, int(n)), nil
 }
 
+// State is what the last turn said of the loop.
+func (l *Loop) State() State { return State(l.turn.state) }
+
 // Parked tells whether the last turn parked the loop.
-func (l *Loop) Parked() bool { return l.turn.state&C.IIP_STATE_PARKED != 0 }
+func (l *Loop) Parked() bool { return l.State()&StateParked != 0 }
 
 // More tells whether events wait for room: the next turn is due at once.
-func (l *Loop) More() bool { return l.turn.state&C.IIP_STATE_MORE != 0 }
+func (l *Loop) More() bool { return l.State()&StateMore != 0 }
+
+// Received is how many packets the last turn received.
+func (l *Loop) Received() int { return int(l.turn.rxCount) }
 
 // Again keeps the next turn of Run from waiting: for a handler that has more to do than a turn takes.
 func (l *Loop) Again() { l.again = true }
+
+// Flush has the next turn send what is held for the application's answer (acknowledgements).
+func (l *Loop) Flush() { l.extra |= C.IIP_TURN_FLUSH }
 
 // FD is a descriptor that is readable when a parked loop wants a turn. Never read or close it.
 func (l *Loop) FD() int { return l.fd }
@@ -423,14 +434,19 @@ func (l *Loop) Post(f func(*Loop)) {
 
 var one = []byte{1, 0, 0, 0, 0, 0, 0, 0}
 
-// rouse ends a wait, or the next one: the protocol of iip_area, see iip.h. One of all who come writes.
+// rouse ends a wait, or the next one: the protocol of iip_area, see iip.h. One of all who come writes. Where a thread of
+// its own does the networking the library is called, which wakes whoever waits.
 func (l *Loop) rouse() {
 	if atomic.SwapUint32(l.woken, 1) != 0 || atomic.LoadUint32(l.parked) == 0 {
 		return
 	}
 	l.mu.Lock() // so that the descriptor is not closed meanwhile
 	defer l.mu.Unlock()
-	if !l.closed.Load() {
+	switch {
+	case l.closed.Load():
+	case l.engine.cores != CoresUnified:
+		C.iip_loop_wake(l.c)
+	default:
 		_, _ = syscall.Write(l.wakeFD, one) // full means readable, all the same
 	}
 }

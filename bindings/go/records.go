@@ -3,7 +3,10 @@ package iip
 // #include "bridge.h"
 import "C"
 
-import "unsafe"
+import (
+	"strconv"
+	"unsafe"
+)
 
 // Handle names a connection, listener, UDP endpoint, timer, buffer or region; 0 names nothing. Handles of what is gone
 // stay stale for at least 2^20 reuses.
@@ -33,6 +36,17 @@ const (
 	EventLink      EventType = C.IIP_EVENT_LINK      // link or MTU changed
 )
 
+var eventNames = [...]string{"NONE", "ACCEPT", "CONNECTED", "DATA", "FIN", "WRITABLE", "URGENT", "ERROR", "CLOSED", "UDP", "UDP_ERROR",
+	"TX_DONE", "TIMER", "DONE", "LINK"}
+
+// String is the name in the header, without its prefix.
+func (t EventType) String() string {
+	if int(t) >= len(eventNames) {
+		return "EVENT_" + strconv.Itoa(int(t))
+	}
+	return eventNames[t]
+}
+
 // Flags of events.
 const (
 	EventMore   uint16 = C.IIP_EVENT_MORE   // the next event goes on with this run or datagram
@@ -60,6 +74,19 @@ type Event struct {
 // Bytes are the bytes that the event names, in place. They are valid until Buf is released.
 func (e *Event) Bytes() []byte { return memory(e.addr, e.Len) }
 
+// State is what a turn says of its loop: bits.
+type State uint32
+
+// The bits.
+const (
+	StateMore      State = C.IIP_STATE_MORE       // events wait for room: turn again at once
+	StateTxPending State = C.IIP_STATE_TX_PENDING // the port is full
+	StatePoolLow   State = C.IIP_STATE_POOL_LOW   // few packet buffers are free: release some
+	StateParked    State = C.IIP_STATE_PARKED     // see TurnPark
+	StateLinkDown  State = C.IIP_STATE_LINK_DOWN
+	StateEnded     State = C.IIP_STATE_CLOSED // End has come to its end
+)
+
 // OpCode says what is to be done.
 type OpCode uint16
 
@@ -71,7 +98,7 @@ const (
 	OpUDPOpen     OpCode = C.IIP_OP_UDP_OPEN
 	OpSendBuf     OpCode = C.IIP_OP_SEND_BUF
 	OpSendExtern  OpCode = C.IIP_OP_SEND_EXTERN
-	OpSendCopy    OpCode = C.IIP_OP_SEND_COPY
+	OpSendCopy    OpCode = C.IIP_OP_SEND_COPY // of memory that is not Go's, as OpUDPSendCopy
 	OpUDPSend     OpCode = C.IIP_OP_UDP_SEND
 	OpUDPSendCopy OpCode = C.IIP_OP_UDP_SEND_COPY
 	OpCredit      OpCode = C.IIP_OP_CREDIT
@@ -145,7 +172,7 @@ func (s *Span) Bytes() []byte { return memory(s.addr, s.Len) }
 
 // memory makes a slice of C memory. The address comes as an integer, so the conversion is by way of the variable.
 func memory(addr uint64, n uint32) []byte {
-	if n == 0 {
+	if n == 0 || addr == 0 { // the len of EventTxDone and EventDone is of no bytes
 		return nil
 	}
 	return unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&addr))), int(n))

@@ -3,8 +3,6 @@ package iip
 // #include "bridge.h"
 import "C"
 
-import "sync"
-
 // Stats is what a loop counted. From other goroutines than the loop's it is as of one of its last turns.
 type Stats struct {
 	Conns                                                    uint64
@@ -26,16 +24,6 @@ func (l *Loop) Stats() (Stats, error) {
 		u(c.frames_free), u(c.tx_pending), u(c.mem_used), u(c.rx_packets), u(c.rx_bytes), u(c.rx_dropped), u(c.tx_packets),
 		u(c.tx_bytes), u(c.tx_refused), u(c.wire_lost), u(c.wire_duplicated), u(c.handed_over), u(c.handed_lost)}, err
 }
-
-var counterNames = sync.OnceValue(func() (names []string) {
-	for i := C.uint32_t(0); ; i++ {
-		name := C.iip_counter_name(i)
-		if name == nil {
-			return names
-		}
-		names = append(names, C.GoString(name))
-	}
-})
 
 // Counters are those of the loop's stack by the names of docs/reference/counters.md. Any goroutine may call it.
 func (l *Loop) Counters() (map[string]uint64, error) {
