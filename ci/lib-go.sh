@@ -31,11 +31,30 @@ go_generated() {
     python3 c/tools/amalgamate_lib.py bindings/go --first-line '//go:build cgo && !iip_system' "$@"
 }
 
+in_gonet() { (cd bindings/go/ffi-bench/gonet && "$@"); }
+
+# newer_go VERSION: is Go as new as that?
+newer_go() { printf 'go%s\n%s\n' "$1" "$(go env GOVERSION)" | sort -V -C; }
+
+# ffi-bench beside the load generator in C and gVisor's net.Conn (whose module wants Go 1.26.3); its flags are taken.
+go_bench() {
+    local peers=(-c "$IIP_ROOT/build/release/examples/c/iip_load")
+    build release build/release iip_load
+    mkdir -p build/go
+    if newer_go 1.26.3 && in_gonet go build -o "$IIP_ROOT/build/go/gonet" .; then
+        peers+=(-gonet "$IIP_ROOT/build/go/gonet")
+    else
+        say "skipped: gonet needs Go 1.26.3 and the module proxy"
+    fi
+    in_module go build -o "$IIP_ROOT/build/go/ffi-bench" ./ffi-bench && build/go/ffi-bench "${peers[@]}" "$@"
+}
+
 go_lint() {
     local files tool=honnef.co/go/tools/cmd/staticcheck@v0.7.0
     go_generated --check || return 1
     files=$(gofmt -l bindings/go examples/go)
     [ -z "$files" ] || { say "gofmt would change: $files"; return 1; }
+    ! newer_go 1.26.3 || in_gonet go vet ./... || return 1
     in_module go vet ./... && in_examples go vet ./... &&
         in_module go run $tool ./... && in_examples go run $tool ./... && say "gofmt, vet, staticcheck: clean"
 }

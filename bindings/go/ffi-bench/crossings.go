@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
+	"runtime"
 	"time"
 
 	iip "iip.example/iip"
@@ -73,7 +75,7 @@ func (b *bench) exchange(n int) time.Duration {
 	}
 }
 
-func (b *bench) turns(name string, n int) {
+func (b *bench) turns(t *table, name string, n int) {
 	var total time.Duration
 	count := 0
 	for range 5000 {
@@ -83,34 +85,38 @@ func (b *bench) turns(name string, n int) {
 		}
 	}
 	began := time.Now().Add(-total)
-	row(name, began, max(count, 1))
+	t.cost(name, began, max(count, 1))
 }
 
-func crossings() {
+func crossings(t *table) {
+	if !t.wants("crossing") {
+		return
+	}
 	const n = 2_000_000
 	began := time.Now()
 	for range n {
 		iip.ABIVersion()
 	}
-	row("crossing: nop", began, n)
+	t.cost("crossing: nop", began, n)
 	b := newBench()
-	b.idle("turn by any thread, nothing to do")
+	b.idle(t, "crossing: turn by any thread, idle")
 	both := pinned(func() {
-		b.idle("turn by the owner, nothing to do")
-		b.turns("turn with 1 event", 1)
-		b.turns("turn with 64 events", 64)
-		b.buffers()
+		b.idle(t, "crossing: turn, idle")
+		b.turns(t, "crossing: turn with 1 event", 1)
+		b.turns(t, "crossing: turn with 64 events", 64)
+		b.buffers(t)
+		b.count(t)
 	})
 	_ = b.server.Run(context.Background(), pinned(func() { _ = b.client.Run(context.Background(), both) }))
 }
 
-func (b *bench) idle(name string) {
+func (b *bench) idle(t *table, name string) {
 	const n = 300_000
 	began := time.Now()
 	for range n {
 		must(b.server.Turn(0))
 	}
-	row(name, began, n)
+	t.cost(name, began, n)
 }
 
 // pinned is a Handler that does something once, on the thread that owns the loop.
@@ -126,7 +132,7 @@ func (p pinned) Start(*iip.Loop) error {
 func (p pinned) Turn(*iip.Loop, []iip.Event) error { return errDone }
 
 // buffers: what a view and a release cost, apart from the turn.
-func (b *bench) buffers() {
+func (b *bench) buffers(t *table) {
 	s := b.client.TxTake()
 	b.client.SendBuf(b.conns[0], s.Buf, 0, uint32(copy(s.Bytes(), "x")))
 	must(b.client.Turn(0))
@@ -137,7 +143,7 @@ func (b *bench) buffers() {
 	for range n {
 		sum += events[0].Bytes()[0]
 	}
-	row("view of an event's bytes", began, n)
+	t.cost("view of an event's bytes", began, n)
 	if sum == 1 {
 		panic("not reached: so that the loop stays")
 	}
@@ -147,7 +153,7 @@ func (b *bench) buffers() {
 		_ = buf.Retain()
 		_ = buf.Release()
 	}
-	row("Take, Retain and Release", began, n/10)
+	t.cost("Take, Retain and Release", began, n/10)
 	began = time.Now()
 	for range n / 1000 {
 		for range 1000 {
@@ -155,5 +161,18 @@ func (b *bench) buffers() {
 		}
 		must(b.server.Turn(0))
 	}
-	row("release, 1000 a turn", began, n)
+	t.cost("release, 1000 a turn", began, n)
+}
+
+// count is of a thousand rounds of 64 messages there and back: what it takes to read, write, send and release them.
+func (b *bench) count(t *table) {
+	turns := func() uint64 { return must(b.server.Stats()).Turns + must(b.client.Stats()).Turns }
+	n, calls := turns(), runtime.NumCgoCall()
+	for range 1000 {
+		b.exchange(len(b.conns))
+	}
+	calls = runtime.NumCgoCall() - calls
+	n = turns() - n
+	fmt.Printf("%-34s %10.3f (%d in %d turns)\n", "crossings per turn", float64(calls)/float64(n), calls, n)
+	t.lines = append(t.lines, line{Row: "crossings per turn", Value: float64(calls) / float64(n), Unit: "crossings"})
 }

@@ -1,18 +1,19 @@
 // Command ffi-bench tells what crossing into libiip costs here, and what the two layers of the binding reach.
 //
-//	go run ./ffi-bench [-seconds S] [-rounds N] [-c build/release/examples/c/iip_load]
+//	go run ./ffi-bench [-seconds S] [-rounds N] [-run REGEXP] [-c IIP_LOAD] [-gonet PROGRAM] [-json FILE]
 //
-// Rates are taken in turn, N rounds of each, and given as median (lowest .. highest). With -c the same ping-pong is run
-// by the load generator in C, for the ratio.
+// Rates are taken in turn, N rounds of each, and given as median (lowest .. highest); ratios are the median of those of
+// each round. With -c the same ping-pong is run by the load generator in C (build/release/examples/c/iip_load), with
+// -gonet by two stacks of gVisor in memory (ffi-bench/gonet); go_bench of ci/lib-go.sh does with both. -json writes an
+// array of {"row", "value", "unit", "ratio", "peer"}.
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
-	"slices"
-	"time"
 
 	iip "iip.example/iip"
 )
@@ -20,9 +21,12 @@ import (
 const conns = 32
 
 var (
-	seconds = flag.Float64("seconds", 1, "of each rate and round")
-	rounds  = flag.Int("rounds", 5, "of each rate")
+	seconds = flag.Float64("seconds", 0.3, "of each rate and round")
+	rounds  = flag.Int("rounds", 11, "of each rate")
+	only    = flag.String("run", "", "only the rows that this regular expression matches")
 	loadC   = flag.String("c", "", "iip_load in C, to compare with")
+	gonet   = flag.String("gonet", "", "the program of ffi-bench/gonet, to compare with")
+	file    = flag.String("json", "", "write the rows there, too")
 )
 
 func must[T any](v T, err error) T {
@@ -35,45 +39,11 @@ func must[T any](v T, err error) T {
 
 func main() {
 	flag.Parse()
+	rows := &table{run: regexp.MustCompile(*only)}
 	fmt.Printf("libiip %s, vendored %v, %s, GOMAXPROCS %d\n\n", iip.Version(), iip.Vendored, runtime.Version(), runtime.GOMAXPROCS(0))
-	crossings()
-	rates()
-}
-
-// row is what one thing of n costs.
-func row(name string, began time.Time, n int) {
-	fmt.Printf("%-34s %8.1f ns\n", name, float64(time.Since(began).Nanoseconds())/float64(n))
-}
-
-type rate struct {
-	name string
-	run  func(d time.Duration) float64 // answers a second
-	got  []float64
-}
-
-func rates() {
-	all := []*rate{
-		{name: "native loops, pair", run: nativeRate},
-		{name: "iipnet net.Conn, pair", run: iipnetRate},
-		{name: "Go's net, loopback", run: loopbackRate},
-	}
-	if *loadC != "" {
-		all = append(all, &rate{name: "C, iip_load --self", run: cRate})
-	}
-	fmt.Printf("\nping-pong of 1 byte, %d connections, both ends in this process [answers/s]\n", conns)
-	for range *rounds {
-		for _, r := range all {
-			r.got = append(r.got, r.run(time.Duration(*seconds*float64(time.Second))))
-		}
-	}
-	for _, r := range all {
-		slices.Sort(r.got)
-		fmt.Printf("%-34s %10.0f (%.0f .. %.0f)\n", r.name, r.median(), r.got[0], r.got[len(r.got)-1])
-	}
-	fmt.Printf("\niipnet / loopback: %.2f\n", all[1].median()/all[2].median())
-	if *loadC != "" {
-		fmt.Printf("native / C: %.2f\n", all[0].median()/all[3].median())
+	crossings(rows)
+	rates(rows)
+	if *file != "" {
+		must(0, rows.write(*file))
 	}
 }
-
-func (r *rate) median() float64 { return r.got[len(r.got)/2] }

@@ -9,13 +9,15 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	iip "iip.example/iip"
 	"iip.example/iip/iipnet"
+	"iip.example/iip/internal/pingpong"
 )
 
 // ---- native ----
@@ -36,11 +38,21 @@ func (echo) Turn(l *iip.Loop, events []iip.Event) error {
 	return nil
 }
 
-type asker struct{ answered atomic.Int64 }
+// asker asks on all connections from one turn on: so that it depends on no accident of the beginning how many answers a
+// turn takes.
+type asker struct {
+	ready    []iip.Handle
+	answered atomic.Int64
+}
 
-func (a *asker) Start(l *iip.Loop) error {
-	for i := range conns {
-		if _, err := l.Connect(server7, uint64(i)); err != nil {
+var errFewBuffers = errors.New("fewer empty buffers than connections")
+
+// Start opens one connection, as packets wait for the peer's hardware address only in small numbers.
+func (a *asker) Start(l *iip.Loop) error { return connect(l, 1) }
+
+func connect(l *iip.Loop, n int) error {
+	for range n {
+		if _, err := l.Connect(server7, 0); err != nil {
 			return err
 		}
 	}
@@ -50,98 +62,68 @@ func (a *asker) Start(l *iip.Loop) error {
 func (a *asker) Turn(l *iip.Loop, events []iip.Event) error {
 	n := int64(0)
 	for i := range events {
-		e := &events[i]
-		if e.Type == iip.EventData {
+		switch e := &events[i]; e.Type {
+		case iip.EventData:
 			l.Release(e.Buf)
 			n++
-		} else if e.Type != iip.EventConnected {
-			continue
-		}
-		if s := l.TxTake(); s != nil {
-			s.Bytes()[0] = 'x'
-			l.SendBuf(e.Src, s.Buf, 0, 1)
+			if err := a.ask(l, e.Src); err != nil {
+				return err
+			}
+		case iip.EventConnected:
+			if err := a.connected(l, e.Src); err != nil {
+				return err
+			}
 		}
 	}
 	a.answered.Add(n)
 	return nil
 }
 
+func (a *asker) connected(l *iip.Loop, conn iip.Handle) error {
+	a.ready = append(a.ready, conn)
+	switch len(a.ready) {
+	case 1:
+		return connect(l, conns-1)
+	case conns:
+		for _, c := range a.ready {
+			if err := a.ask(l, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *asker) ask(l *iip.Loop, conn iip.Handle) error {
+	s := l.TxTake()
+	if s == nil {
+		return errFewBuffers
+	}
+	s.Bytes()[0] = 'x'
+	l.SendBuf(conn, s.Buf, 0, 1)
+	return nil
+}
+
 func nativeRate(d time.Duration) float64 {
 	s, c := ends("pair:native")
-	a := &asker{}
+	a, e := &asker{}, &echo{}
 	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Add(2)
-	go func() { defer wg.Done(); _ = s.Loop(0).Run(ctx, echo{}) }()
-	go func() { defer wg.Done(); _ = c.Loop(0).Run(ctx, a) }()
-	r := measure(&a.answered, d)
+	ended := make(chan error, 2)
+	go func() { ended <- s.Loop(0).Run(ctx, e) }()
+	go func() { ended <- c.Loop(0).Run(ctx, a) }()
+	r := pingpong.Measure(&a.answered, d)
 	cancel()
-	wg.Wait()
+	for range 2 {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			must(0, err)
+		}
+	}
 	must(c.Close())
 	must(s.Close())
 	return r
 }
 
-// measure lets things warm up, then counts for d.
-func measure(n *atomic.Int64, d time.Duration) float64 {
-	time.Sleep(d / 10)
-	first, began := n.Load(), time.Now()
-	time.Sleep(d)
-	return float64(n.Load()-first) / time.Since(began).Seconds()
-}
-
-// ---- net.Conn, of either kind ----
-
-func pingPong(l net.Listener, dial func() (net.Conn, error), d time.Duration) float64 {
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go answer(c)
-		}
-	}()
-	var n atomic.Int64
-	var all []net.Conn
-	for range conns {
-		c := must(dial())
-		all = append(all, c)
-		go ask(c, &n)
-	}
-	r := measure(&n, d)
-	for _, c := range all {
-		_ = c.Close()
-	}
-	_ = l.Close()
-	return r
-}
-
-func answer(c net.Conn) {
-	defer c.Close()
-	var b [1]byte
-	for {
-		if _, err := c.Read(b[:]); err != nil {
-			return
-		}
-		if _, err := c.Write(b[:]); err != nil {
-			return
-		}
-	}
-}
-
-func ask(c net.Conn, n *atomic.Int64) {
-	var b [1]byte
-	for {
-		if _, err := c.Write(b[:]); err != nil {
-			return
-		}
-		if _, err := c.Read(b[:]); err != nil {
-			return
-		}
-		n.Add(1)
-	}
-}
+// ---- net.Conn ----
 
 func iipnetRate(d time.Duration) float64 {
 	s := must(iipnet.Open(iip.Config{Port: "pair:net", Addresses: []string{"10.0.0.2/24"}}))
@@ -152,15 +134,15 @@ func iipnetRate(d time.Duration) float64 {
 		}
 	}()
 	l := must(s.Listen("tcp", ":7"))
-	return pingPong(l, func() (net.Conn, error) { return c.Dial("tcp", "10.0.0.2:7") }, d)
+	return must(pingpong.Rate(l, conns, func() (net.Conn, error) { return c.Dial("tcp", "10.0.0.2:7") }, d))
 }
 
 func loopbackRate(d time.Duration) float64 {
 	l := must(net.Listen("tcp", "127.0.0.1:0"))
-	return pingPong(l, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) }, d)
+	return must(pingpong.Rate(l, conns, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) }, d))
 }
 
-// ---- C ----
+// ---- others ----
 
 func cRate(d time.Duration) float64 {
 	out := must(exec.Command(*loadC, "--self", "--json", "--conns", fmt.Sprint(conns), "--size", "1",
@@ -169,9 +151,43 @@ func cRate(d time.Duration) float64 {
 	var result struct {
 		Rate float64 `json:"requests_per_s"`
 	}
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &result); err != nil {
-		fmt.Fprintln(os.Stderr, "ffi-bench: iip_load:", err)
-		os.Exit(1)
-	}
+	must(0, json.Unmarshal([]byte(lines[len(lines)-1]), &result))
 	return result.Rate
+}
+
+func gonetRate(d time.Duration) float64 {
+	out := must(exec.Command(*gonet, fmt.Sprint(conns), d.String()).Output())
+	return must(strconv.ParseFloat(strings.TrimSpace(string(out)), 64))
+}
+
+// ---- all ----
+
+func rates(t *table) {
+	native := &rate{name: "native loops", run: nativeRate}
+	iipnetConn := &rate{name: "iipnet net.Conn", run: iipnetRate}
+	loopback := &rate{name: "Go's net over loopback", run: loopbackRate}
+	all := []*rate{native, iipnetConn, loopback}
+	c, other := &rate{name: "C", run: cRate}, &rate{name: "gonet", run: gonetRate}
+	if *loadC != "" {
+		all = append(all, c)
+	}
+	if *gonet != "" {
+		all = append(all, other)
+	}
+	all = slices.DeleteFunc(all, func(r *rate) bool { return !t.wants(r.name) })
+	if len(all) == 0 {
+		return
+	}
+	fmt.Printf("\nping-pong of 1 byte, %d connections, both ends in one process [answers/s]\n", conns)
+	for range *rounds {
+		for _, r := range all {
+			r.got = append(r.got, r.run(time.Duration(*seconds*float64(time.Second))))
+		}
+	}
+	for _, r := range all {
+		t.rate(r)
+	}
+	t.ratio(native, c)
+	t.ratio(iipnetConn, other)
+	t.ratio(iipnetConn, loopback)
 }
