@@ -46,10 +46,11 @@ type Loop struct {
 
 	wakeFD    int
 	fd        int
-	again     bool   // the next turn does not wait
-	extra     uint32 // flags of the next turn
-	pinned    bool   // Run: this thread owns the loop
-	lastOps   int    // operations of the last turn, whose results lie in ops
+	again     bool          // the next turn does not wait
+	extra     uint32        // flags of the next turn
+	limit     time.Duration // of the next wait of Run; 0: none
+	pinned    bool          // Run: this thread owns the loop
+	lastOps   int           // operations of the last turn, whose results lie in ops
 	lastShort bool
 	stale     uint64 // releases that the library refused
 	overflow  []Op   // operations that had no room in a turn
@@ -123,7 +124,11 @@ func (l *Loop) Run(ctx context.Context, h Handler) error {
 		return err
 	}
 	for ctx.Err() == nil {
-		events, err := l.Turn(-1)
+		wait := time.Duration(-1)
+		if l.limit > 0 {
+			wait, l.limit = l.limit, 0
+		}
+		events, err := l.Turn(wait)
 		if err == nil {
 			err = h.Turn(l, events)
 		}
@@ -268,6 +273,9 @@ func (l *Loop) Received() int { return int(l.turn.rxCount) }
 // Again keeps the next turn of Run from waiting: for a handler that has more to do than a turn takes.
 func (l *Loop) Again() { l.again = true }
 
+// AgainIn keeps the next turn of Run from waiting for longer than d.
+func (l *Loop) AgainIn(d time.Duration) { l.limit = d }
+
 // Flush has the next turn send what is held for the application's answer (acknowledgements).
 func (l *Loop) Flush() { l.extra |= C.IIP_TURN_FLUSH }
 
@@ -373,7 +381,8 @@ func (l *Loop) CloseHandle(h Handle) { l.Push(Op{Code: OpClose, Obj: h}) }
 // Abort resets a connection.
 func (l *Loop) Abort(conn Handle) { l.Push(Op{Code: OpAbort, Obj: conn}) }
 
-// TxTake takes an empty buffer to write to; nil: none is laid out before the next turn.
+// TxTake takes an empty buffer to write to; nil: none is laid out before the next turn. If it is the first of a turn that
+// fails, all are under way: [Loop.AgainIn] looks for one in a while, where Again would spin.
 func (l *Loop) TxTake() *Span {
 	i := l.turn.txTaken
 	if i >= l.turn.txFreeN {

@@ -267,13 +267,18 @@ func (f *flood) Turn(l *iip.Loop, events []iip.Event) error {
 		}
 	}
 	if f.conn != 0 && !f.stuck && !f.shut {
-		f.send(l, f.conn)
-		l.Again()
+		if f.send(l, f.conn) {
+			l.Again()
+		} else {
+			l.AgainIn(time.Millisecond)
+		}
 	}
 	return nil
 }
 
-func (f *flood) send(l *iip.Loop, conn iip.Handle) {
+// send is false when no empty buffer was there.
+func (f *flood) send(l *iip.Loop, conn iip.Handle) bool {
+	some := len(f.parts) != 0
 	for _, op := range f.parts {
 		l.Push(op)
 	}
@@ -284,8 +289,9 @@ func (f *flood) send(l *iip.Loop, conn iip.Handle) {
 	for f.left > 0 {
 		s := l.TxTake()
 		if s == nil {
-			break
+			return some
 		}
+		some = true
 		n := min(f.left, int(s.Len))
 		l.SendBuf(conn, s.Buf, 0, uint32(n))
 		f.left, f.drained = f.left-n, false
@@ -297,4 +303,5 @@ func (f *flood) send(l *iip.Loop, conn iip.Handle) {
 			l.Shut(conn)
 		}
 	}
+	return true
 }

@@ -9,13 +9,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/binary"
-	"flag"
 	"fmt"
 	"io"
 	"log"
 	"math/big"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"testing"
@@ -24,7 +24,13 @@ import (
 	"iip.example/iip/iipnet"
 )
 
-var requests = flag.Int("requests", 400, "requests of each HTTP test")
+// requests of each HTTP test: IIP_REQUESTS, or a few.
+var requests = func() int {
+	if n, err := strconv.Atoi(os.Getenv("IIP_REQUESTS")); err == nil && n > 0 {
+		return n
+	}
+	return 400
+}()
 
 // pattern fills p with the stream of examples/c/README.md from byte at.
 func pattern(p []byte, at int) {
@@ -112,7 +118,7 @@ func fetchAll(t *testing.T, client *http.Client, url string, proto int) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			for i := w; i < *requests; i += 16 {
+			for i := w; i < requests; i += 16 {
 				n := i * 97 % 20000
 				if i%100 == 7 {
 					n = 1_000_003

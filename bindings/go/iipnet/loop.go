@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	iip "iip.example/iip"
@@ -12,8 +13,10 @@ import (
 
 const (
 	stockMax    = 256     // empty buffers that wait for writers, at most
+	stockLow    = 8       // the same while the port has few: they are what is received into, too
 	backEnough  = 32      // buffers that come back: so many are reason to wake the loop
 	scratchSize = 1 << 20 // memory for datagrams that fit in no buffer, each turn
+	lookAgainIn = time.Millisecond
 )
 
 // object is a connection or an endpoint, as the loop sees it.
@@ -42,6 +45,8 @@ type loop struct {
 	scratch []byte
 	used    int // of scratch, in this turn
 	roused  bool
+	looks   bool // for empty buffers, soon
+	turns   atomic.Uint64
 
 	mu      sync.Mutex
 	dirty   []object      // have something to do
@@ -107,7 +112,7 @@ func (lp *loop) giveBack(bufs ...iip.Handle) {
 	}
 	lp.mu.Lock()
 	lp.back = append(lp.back, bufs...)
-	enough := len(lp.back) >= backEnough
+	enough := len(lp.back) >= backEnough || len(lp.hungry) != 0
 	if enough {
 		lp.pending.Store(true)
 	}
@@ -155,6 +160,7 @@ func (lp *loop) run() {
 			lp.idle.Store(true)
 			park = !lp.pending.Load() && !lp.quit.Load()
 		}
+		lp.turns.Add(1)
 		events, err := lp.l.TurnPark(park)
 		if err != nil {
 			lp.fail(asStatus(err))
@@ -266,8 +272,16 @@ func (lp *loop) events(events []iip.Event) {
 
 // restock moves empty buffers to where writers find them.
 func (lp *loop) restock() {
+	limit := stockMax
+	if lp.l.State()&iip.StatePoolLow != 0 {
+		limit = stockLow
+	}
 	lp.mu.Lock()
-	for len(lp.stock) < stockMax {
+	for n := len(lp.stock); n > limit; n-- {
+		lp.l.Release(lp.stock[n-1].Buf)
+		lp.stock = lp.stock[:n-1]
+	}
+	for len(lp.stock) < limit {
 		s := lp.l.TxTake()
 		if s == nil {
 			break
@@ -277,14 +291,29 @@ func (lp *loop) restock() {
 	var hungry []*Conn
 	if len(lp.stock) != 0 {
 		hungry, lp.hungry = lp.hungry, nil
-	} else if len(lp.hungry) != 0 {
-		lp.pending.Store(true) // none is free now: look again
 	}
+	starved := len(lp.hungry) != 0
 	lp.mu.Unlock()
+	if starved && !lp.looks {
+		lp.lookAgain()
+	}
 	for _, c := range hungry {
 		c.feed()
 		lp.roused = true
 	}
+}
+
+// lookAgain looks in a while whether there are empty buffers: most come with an acknowledgement or a release, either of
+// which brings a turn, but a port may also give them back of its own accord.
+func (lp *loop) lookAgain() {
+	lp.looks = true
+	time.AfterFunc(lookAgainIn, func() {
+		lp.do(func(lp *loop) {
+			if lp != nil {
+				lp.looks = false
+			}
+		})
+	})
 }
 
 // fail ends everything that lives on the loop.

@@ -1,6 +1,7 @@
 package iipnet
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"sync"
@@ -16,6 +17,9 @@ type Stack struct {
 	loops  []*loop
 	next   atomic.Uint32 // whose turn it is to get an active connection
 	conns  atomic.Int64
+	cores  iip.Cores
+	net    sync.WaitGroup // the networking threads, and what ends them
+	endNet context.CancelFunc
 
 	mu        sync.Mutex
 	listeners map[uint64]*Listener
@@ -30,12 +34,15 @@ func Open(cfg iip.Config) (*Stack, error) {
 	cfg.Tunables = append([]string{"tcp.nodelay=1", "tcp.keepalive=1"}, cfg.Tunables...)
 	if cfg.TxFreeCap == 0 {
 		cfg.TxFreeCap = stockMax
+		if cfg.Frames != 0 {
+			cfg.TxFreeCap = min(stockMax, max(cfg.Frames/4, stockLow))
+		}
 	}
 	engine, err := iip.Open(cfg)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{engine: engine, listeners: map[uint64]*Listener{}}
+	s := &Stack{engine: engine, listeners: map[uint64]*Listener{}, cores: cfg.Cores}
 	for _, l := range engine.Loops() {
 		lp, err := newLoop(s, l)
 		if err != nil {
@@ -44,10 +51,27 @@ func Open(cfg iip.Config) (*Stack, error) {
 		}
 		s.loops = append(s.loops, lp)
 	}
+	s.network()
 	for _, lp := range s.loops {
 		go lp.run()
 	}
 	return s, nil
+}
+
+// network starts a thread for each loop that does its networking, where cfg.Cores asks for it.
+func (s *Stack) network() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.endNet = cancel
+	if s.cores == iip.CoresUnified {
+		return
+	}
+	for _, l := range s.engine.Loops() {
+		s.net.Add(1)
+		go func() {
+			defer s.net.Done()
+			_ = l.Network(ctx)
+		}()
+	}
 }
 
 // Engine is the engine of the stack, for what is neither listening nor connecting: Info, Log.
@@ -84,6 +108,8 @@ func (s *Stack) Close() error {
 	for _, lp := range s.loops {
 		<-lp.stopped
 	}
+	s.endNet()
+	s.net.Wait()
 	_, err := s.engine.Close()
 	return err
 }

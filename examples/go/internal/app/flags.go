@@ -23,6 +23,7 @@ type Config struct {
 	StatsJSON      string
 	Duration       time.Duration
 	Loops          uint
+	Model          string
 	Flags          *flag.FlagSet
 
 	routes, tunables []string
@@ -75,6 +76,7 @@ func New(program, about string, listen uint) *Config {
 	c.Seconds(&c.Duration, "duration", "end after so many seconds")
 	c.Flags.UintVar(&c.Loops, "loops", 1, "loops, one goroutine each (also --threads)")
 	c.Flags.UintVar(&c.Loops, "threads", 1, "the same as --loops")
+	c.Flags.StringVar(&c.Model, "model", "unified", "unified; split, merge: networking in a thread of its own")
 	return c
 }
 
@@ -93,12 +95,17 @@ func (c *Config) Parse() {
 	case c.Listen > 65535:
 		c.Usage("--listen %d: give a number from 1 to 65535", c.Listen)
 	}
+	if _, ok := models[c.Model]; !ok {
+		c.Usage("--model %s: give unified, split or merge", c.Model)
+	}
 	for _, t := range c.tunables {
 		if !strings.Contains(t, "=") {
 			c.Usage("--set %s: give name=value, for example tcp.mss=1400", t)
 		}
 	}
 }
+
+var models = map[string]iip.Cores{"unified": iip.CoresUnified, "split": iip.CoresSplit, "merge": iip.CoresMerge}
 
 // Usage ends the program because of its arguments, with one line.
 func (c *Config) Usage(format string, args ...any) {
@@ -118,5 +125,6 @@ func (c *Config) Engine() iip.Config {
 	if port == "" {
 		port = "tap:iip0"
 	}
-	return iip.Config{Port: port, Addresses: c.Addrs, Routes: c.routes, Tunables: c.tunables, Pcap: c.Pcap, Loops: int(c.Loops)}
+	return iip.Config{Port: port, Addresses: c.Addrs, Routes: c.routes, Tunables: c.tunables, Pcap: c.Pcap,
+		Loops: int(c.Loops), Cores: models[c.Model]}
 }
