@@ -3,7 +3,7 @@
 use std::ffi::{c_char, CString};
 use std::net::SocketAddr;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +11,9 @@ use iip_sys as sys;
 
 use crate::error::{check, Error, OpenError, Result};
 use crate::handle::Listener;
+use crate::queue::thread_token;
 use crate::region::Kept;
+use crate::stats::{self, LogRecord};
 use crate::{addr, Loop, Remote};
 
 /// What was opened: see `struct iip_engine_info`.
@@ -28,18 +30,37 @@ pub struct Config {
     tunables: String,
     neighbours: String,
     pcap: String,
+    cores: Cores,
     numbers: Numbers,
+}
+
+/// How cores are assigned to a loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Cores {
+    /// The thread that turns a loop does everything.
+    #[default]
+    Unified = sys::IIP_CORES_UNIFIED,
+    /// A second thread does the networking of the loop, on another core: see [`Networking`](crate::Networking).
+    Split = sys::IIP_CORES_SPLIT,
+    /// The same, and both threads share a core: neither ever polls.
+    Merge = sys::IIP_CORES_MERGE,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Numbers {
     loops: u32,
     frames: u32,
+    frame_bytes: u32,
+    ring: u32,
     op_cap: u32,
     release_cap: u32,
     event_cap: u32,
     tx_free_cap: u32,
+    post_cap: u32,
+    poll_us: u32,
     mtu: u32,
+    log_level: u32,
     spill_bytes: u64,
     mem_limit: u64,
     seed: u64,
@@ -90,6 +111,10 @@ numbers! {
     loops: u32;
     /// Packet buffers of each queue.
     frames: u32;
+    /// Bytes of each packet buffer (default: by the MTU).
+    frame_bytes: u32;
+    /// Descriptors of each ring of the port.
+    ring: u32;
     /// Operations that a turn takes (default 256).
     op_cap: u32;
     /// Releases that a turn takes (default 1024).
@@ -98,6 +123,12 @@ numbers! {
     event_cap: u32;
     /// Empty buffers laid out for the application (default 64).
     tx_free_cap: u32;
+    /// Operations of other threads that wait for a loop (default 1024).
+    post_cap: u32;
+    /// A parked loop of a port without interrupt looks for packets this often, in microseconds (default 100).
+    poll_us: u32;
+    /// Records up to this level are kept for [`Engine::log`]: 1 error, 2 warning (default), 3 information, 4 all.
+    log_level: u32;
     /// Bytes of an IP packet.
     mtu: u32;
     /// Memory of each loop, in bytes, for copies of arrivals when packet buffers run low (default 4 MiB).
@@ -119,6 +150,12 @@ impl Config {
     /// Records all packets to this file.
     pub fn pcap(mut self, file: &str) -> Config {
         file.clone_into(&mut self.pcap);
+        self
+    }
+
+    /// How cores are assigned; what is not [`Cores::Unified`] needs a second thread for each loop.
+    pub fn cores(mut self, cores: Cores) -> Config {
+        self.cores = cores;
         self
     }
 
@@ -165,8 +202,8 @@ fn fits() -> Result<(), OpenError> {
 /// What outlives a [`Loop`]: one a loop of the engine.
 #[derive(Default)]
 pub(crate) struct Slot {
-    /// Somebody holds its [`Loop`].
-    attached: AtomicBool,
+    /// The token of the thread that holds its [`Loop`]; 0: nobody does.
+    holder: AtomicUsize,
     /// Empty buffers that were taken without a turn that would have declared it; the next owner's first turn does.
     pub(crate) taken: AtomicU32,
     /// Buffers that were let go elsewhere before they were declared taken: the owner releases them.
@@ -251,6 +288,7 @@ impl Engine {
         cfg.tunables = pointer(&kept[3]);
         cfg.neighbours = pointer(&kept[4]);
         cfg.pcap = pointer(&kept[5]);
+        cfg.cores = config.cores as u32;
         set_numbers(&mut cfg, &config.numbers);
         let inner = open(&cfg)?;
         Ok(Engine { inner: Arc::new(inner) })
@@ -298,6 +336,25 @@ impl Engine {
         Ok(now)
     }
 
+    /// On such a port: a frame arrives at this engine now, as if the other end had sent it. For tests of what a hostile or
+    /// broken peer could send.
+    pub fn inject(&self, frame: &[u8]) -> Result<()> {
+        let len = u32::try_from(frame.len()).map_err(|_| Error::INVAL)?;
+        // SAFETY: the engine is open; the bytes are copied in the call.
+        check(unsafe { sys::iip_engine_inject(self.inner.raw.as_ptr(), frame.as_ptr().cast(), len) }).map(drop)
+    }
+
+    /// On such a port: changes the MTU of the wire; both ends tell by an event of kind `Link`.
+    pub fn set_mtu(&self, mtu: u32) -> Result<()> {
+        // SAFETY: the engine is open.
+        check(unsafe { sys::iip_engine_mtu_set(self.inner.raw.as_ptr(), mtu) }).map(drop)
+    }
+
+    /// Takes the oldest record of its log; `None`: there is no more.
+    pub fn log(&self) -> Option<LogRecord> {
+        stats::log(self.inner.raw)
+    }
+
     /// Closes it at once and says what was not given back. Gives the engine back while clones, loops, [`Remote`]s or
     /// buffers of it live.
     pub fn close(self) -> Result<Leaks, Engine> {
@@ -329,6 +386,11 @@ fn finish(inner: EngineInner) {
 fn set_numbers(cfg: &mut sys::iip_engine_cfg, n: &Numbers) {
     cfg.loops = n.loops;
     cfg.frames = n.frames;
+    cfg.frame_bytes = n.frame_bytes;
+    cfg.ring = n.ring;
+    cfg.post_cap = n.post_cap;
+    cfg.poll_us = n.poll_us;
+    cfg.log_level = n.log_level;
     cfg.op_cap = n.op_cap;
     cfg.release_cap = n.release_cap;
     cfg.event_cap = n.event_cap;
@@ -375,15 +437,18 @@ impl EngineInner {
 
     /// There is at most one [`Loop`] of each loop: a second one would be a second `&mut`.
     pub(crate) fn claim(&self, index: u32) -> Result<()> {
-        let taken = self.slots.get(index as usize).ok_or(Error::NOT_FOUND)?.attached.swap(true, Ordering::Acquire);
-        if taken {
-            return Err(Error::BUSY);
-        }
-        Ok(())
+        let holder = &self.slots.get(index as usize).ok_or(Error::NOT_FOUND)?.holder;
+        let claimed = holder.compare_exchange(0, thread_token(), Ordering::Acquire, Ordering::Relaxed);
+        claimed.map(drop).map_err(|_| Error::BUSY)
+    }
+
+    /// Whether the calling thread holds the [`Loop`].
+    pub(crate) fn is_held_here(&self, index: u32) -> bool {
+        self.slots[index as usize].holder.load(Ordering::Relaxed) == thread_token()
     }
 
     pub(crate) fn unclaim(&self, index: u32) {
-        self.slots[index as usize].attached.store(false, Ordering::Release);
+        self.slots[index as usize].holder.store(0, Ordering::Release);
     }
 }
 

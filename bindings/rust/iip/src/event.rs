@@ -215,14 +215,14 @@ impl<'b> Event<'b> {
         u32::from(self.raw.flags) & sys::IIP_EVENT_COPIED != 0
     }
 
-    /// The bytes, until the next turn.
+    /// The bytes. For longer than the event, [`take`](Event::take) them.
     #[inline]
-    pub fn data(&self) -> &'b [u8] {
+    pub fn data(&self) -> &[u8] {
         if self.raw.buf == 0 {
             return &[];
         }
-        // SAFETY: the bytes are mapped while the engine lives, and unchanged while the buffer has a reference. Ours is
-        // given back by the next turn at the earliest (Shared::release), and that needs what 'b borrows.
+        // SAFETY: the bytes are mapped while the engine lives, and unchanged while the buffer has a reference, which is
+        // ours as long as we are borrowed.
         unsafe { std::slice::from_raw_parts(self.raw.addr as *const u8, self.raw.len as usize) }
     }
 

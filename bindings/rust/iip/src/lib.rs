@@ -55,7 +55,7 @@
 //! # Safety
 //!
 //! `unsafe` lives in the modules that touch the mapped memory (`queue`, `turn`, `event`, `buf`, `region`, `engine`,
-//! `remote`, `stats`, `error`) and is forbidden in all others.
+//! `networking`, `remote`, `stats`, `error`) and is forbidden in all others.
 
 mod addr;
 mod buf;
@@ -64,6 +64,7 @@ mod error;
 mod event;
 mod handle;
 pub mod net;
+mod networking;
 mod queue;
 mod region;
 mod remote;
@@ -75,14 +76,15 @@ mod turn;
 
 pub use addr::{socket_addr, Ends};
 pub use buf::{RxBuf, TxBuf};
-pub use engine::{Config, Engine, EngineInfo, Leaks};
+pub use engine::{Config, Cores, Engine, EngineInfo, Leaks};
 pub use error::{Class, Error, OpenError, Result};
 pub use event::{Batch, Event, EventKind};
 pub use handle::{Conn, Listener, Timer, Udp};
+pub use networking::{Networker, Networking};
 pub use queue::{Opt, Queue, Refused, Short};
 pub use region::Region;
 pub use remote::{Post, Remote};
-pub use stats::{counter_names, ConnInfo, LoopStats};
+pub use stats::{counter_names, features, port_kinds, ConnInfo, LogRecord, LoopStats};
 pub use turn::{Loop, State, Wait};
 
 /// `"1.2.3"`: the release of the library that is linked, for people.

@@ -47,8 +47,7 @@ pub(crate) fn thread_token() -> usize {
 }
 
 impl Shared {
-    /// Gives one reference of a buffer back: with the owner's next turn, or from elsewhere by a call. In either case its
-    /// bytes stay as they are until the owner turns again, which is what slices that borrow from a batch rely on.
+    /// Gives one reference of a buffer back: with the owner's next turn, or from elsewhere by a call.
     #[inline]
     pub(crate) fn release(&self, buf: u64) {
         if self.owner.load(Ordering::Relaxed) == thread_token() {
@@ -77,7 +76,7 @@ impl Shared {
         let queue = &self.queue;
         queue.externs.borrow_mut().settle();
         if !queue.overflow.borrow().is_empty() {
-            // The list is full: it goes by calls, with the rest. Nobody borrows from a batch here.
+            // The list is full: it goes by calls, with the rest.
             queue.take_releases().into_iter().for_each(|buf| self.release_now(buf));
         }
         if self.slot().has_strays.load(Ordering::Acquire) {
@@ -100,7 +99,6 @@ impl Shared {
                 bufs.push(op.buf);
             }
         }
-        // Nobody borrows from a batch: the loop is being dropped.
         bufs.into_iter().for_each(|buf| self.release_now(buf));
     }
 }
@@ -359,6 +357,11 @@ impl Queue {
     /// RST; an event of kind `Closed` with [`Error::ABORTED`] follows.
     pub fn abort(&self, conn: Conn) -> Result<()> {
         self.push(op(sys::IIP_OP_ABORT, conn.0))
+    }
+
+    /// All bytes that were queued so far are urgent (RFC 9293 3.8.5).
+    pub fn urgent(&self, conn: Conn) -> Result<()> {
+        self.push(op(sys::IIP_OP_URGENT, conn.0))
     }
 
     /// Gives a connection another cookie.

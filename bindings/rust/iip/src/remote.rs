@@ -94,6 +94,11 @@ impl Remote {
         stats::counters(self.raw)
     }
 
+    /// Its connections: a view of a moving target.
+    pub fn conns(&self) -> Result<Vec<Conn>> {
+        stats::conns(self.raw)
+    }
+
     /// Its engine.
     pub fn engine(&self) -> crate::Engine {
         crate::Engine { inner: self.engine.clone() }

@@ -12,7 +12,7 @@ use crate::engine::{Engine, EngineInner};
 use crate::error::{check, Result};
 use crate::event::Batch;
 use crate::handle::Conn;
-use crate::queue::{thread_token, Queue, Shared};
+use crate::queue::{thread_token, Opt, Queue, Shared};
 use crate::remote::Remote;
 use crate::stats::{self, ConnInfo, LoopStats};
 
@@ -174,6 +174,19 @@ impl Loop {
     /// One connection. [`Error::STALE`](crate::Error::STALE).
     pub fn conn_info(&self, conn: Conn) -> Result<ConnInfo> {
         stats::conn_info(conn)
+    }
+
+    /// The value of an option of a connection. [`Error::STALE`](crate::Error::STALE).
+    pub fn get(&self, conn: Conn, option: Opt) -> Result<u64> {
+        let mut value = 0;
+        // SAFETY: takes any number; we are the owner of the loop, or get WRONG_THREAD.
+        check(unsafe { sys::iip_conn_get(conn.0, option as u32, &mut value) })?;
+        Ok(value)
+    }
+
+    /// Its connections.
+    pub fn conns(&self) -> Result<Vec<Conn>> {
+        stats::conns(self.shared.raw)
     }
 
     /// Statistics, as of now.
