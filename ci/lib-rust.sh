@@ -18,3 +18,12 @@ rust_found() {
 rust_programs() {
     (cd bindings/rust && cargo build --release -p iip-examples)
 }
+
+# Layout, clippy with all features and with none, and documentation: nothing to say, or it fails.
+rust_lint() (
+    cd bindings/rust &&
+        cargo fmt --all --check &&
+        cargo clippy --workspace --all-targets --all-features -- -D warnings &&
+        cargo clippy -p iip --no-default-features -- -D warnings &&
+        RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
+)

@@ -1,7 +1,7 @@
 //! What a crossing costs, and a row of C's benchmarks for comparison (c/bench/loop.c, row pingpong):
 //!
 //! ```text
-//! cargo run --release -p ffi-bench
+//! cargo run --release -p ffi-bench    (-- --json FILE: the rows as JSON, too)
 //! valgrind --tool=callgrind --toggle-collect='*measured*' target/release/ffi-bench pingpong 3200
 //! ```
 
@@ -96,8 +96,16 @@ fn ping_pong(units: u64) {
     println!("{{\"row\": \"pingpong\", \"conns\": {CONNS}, \"units\": {done}}}");
 }
 
+/// Rows of the table: a name, and nanoseconds.
+type Rows = Vec<(String, f64)>;
+
+fn row(rows: &mut Rows, name: String, ns: f64) {
+    println!("{name:<34} {ns:>9.1} ns");
+    rows.push((name, ns));
+}
+
 /// The fastest of some runs, in nanoseconds for one of `n`.
-fn best(name: &str, n: u64, mut f: impl FnMut()) {
+fn best(rows: &mut Rows, name: &str, n: u64, mut f: impl FnMut()) {
     let mut best = f64::MAX;
     for _ in 0..15 {
         let began = Instant::now();
@@ -106,11 +114,11 @@ fn best(name: &str, n: u64, mut f: impl FnMut()) {
         }
         best = best.min(began.elapsed().as_nanos() as f64 / n as f64);
     }
-    println!("{name:<34} {best:>9.1} ns");
+    row(rows, name.to_owned(), best);
 }
 
 /// Turns of the server that bring so many events: the client's sends are not counted.
-fn turns_with(events: usize) {
+fn turns_with(rows: &mut Rows, events: usize) {
     let (mut client, mut server, talks) = establish(events);
     let (mut fastest, mut view, mut sum) = (f64::MAX, f64::MAX, 0u64);
     for _ in 0..2000 {
@@ -130,36 +138,53 @@ fn turns_with(events: usize) {
         }
     }
     black_box(sum);
-    println!("{:<34} {fastest:>9.1} ns", format!("turn with {events} events"));
-    println!("{:<34} {view:>9.1} ns", format!("view and release, each of {events}"));
+    row(rows, format!("turn with {events} event{}", if events == 1 { "" } else { "s" }), fastest);
+    row(rows, format!("view and release, each of {events}"), view);
 }
 
-fn crossings() {
-    best("nop (iip_abi_version)", 100_000, || {
+fn crossings() -> Rows {
+    let mut rows = Rows::new();
+    best(&mut rows, "nop (iip_abi_version)", 100_000, || {
         // SAFETY: takes nothing.
         black_box(unsafe { iip_sys::iip_abi_version() });
     });
     let mut l = open(1);
-    best("turn without events", 10_000, || l.turn(Wait::No).map(drop).expect("a turn"));
+    best(&mut rows, "turn without events", 10_000, || l.turn(Wait::No).map(drop).expect("a turn"));
     drop(l);
-    turns_with(1);
-    turns_with(64);
+    turns_with(&mut rows, 1);
+    turns_with(&mut rows, 64);
     let (mut client, mut server, talks) = establish(1);
     client.send_copy(talks[0].conn, b"hello").expect("room");
     client.turn(Wait::No).map(drop).expect("a turn");
     let buf = server.turn(Wait::No).expect("a turn").find_map(|e| e.take()).expect("data");
-    best("RxBuf: clone and release", 500, || drop(black_box(buf.clone())));
+    best(&mut rows, "RxBuf: clone and release", 500, || drop(black_box(buf.clone())));
     server.turn(Wait::No).map(drop).expect("a turn");
+    rows
+}
+
+fn json(rows: &Rows) -> String {
+    let object = |(name, ns): &(String, f64)| {
+        format!("{{\"row\": \"{name}\", \"value\": {ns:.1}, \"unit\": \"ns\", \"ratio\": null, \"peer\": null}}")
+    };
+    format!("[\n  {}\n]\n", rows.iter().map(object).collect::<Vec<_>>().join(",\n  "))
+}
+
+fn usage(why: &str) -> ! {
+    eprintln!("ffi-bench: {why}: give nothing, --json FILE, or pingpong [N]");
+    std::process::exit(2)
 }
 
 fn main() {
-    let mut args = std::env::args().skip(1);
-    match args.next().as_deref() {
-        Some("pingpong") => ping_pong(args.next().and_then(|n| n.parse().ok()).unwrap_or(3200)),
-        None => crossings(),
-        Some(other) => {
-            eprintln!("ffi-bench: {other}: give nothing, or pingpong [N]");
-            std::process::exit(2);
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => drop(crossings()),
+        ["--json", file] => {
+            if let Err(e) = std::fs::write(file, json(&crossings())) {
+                usage(&format!("--json {file}: {e}"));
+            }
         }
+        ["pingpong"] => ping_pong(3200),
+        ["pingpong", n] => ping_pong(n.parse().unwrap_or_else(|_| usage(n))),
+        _ => usage(&args.join(" ")),
     }
 }

@@ -59,16 +59,19 @@ const fn verb(name: &'static str, words: &'static str, code: u32, makes: bool) -
     Verb { name, words, code, makes }
 }
 
-static VERBS: [Verb; 16] = [
+static VERBS: [Verb; 19] = [
     verb("connect", "P", IIP_OP_CONNECT, true),
     verb("listen", "LN", IIP_OP_LISTEN, true),
     verb("udp", "LP", IIP_OP_UDP_OPEN, true),
     verb("timer", "A", IIP_OP_TIMER, true),
+    verb("timerat", "W", IIP_OP_TIMER, true),
     verb("send", "NS", IIP_OP_SEND_COPY, false),
     verb("sendbuf", "N", IIP_OP_SEND_BUF, false),
     verb("forward", "B", IIP_OP_SEND_BUF, false),
     verb("extern", "RAN", IIP_OP_SEND_EXTERN, false),
     verb("udpsend", "PN", IIP_OP_UDP_SEND_COPY, false),
+    verb("udpforward", "PB", IIP_OP_UDP_SEND, false),
+    verb("user", "U", IIP_OP_USER, false),
     verb("credit", "N", IIP_OP_CREDIT, false),
     verb("shutdown", "", IIP_OP_SHUTDOWN, false),
     verb("close", "", IIP_OP_CLOSE, false),
@@ -253,6 +256,8 @@ impl World {
             'P' => addrs.peer = address(word),
             'N' => op.len = number(word) as u32,
             'A' => op.arg = number(word),
+            'W' => (op.arg, op.flags) = (number(word), IIP_OP_ABSOLUTE as u16),
+            'U' => op.user = number(word),
             'B' => (op.buf, op.len) = self.held[self.buffer(word)],
             'R' => op.buf = self.objects[self.object(word)].handle,
             'S' => op.flags = IIP_OP_SHUT as u16,
@@ -374,10 +379,10 @@ impl World {
         let name = about.map_or("-", |i| &self.objects[i].name);
         let (kind, status) = (EVENTS[usize::from(event.type_)], status_name(event.status));
         let mut text = format!("{} {} {name} {kind} {status}", player.turn.now_us, player.name);
-        let value = if u32::from(event.type_) == IIP_EVENT_ACCEPT { 0 } else { event.value };
-        let numbers =
-            [("user", event.user), ("flags", event.flags.into()), ("len", event.len.into()), ("value", value)];
-        for (what, n) in numbers.iter().filter(|(what, n)| *n != 0 && *what != "value") {
+        let is_handle = u32::from(event.type_) == IIP_EVENT_ACCEPT || event.value == event.src;
+        let value = if is_handle { 0 } else { event.value };
+        let numbers = [("user", event.user), ("flags", event.flags.into()), ("len", event.len.into())];
+        for (what, n) in numbers.iter().filter(|(_, n)| *n != 0) {
             let _ = write!(text, " {what}={n}");
         }
         if event.buf != 0 {
@@ -555,6 +560,17 @@ impl World {
                     status
                 }
                 "unregion" => iip_region_remove(self.objects[self.object(words[1])].handle),
+                "free" => iip_buf_release(self.held[self.buffer(words[1])].0),
+                "listenall" => {
+                    let (about, mut handle, local) = (self.add(at, words[1]), 0, address(words[2]));
+                    let (backlog, user) = (words.get(3).map_or(0, |w| number(w)) as u32, self.objects.len() as u64);
+                    let status = iip_engine_listen(engine, &local, backlog, user, &mut handle);
+                    self.name(about, handle);
+                    status
+                }
+                "unlistenall" => iip_engine_unlisten(engine, self.objects[self.object(words[1])].handle),
+                "attach" => iip_loop_attach(looper),
+                "detach" => iip_loop_detach(looper),
                 "loopclose" => iip_loop_close(looper),
                 other => panic!("{other}: no such step"),
             }

@@ -46,7 +46,7 @@
 //! | feature | brings |
 //! |---|---|
 //! | `bytes` | [`RxBuf`] into `bytes::Bytes` without a copy |
-//! | `futures-io` | `AsyncRead` and `AsyncWrite` of `futures-io` for [`net::TcpStream`] |
+//! | `futures-io` | `AsyncRead`, `AsyncBufRead` and `AsyncWrite` of `futures-io` for [`net::TcpStream`]; a `Stream` of accepts |
 //! | `tokio` | those of `tokio` |
 //! | `hyper` | `Read` and `Write` of `hyper::rt`, and `rt::hyper` with an executor and a timer |
 //! | `send` | `send`: listeners and streams that are `Send` and post to their loop |

@@ -258,6 +258,41 @@ fn futures_io_reads_and_writes() {
 }
 
 #[test]
+fn lines_are_read_where_they_arrived() {
+    use futures_util::{AsyncBufReadExt, StreamExt};
+    let (_worker, runtime) = world("pair:eco-lines", || async {
+        let mut listener = TcpListener::bind("0.0.0.0:80".parse().unwrap()).unwrap();
+        while let Some(stream) = listener.next().await {
+            let stream = stream.unwrap();
+            for i in 0..10_000 {
+                stream.write_all(format!("line {i}\n").as_bytes()).await.unwrap();
+            }
+            stream.write_all(b"the end").await.unwrap();
+            stream.shutdown().unwrap();
+            let _ = stream.closed().await;
+        }
+    });
+    runtime.block_on(async {
+        let mut lines = connect().await.lines(); // of futures-io
+        for i in 0..10_000 {
+            assert_eq!(lines.next().await.unwrap().unwrap(), format!("line {i}"));
+        }
+        assert_eq!(lines.next().await.unwrap().unwrap(), "the end");
+        assert!(lines.next().await.is_none());
+        drop(lines); // the server serves one after the other
+        let mut stream = connect().await;
+        let mut line = String::new();
+        for i in 0..10_000 {
+            line.clear();
+            tokio::io::AsyncBufReadExt::read_line(&mut stream, &mut line).await.unwrap();
+            assert_eq!(line, format!("line {i}\n"));
+        }
+        assert_eq!(&stream.recv().await.unwrap().unwrap()[..], b"the end", "what is not consumed is still there");
+        stream.shutdown().unwrap();
+    });
+}
+
+#[test]
 fn bytes_hold_a_buffer_on_any_thread() {
     let (_worker, runtime) = world("pair:eco-bytes", || async {
         let listener = TcpListener::bind("0.0.0.0:80".parse().unwrap()).unwrap();

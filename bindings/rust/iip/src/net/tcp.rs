@@ -240,14 +240,25 @@ impl StreamState {
 /// All methods take `&self`: one task may read while another writes (one of each).
 pub struct TcpStream {
     state: Rc<StreamState>,
+    /// What [`TcpStream::poll_fill`] shows; the bytes stay the first of those received until they are consumed.
+    #[cfg(any(feature = "futures-io", feature = "tokio"))]
+    shown: Option<RxBuf>,
 }
 
 impl TcpStream {
+    fn of(state: Rc<StreamState>) -> TcpStream {
+        TcpStream {
+            state,
+            #[cfg(any(feature = "futures-io", feature = "tokio"))]
+            shown: None,
+        }
+    }
+
     /// Connects.
     pub async fn connect(peer: SocketAddr) -> io::Result<TcpStream> {
         let rt = current();
         let conn = rt.with(|l| l.connect(peer, 0))?;
-        let stream = TcpStream { state: Rc::new(StreamState::new(conn, None, false)) };
+        let stream = TcpStream::of(Rc::new(StreamState::new(conn, None, false)));
         rt.sockets.streams.borrow_mut().insert(conn.raw(), stream.state.clone());
         poll_fn(|cx| stream.state.poll_connected(cx)).await?;
         Ok(stream)
@@ -352,6 +363,27 @@ impl TcpStream {
             done
         };
         self.state.poll_received(cx, copy).map_ok(|n| n.unwrap_or(0))
+    }
+
+    /// The first bytes that are there, where they lie; none: the peer has sent all.
+    #[cfg(any(feature = "futures-io", feature = "tokio"))]
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let first = std::task::ready!(self.state.poll_received(cx, |received| received.front().cloned()))?;
+        self.shown = first.flatten();
+        Poll::Ready(Ok(self.shown.as_deref().unwrap_or(&[])))
+    }
+
+    /// So many of them were read.
+    #[cfg(any(feature = "futures-io", feature = "tokio"))]
+    pub(crate) fn consumed(&mut self, n: usize) {
+        self.shown = None;
+        let received = &mut self.state.s.borrow_mut().received;
+        if let Some(first) = received.front_mut() {
+            first.advance(n.min(first.len()));
+            if first.is_empty() {
+                received.pop_front();
+            }
+        }
     }
 
     /// Writes some bytes, by copying them into packet buffers; pending, it has taken none.
@@ -506,7 +538,7 @@ impl TcpListener {
     /// As [`TcpListener::accept`], by polling.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
         if let Some(state) = self.state.accepted.borrow_mut().pop_front() {
-            return Poll::Ready(Ok(TcpStream { state }));
+            return Poll::Ready(Ok(TcpStream::of(state)));
         }
         *self.state.waker.borrow_mut() = Some(cx.waker().clone());
         Poll::Pending
@@ -516,7 +548,7 @@ impl TcpListener {
 impl Drop for TcpListener {
     fn drop(&mut self) {
         let waiting = std::mem::take(&mut *self.state.accepted.borrow_mut());
-        waiting.into_iter().for_each(|state| drop(TcpStream { state }));
+        waiting.into_iter().for_each(|state| drop(TcpStream::of(state)));
         if let Some(rt) = try_current() {
             rt.sockets.listeners.borrow_mut().remove(&self.listener.raw());
             let _ = rt.with(|l| l.close_listener(self.listener)); // no room: it stays until the loop ends

@@ -20,6 +20,38 @@ impl tokio::io::AsyncRead for TcpStream {
     }
 }
 
+#[cfg(feature = "futures-io")]
+impl futures_io::AsyncBufRead for TcpStream {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        self.get_mut().poll_fill(cx)
+    }
+
+    fn consume(self: Pin<&mut Self>, n: usize) {
+        self.get_mut().consumed(n);
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl tokio::io::AsyncBufRead for TcpStream {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        self.get_mut().poll_fill(cx)
+    }
+
+    fn consume(self: Pin<&mut Self>, n: usize) {
+        self.get_mut().consumed(n);
+    }
+}
+
+/// Accepted connections, for ever.
+#[cfg(feature = "futures-io")]
+impl futures_core::Stream for super::TcpListener {
+    type Item = io::Result<TcpStream>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<TcpStream>>> {
+        self.poll_accept(cx).map(Some)
+    }
+}
+
 #[cfg(feature = "hyper")]
 impl hyper::rt::Read for TcpStream {
     fn poll_read(
