@@ -81,10 +81,13 @@ REPLACED(iip_engine_unlisten, "Engine.unlisten")
 REPLACED(iip_engine_regions, "-: events bring bytes themselves")
 REPLACED(iip_engine_advance, "Engine.advance")
 REPLACED(iip_engine_log, "Engine.log")
-REPLACED(iip_region_add, "-: a collector moves or frees memory that the stack would still read")
-REPLACED(iip_region_remove, "-: nothing was added")
+REPLACED(iip_engine_inject, "Engine.inject")
+REPLACED(iip_engine_mtu_set, "Engine.mtu_set")
+REPLACED(iip_region_add, "Engine.region")
+REPLACED(iip_region_remove, "Engine.region_remove")
 REPLACED(iip_loop_attach, "Loop.attach")
 REPLACED(iip_loop_detach, "Loop.detach")
+REPLACED(iip_loop_net, "Loop.net")
 REPLACED(iip_loop_close, "Loop.close")
 REPLACED(iip_loop_index, "Loop.index")
 REPLACED(iip_loop_now, "Loop.now")
@@ -104,12 +107,10 @@ REPLACED(iip_conn_send, "send")
 REPLACED(iip_udp_send_to, "udp_send")
 REPLACED(iip_conn_get, "conn_get")
 REPLACED(iip_conn_info_get, "conn_info")
-REPLACED(iip_buf_retain, "-: an event or a view holds the one reference")
-REPLACED(iip_buf_release, "Event.release")
-REPLACED(iip_buf_release_n, "Event.release")
-REPLACED(iip_buf_spans, "Event.recv")
+REPLACED(iip_buf_release_n, "Loop.release")
+REPLACED(iip_buf_spans, "Event.peek")
 REPLACED(iip_buf_detach, "Event.recv")
-REPLACED(iip_buf_alloc, "-: sends copy, or give an event's buffer back")
+REPLACED(iip_buf_alloc, "Loop.buffer")
 %ignore iip_layout;
 %ignore iip_addr;
 %ignore iip_addrs;
@@ -189,10 +190,16 @@ struct flat_engine *flat_open(const struct iip_engine_cfg *cfg);
     int32_t unlisten(uint64_t listener);
     int64_t advance(uint64_t us);
     char *log(void);
+    int32_t inject(const void *bytes, uint32_t len);
+    int32_t mtu_set(uint32_t mtu);
+    int64_t region(const void *bytes, uint32_t len);
+    int32_t region_write(uint64_t region, uint32_t offset, const void *bytes, uint32_t len);
+    int32_t region_remove(uint64_t region);
 }
 
 %newobject flat_loop::turn;
 %newobject flat_loop::stats;
+%newobject flat_loop::done;
 %extend flat_loop {
     ~flat_loop() { flat_loop_free($self); }
     int32_t attach(void);
@@ -202,12 +209,18 @@ struct flat_engine *flat_open(const struct iip_engine_cfg *cfg);
     int32_t wake(void);
     int32_t fd(void);
     int64_t now(void);
+    int32_t net(int64_t wait_us);
     int64_t listen(const char *local, uint64_t user);
     int64_t connect(const char *peer, uint64_t user);
     int64_t udp(const char *local, uint64_t user);
     int64_t timer(uint64_t us, uint64_t user);
     int64_t op(struct iip_op *op);
     int32_t post(const struct iip_op *op);
+    int32_t post_with(const struct iip_op *op, const char *local, const char *peer, const void *bytes, uint32_t len);
+    int32_t queue(const struct iip_op *op, const char *local, const char *peer, const void *bytes, uint32_t len);
+    struct iip_op *done(uint32_t i);
+    int32_t release(uint64_t buf);
+    int64_t buffer(const void *bytes, uint32_t len);
     int32_t send_event(uint64_t conn, struct flat_event *event);
     int64_t conn_after(uint64_t after);
     struct iip_loop_stats *stats(void);
@@ -216,6 +229,7 @@ struct flat_engine *flat_open(const struct iip_engine_cfg *cfg);
     uint32_t state(void);
     int64_t deadline(void);
     uint32_t rx_packets(void);
+    uint32_t release_failed(void);
 }
 
 %newobject flat_events::get;
@@ -244,6 +258,8 @@ struct flat_engine *flat_open(const struct iip_engine_cfg *cfg);
     EVENT_FIELD(uint32_t, len)
     EVENT_FIELD(uint64_t, value)
     struct flat_bytes recv(void);
+    struct flat_bytes peek(void);
+    int64_t take(void);
     int32_t release(void);
     char *local_addr(void);
     char *peer_addr(void);

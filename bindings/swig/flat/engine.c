@@ -39,6 +39,7 @@ struct flat_engine *flat_open(const struct iip_engine_cfg *cfg)
         free(engine);
         return NULL;
     }
+    pthread_mutex_init(&engine->lock, NULL);
     engine->raw = raw;
     engine->refs = 1;
     engine->leaks.size = sizeof engine->leaks;
@@ -65,8 +66,11 @@ int32_t flat_engine_pin(struct flat_engine *engine)
 static int32_t flat_engine_end(struct flat_engine *engine)
 {
     int32_t status = iip_engine_close(engine->raw, &engine->leaks);
-    if (status >= 0)
-        engine->raw = NULL;
+    if (status < 0)
+        return status;
+    engine->raw = NULL;
+    flat_regions_free(engine); /* nobody sends from them, or has posts to do, any more */
+    flat_posted_free(engine);
     return status;
 }
 
@@ -184,6 +188,7 @@ void flat_engine_unref(struct flat_engine *engine)
         return;
     if (engine->raw) /* nobody can name it: a loop that a dead thread still owns keeps its memory */
         flat_engine_end(engine);
+    pthread_mutex_destroy(&engine->lock);
     free(engine);
 }
 
@@ -273,6 +278,26 @@ int64_t flat_engine_advance(struct flat_engine *engine, uint64_t us)
     status = iip_engine_advance(engine->raw, us, &now);
     flat_engine_unpin(engine);
     return status < 0 ? status : (int64_t)now;
+}
+
+int32_t flat_engine_inject(struct flat_engine *engine, const void *bytes, uint32_t len)
+{
+    int32_t status = flat_engine_pin(engine);
+    if (status < 0)
+        return status;
+    status = iip_engine_inject(engine->raw, bytes, len);
+    flat_engine_unpin(engine);
+    return status;
+}
+
+int32_t flat_engine_mtu_set(struct flat_engine *engine, uint32_t mtu)
+{
+    int32_t status = flat_engine_pin(engine);
+    if (status < 0)
+        return status;
+    status = iip_engine_mtu_set(engine->raw, mtu);
+    flat_engine_unpin(engine);
+    return status;
 }
 
 char *flat_engine_log(struct flat_engine *engine)

@@ -16,7 +16,7 @@ void flat_event_unref(struct flat_event *event)
 }
 
 /* The buffer becomes the caller's, with the engine's memory pinned. */
-static int32_t flat_event_take(struct flat_event *event)
+static int32_t flat_event_claim(struct flat_event *event)
 {
     int32_t status = event ? flat_engine_pin(event->engine) : IIP_E_INVAL;
     if (status < 0)
@@ -32,7 +32,7 @@ struct flat_bytes flat_event_recv(struct flat_event *event)
     struct flat_bytes bytes = {NULL, 0};
     if (event && !event->is.buf)
         return bytes;
-    bytes.len = flat_event_take(event);
+    bytes.len = flat_event_claim(event);
     if (bytes.len < 0)
         return bytes;
     bytes.at = malloc(event->is.len ? event->is.len : 1);
@@ -46,9 +46,38 @@ struct flat_bytes flat_event_recv(struct flat_event *event)
     return bytes;
 }
 
+struct flat_bytes flat_event_peek(struct flat_event *event)
+{
+    struct flat_bytes bytes = {NULL, 0};
+    if (event && !event->is.buf)
+        return bytes;
+    bytes.len = flat_event_claim(event);
+    if (bytes.len < 0)
+        return bytes;
+    bytes.len = iip_buf_spans(event->is.buf, NULL, 0); /* E_FORKED, E_STALE */
+    if (bytes.len >= 0)
+        bytes.at = malloc(event->is.len ? event->is.len : 1);
+    if (bytes.at)
+        memcpy(bytes.at, (const void *)(uintptr_t)event->is.addr, event->is.len);
+    if (bytes.len >= 0)
+        bytes.len = bytes.at ? (int32_t)event->is.len : IIP_E_NOMEM;
+    atomic_store(&event->owns, 1);
+    flat_engine_unpin(event->engine);
+    return bytes;
+}
+
+int64_t flat_event_take(struct flat_event *event)
+{
+    int32_t status = flat_event_claim(event);
+    if (status < 0)
+        return status;
+    flat_engine_unpin(event->engine);
+    return (int64_t)event->is.buf;
+}
+
 int32_t flat_event_release(struct flat_event *event)
 {
-    int32_t status = flat_event_take(event);
+    int32_t status = flat_event_claim(event);
     if (status < 0)
         return status;
     status = iip_buf_release(event->is.buf);
@@ -78,7 +107,7 @@ struct flat_view *flat_event_view(struct flat_event *event)
 {
     struct flat_view *view = calloc(1, sizeof *view);
     struct iip_engine_info info = {.size = sizeof info};
-    int32_t status = view ? flat_event_take(event) : IIP_E_NOMEM;
+    int32_t status = view ? flat_event_claim(event) : IIP_E_NOMEM;
     if (status >= 0 && (status = iip_engine_info_get(event->engine->raw, &info)) < 0)
         flat_engine_unpin(event->engine); /* a forked child: the memory is the parent's */
     if (status < 0) {

@@ -11,6 +11,7 @@
 #ifndef IIP_SWIG_FLAT_H
 #define IIP_SWIG_FLAT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -29,6 +30,9 @@ struct flat_engine {
     _Atomic uint32_t pins;  /* calls and views that use its memory; FLAT_CLOSING: no new ones */
     _Atomic uint32_t views; /* of those, views that were not released */
     struct iip_leaks leaks; /* what the close reported */
+    pthread_mutex_t lock;   /* of the lists below */
+    struct flat_region *regions;
+    struct flat_work *posted; /* sends whose bytes wait for their turn */
 };
 
 #define FLAT_CLOSING 0x80000000u
@@ -39,6 +43,9 @@ struct flat_loop {
     struct iip_loop *raw;
     struct iip_area area; /* size 0: not asked for yet */
     struct iip_turn turn; /* the last one */
+    struct flat_work *queue, *done; /* operations of the next turn, and of the last one */
+    uint64_t *releases;             /* of the next turn */
+    uint32_t op_n, release_n;
 };
 
 /* One event: a copy of the record and of its addresses, and the owner of its buffer. */
@@ -95,6 +102,38 @@ int32_t flat_engine_unlisten(struct flat_engine *engine, uint64_t listener);
 int64_t flat_engine_advance(struct flat_engine *engine, uint64_t us);
 char *flat_engine_log(struct flat_engine *engine); /* the oldest record as a line, to be freed; null: none */
 
+/* On a virtual clock: a frame that arrives, the MTU of the wire. */
+int32_t flat_engine_inject(struct flat_engine *engine, const void *bytes, uint32_t len);
+int32_t flat_engine_mtu_set(struct flat_engine *engine, uint32_t mtu);
+
+/* ---- region.c: memory for IIP_OP_SEND_EXTERN; it belongs to the engine, and starts as a copy of the bytes ---- */
+int64_t flat_engine_region(struct flat_engine *engine, const void *bytes, uint32_t len); /* its handle */
+/* Other bytes, from `offset` on; not those that are being sent (until their TX_DONE). IIP_E_STALE, IIP_E_RANGE. */
+int32_t flat_engine_region_write(struct flat_engine *engine, uint64_t region, uint32_t offset, const void *bytes,
+                                 uint32_t len);
+int32_t flat_engine_region_remove(struct flat_engine *engine, uint64_t region); /* IIP_E_BUSY while it is being sent */
+void flat_regions_free(struct flat_engine *engine);
+
+/* ---- queue.c: many operations in one turn. Bytes and addresses are copied, and stay until they were used ---- */
+/*
+ * One operation of the next turn; its number there. `local` and `peer` may be null or empty; `bytes` are those of
+ * SEND_COPY and UDP_SEND_COPY. SEND_BUF, UDP_SEND and SEND_EXTERN name a buffer or a region by op->buf. IIP_E_AGAIN:
+ * the turn is full.
+ */
+int32_t flat_loop_queue(struct flat_loop *loop, const struct iip_op *op, const char *local, const char *peer,
+                        const void *bytes, uint32_t len);
+struct iip_op *flat_loop_done(struct flat_loop *loop, uint32_t i); /* how operation i of the last turn went; to be freed */
+int32_t flat_loop_release(struct flat_loop *loop, uint64_t buf);   /* a buffer goes home in the next turn */
+int64_t flat_loop_buffer(struct flat_loop *loop, const void *bytes, uint32_t len); /* a new buffer with these bytes */
+/* The same from any thread, as iip_loop_post. Sends of bytes are always answered by DONE, as with IIP_OP_REPLY. */
+int32_t flat_loop_post_with(struct flat_loop *loop, const struct iip_op *op, const char *local, const char *peer,
+                            const void *bytes, uint32_t len);
+void flat_queue_lay(struct flat_loop *loop);
+void flat_queue_done(struct flat_loop *loop);
+void flat_queue_answered(struct flat_loop *loop, const struct iip_event *event);
+void flat_queue_free(struct flat_loop *loop);
+void flat_posted_free(struct flat_engine *engine);
+
 /* ---- loop.c ---- */
 void flat_loop_free(struct flat_loop *loop);
 int32_t flat_loop_attach(struct flat_loop *loop);
@@ -104,6 +143,7 @@ int32_t flat_loop_index(struct flat_loop *loop);
 int32_t flat_loop_wake(struct flat_loop *loop);
 int32_t flat_loop_fd(struct flat_loop *loop);
 int64_t flat_loop_now(struct flat_loop *loop);
+int32_t flat_loop_net(struct flat_loop *loop, int64_t wait_us); /* as iip_loop_net */
 int64_t flat_loop_listen(struct flat_loop *loop, const char *local, uint64_t user);
 int64_t flat_loop_connect(struct flat_loop *loop, const char *peer, uint64_t user);
 int64_t flat_loop_udp(struct flat_loop *loop, const char *local, uint64_t user);
@@ -124,6 +164,7 @@ struct flat_events *flat_loop_turn(struct flat_loop *loop, int64_t wait_us, uint
 uint32_t flat_loop_state(struct flat_loop *loop);       /* IIP_STATE_... of the last turn */
 int64_t flat_loop_deadline(struct flat_loop *loop);     /* of the last turn with IIP_TURN_DEADLINE; -1: never */
 uint32_t flat_loop_rx_packets(struct flat_loop *loop);  /* of the last turn */
+uint32_t flat_loop_release_failed(struct flat_loop *loop); /* of the last turn: releases that were stale */
 void flat_events_free(struct flat_events *events);
 struct flat_event *flat_events_get(struct flat_events *events, uint32_t i); /* one reference more */
 
@@ -131,6 +172,9 @@ struct flat_event *flat_events_get(struct flat_events *events, uint32_t i); /* o
 void flat_event_unref(struct flat_event *event); /* the last one releases its buffer */
 /* The bytes, by copy, and the buffer goes home: the window opens. IIP_E_STALE the second time; empty without bytes. */
 struct flat_bytes flat_event_recv(struct flat_event *event);
+struct flat_bytes flat_event_peek(struct flat_event *event); /* the bytes, by copy; the event keeps its buffer */
+/* The buffer's handle, which is the caller's from now on: for operations, Loop.release, buf_retain, buf_release. */
+int64_t flat_event_take(struct flat_event *event);
 int32_t flat_event_release(struct flat_event *event); /* the buffer goes home unread; IIP_E_STALE the second time */
 char *flat_event_local_addr(struct flat_event *event);     /* "10.0.0.1:80", to be freed; null: the event has no addresses */
 char *flat_event_peer_addr(struct flat_event *event);

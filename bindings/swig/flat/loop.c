@@ -22,8 +22,10 @@ static int32_t flat_loop_call(struct flat_loop *loop, int32_t (*call)(struct iip
 
 void flat_loop_free(struct flat_loop *loop)
 {
-    if (loop)
-        flat_engine_unref(loop->engine);
+    if (!loop)
+        return;
+    flat_queue_free(loop);
+    flat_engine_unref(loop->engine);
     free(loop);
 }
 
@@ -55,6 +57,16 @@ int32_t flat_loop_wake(struct flat_loop *loop)
 int32_t flat_loop_fd(struct flat_loop *loop)
 {
     return flat_loop_call(loop, iip_loop_fd);
+}
+
+int32_t flat_loop_net(struct flat_loop *loop, int64_t wait_us)
+{
+    int32_t status = flat_loop_pin(loop);
+    if (status < 0)
+        return status;
+    status = iip_loop_net(loop->raw, wait_us);
+    flat_engine_unpin(loop->engine);
+    return status;
 }
 
 int64_t flat_loop_now(struct flat_loop *loop)

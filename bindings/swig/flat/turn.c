@@ -21,13 +21,11 @@ static struct flat_event *flat_event_new(struct flat_loop *loop, const struct ii
 /* Room for the events is made before there are any, so that none is lost for want of memory. */
 static int32_t flat_turn_room(struct flat_loop *loop, struct flat_events **out)
 {
-    if (!loop->area.size) {
-        struct iip_area area = {.size = sizeof area};
-        int32_t status = iip_loop_area(loop->raw, &area);
-        if (status < 0)
-            return status;
-        loop->area = area;
-    }
+    struct iip_area area = {.size = sizeof area};
+    int32_t status = iip_loop_area(loop->raw, &area); /* the owner's alone, as is what waits for the turn */
+    if (status < 0)
+        return status;
+    loop->area = area;
     *out = malloc(sizeof **out + loop->area.event_cap * sizeof(struct flat_event *));
     if (!*out)
         return IIP_E_NOMEM;
@@ -37,9 +35,15 @@ static int32_t flat_turn_room(struct flat_loop *loop, struct flat_events **out)
 
 static int32_t flat_turn_run(struct flat_loop *loop, struct flat_events *events)
 {
-    int32_t i, n = iip_loop_turn(loop->raw, &loop->turn);
+    int32_t i, n;
+
+    flat_queue_lay(loop);
+    n = iip_loop_turn(loop->raw, &loop->turn);
+    if (n >= 0)
+        flat_queue_done(loop);
     for (i = 0; i < n; i++) {
         struct flat_event *event = flat_event_new(loop, &loop->area.events[i]);
+        flat_queue_answered(loop, &loop->area.events[i]);
         if (event)
             events->at[events->n++] = event;
         else if (loop->area.events[i].buf)
@@ -82,6 +86,11 @@ int64_t flat_loop_deadline(struct flat_loop *loop)
 uint32_t flat_loop_rx_packets(struct flat_loop *loop)
 {
     return loop ? loop->turn.rx_packets : 0;
+}
+
+uint32_t flat_loop_release_failed(struct flat_loop *loop)
+{
+    return loop ? loop->turn.release_failed : 0;
 }
 
 void flat_events_free(struct flat_events *events)

@@ -306,6 +306,110 @@ function tests.addresses_of_six()
   server.engine:close()
 end
 
+-- Many operations in one turn, each with its own answer; a buffer made here; a second release counts as failed.
+function tests.a_turn_does_what_was_queued()
+  local client, server = pair()
+  local ends = connect(client, server)
+  local op = iip.Op()
+  op.code, op.obj = iip.OP_SEND_COPY, ends.client
+  assert(client.loop:queue(op, nil, nil, "abc") == 0)
+  op.code, op.buf, op.len = iip.OP_SEND_BUF, client.loop:buffer "defg", 4
+  assert(client.loop:queue(op, nil, nil, "") == 1)
+  op.code, op.obj, op.buf, op.len = iip.OP_SHUTDOWN, 1 << 52 | 12345, 0, 0
+  assert(client.loop:queue(op, nil, nil, "") == 2)
+  client.loop:turn(0, 0)
+  assert(client.loop:done(0).out == 3 and client.loop:done(1).out == 4)
+  assert(client.loop:done(2).status == iip.E_STALE)
+  fails("IIP_E_RANGE", client.loop.done, client.loop, 3)
+  local got, buf = "", nil
+  run(client, server, function(event)
+    if event:type() ~= iip.EVENT_DATA then return end
+    got = got .. event:peek()
+    buf = event:take()
+    fails("IIP_E_STALE", event.peek, event)
+    fails("IIP_E_STALE", event.take, event)
+    server.loop:release(buf)
+    return got == "abcdefg"
+  end)
+  server.loop:turn(0, 0)
+  assert(server.loop:release_failed() == 0 and server.loop:stats().bufs_held == 0)
+  server.loop:release(buf)
+  server.loop:turn(0, 0)
+  assert(server.loop:release_failed() == 1)
+  fails("IIP_E_STALE", iip.buf_release, buf)
+  fails("IIP_E_RANGE", client.loop.buffer, client.loop, ("x"):rep(100000))
+  op.code = 1000
+  fails("IIP_E_INVAL", client.loop.queue, client.loop, op, nil, nil, "")
+  op.code = iip.OP_CONNECT
+  fails("IIP_E_INVAL", client.loop.queue, client.loop, op, nil, "nonsense", "")
+  op.code = iip.OP_NOP
+  for _ = 1, 1 << 20 do
+    if not pcall(client.loop.queue, client.loop, op, nil, nil, "") then break end
+  end
+  fails("IIP_E_AGAIN", client.loop.queue, client.loop, op, nil, nil, "")
+  client.loop:turn(0, 0)
+  client.loop:detach()
+  fails("IIP_E_WRONG_THREAD", client.loop.queue, client.loop, op, nil, nil, "")
+  fails("IIP_E_WRONG_THREAD", client.loop.release, client.loop, buf)
+  fails("IIP_E_WRONG_THREAD", client.loop.buffer, client.loop, "x")
+  client.loop:attach()
+  client.engine:close()
+  server.engine:close()
+end
+
+-- Registered memory is the engine's: written by copy, sent without one, not removed while it is being sent.
+function tests.regions()
+  local client, server = pair()
+  local ends = connect(client, server)
+  local region = client.engine:region(("."):rep(1000))
+  assert(client.engine:region_write(region, 990, "0123456789") == 0)
+  fails("IIP_E_RANGE", client.engine.region_write, client.engine, region, 991, "0123456789")
+  fails("IIP_E_INVAL", client.engine.region, client.engine, "")
+  local op = iip.Op()
+  op.code, op.obj, op.buf, op.arg, op.len, op.user = iip.OP_SEND_EXTERN, ends.client, region, 985, 15, 9
+  client.loop:queue(op, nil, nil, "")
+  client.loop:turn(0, 0)
+  assert(client.loop:done(0).out == 15)
+  fails("IIP_E_BUSY", client.engine.region_remove, client.engine, region)
+  local got
+  assert(run(client, server, function(event, side)
+    if side == server and event:type() == iip.EVENT_DATA then got = event:recv() end
+    return side == client and event:type() == iip.EVENT_TX_DONE and event:user() == 9
+  end))
+  assert(got == ".....0123456789", got)
+  assert(client.engine:region_remove(region) == 0)
+  fails("IIP_E_STALE", client.engine.region_remove, client.engine, region)
+  fails("IIP_E_STALE", client.engine.region_write, client.engine, region, 0, "x")
+  client.engine:region "left behind"
+  client.engine:close()
+  server.engine:close()
+  assert(client.engine:leaks().regions == 1)
+end
+
+-- A posted send keeps its bytes until it is done, and says so; what never got its turn is freed with the engine.
+function tests.posted_sends()
+  local client, server = pair()
+  local ends = connect(client, server)
+  local op = iip.Op()
+  op.code, op.obj, op.user = iip.OP_SEND_COPY, ends.client, 4
+  for i = 1, 20 do client.loop:post_with(op, nil, nil, ("%03d"):format(i)) end
+  collectgarbage()
+  local got, done = "", 0
+  run(client, server, function(event, side)
+    if side == server and event:type() == iip.EVENT_DATA then got = got .. event:recv() end
+    if event:type() == iip.EVENT_DONE then
+      assert(event:user() == 4 and event:value() == 3 and event:len() == iip.OP_SEND_COPY)
+      done = done + 1
+    end
+    return done == 20 and #got == 60
+  end)
+  assert(got:sub(1, 9) == "001002003" and got:sub(-3) == "020", got)
+  client.loop:post_with(op, nil, nil, "never")
+  client.engine:close()
+  server.engine:close()
+  fails("IIP_E_CLOSED", client.loop.post_with, client.loop, op, nil, nil, "x")
+end
+
 function tests.counters_and_statistics()
   local client, server = pair()
   local ends = connect(client, server)
