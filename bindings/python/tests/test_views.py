@@ -7,7 +7,7 @@ import pytest
 from conftest import next_event
 
 import iip
-from iip import EventType
+from iip import Columns, EventType
 
 
 @pytest.fixture
@@ -123,6 +123,53 @@ def test_columns_name_the_same(talk):
     assert array["src"][0] == accepted
     assert numpy.shares_memory(array, columns.numpy())
     server.release(objects[0].buf)
+
+
+def test_columns_in_and_out(ends):
+    """A whole turn's answers without an object or a call for each; what is not DATA comes in runs of its own."""
+    server, client = ends
+    server.listen(("", 7))
+    conns = [client.connect(("10.0.0.2", 7)) for _ in range(20)]
+    answered, kinds = [], []
+    while len(answered) < 20:
+        for kind, events in server.turn().columns.runs():
+            kinds += [kind] * len(events)
+            if kind == EventType.DATA:
+                assert list(server.forward_columns(events)) == list(range(len(events)))
+        for kind, events in client.turn(0.001).columns.runs():
+            if kind == EventType.CONNECTED:
+                client.send_columns(events.src, b"columns")
+            elif kind == EventType.DATA:
+                assert set(events.len) == {7}
+                answered += events.src
+                client.release_columns(events.buf)
+    assert sorted(answered) == sorted(conns)
+    assert kinds.count(EventType.ACCEPT) == kinds.count(EventType.DATA) == 20
+    client.turn()
+    server.turn()
+    assert client.stats()["bufs_held"] == server.stats()["bufs_held"] == 0
+
+
+def test_runs_of_mixed_types():
+    record = bytearray(64 * 4)
+    for i, kind in enumerate((EventType.DATA, EventType.DATA, EventType.FIN, EventType.DATA)):
+        record[64 * i + 16] = kind
+        record[64 * i] = i
+    runs = [(kind, list(events.src)) for kind, events in Columns(memoryview(record), 4).runs()]
+    assert runs == [(EventType.DATA, [0, 1]), (EventType.FIN, [2]), (EventType.DATA, [3])]
+    with pytest.raises(ValueError, match="step 2"):
+        Columns(memoryview(record), 4)[::2]
+
+
+def test_more_columns_than_a_turn_takes(talk):
+    server, accepted, client, conn = talk
+    many = memoryview(bytes(8 * (client.op_room + 1))).cast("Q")
+    with pytest.raises(BlockingIOError, match="turn first"):
+        client.send_columns(many, b"x")
+    assert list(client.send_columns(many[:2], b"x")) == [0, 1]
+    assert client.turn().op_short == 2  # 0 names nothing
+    client.release_columns(memoryview(bytes(8 * 2000)).cast("Q")[:3])
+    assert client.turn().release_failed == 3
 
 
 def test_double_release_is_counted_and_named(event):

@@ -1,12 +1,23 @@
-"""ffi-bench: what crossing into libiip costs in this interpreter. Best of several rounds; bytes are verified."""
+"""
+ffi-bench: what crossing into libiip costs in this interpreter, and what the layers of the package reach.
+
+Rates are 1-byte requests on 32 connections, both ends in this process, over an in-memory wire. Where there is a peer,
+both run alternately and each row is the median of its rounds, as the ratio is the median of the rounds' ratios.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import statistics
+import subprocess
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import loop as loop_module
 from ._ffi import lib
-from .constants import EventType
+from .constants import EventType, OpCode, OpFlag
 from .engine import Engine
 
 if TYPE_CHECKING:
@@ -16,6 +27,17 @@ if TYPE_CHECKING:
 
 ROUNDS = 5
 CONNS = 32
+DATA = int(EventType.DATA)
+
+
+class Row(NamedTuple):
+    """One figure; `ratio` to what `peer` reached in the same run."""
+
+    row: str
+    value: float
+    unit: str
+    ratio: float | None = None
+    peer: str | None = None
 
 
 def _best(work: Callable[[], None], n: int) -> float:
@@ -28,6 +50,9 @@ def _best(work: Callable[[], None], n: int) -> float:
     return min(times) / n
 
 
+# ---- crossings ----
+
+
 def _nop() -> None:
     call = lib.iip_abi_version
     for _ in range(100_000):
@@ -38,6 +63,38 @@ def _empty_turns(loop: Loop) -> None:
     turn = loop.turn
     for _ in range(20_000):
         turn()
+
+
+def _turn_with(loop: Loop, n: int) -> float:
+    """Nanoseconds of a turn that hands up n events, each looked at as an object."""
+    times = []
+    for _ in range(2000):
+        for _ in range(n):
+            loop.post(OpCode.NOP, flags=OpFlag.REPLY)
+        begin = time.perf_counter_ns()
+        seen = sum(event.type == EventType.DONE for event in loop.turn())
+        times.append(time.perf_counter_ns() - begin)
+        assert seen == n
+    return float(statistics.median(times))
+
+
+class Counted:
+    """Stands for `lib` and counts the calls that go through it."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        function = getattr(lib, name)
+
+        def call(*args: Any) -> Any:
+            self.calls += 1
+            return function(*args)
+
+        return call
+
+
+# ---- the native loop ----
 
 
 class PingPong:
@@ -61,71 +118,182 @@ class PingPong:
 
     def objects(self, requests: int) -> None:
         """An event object each."""
-        server, client, done, data = self.server, self.client, 0, int(EventType.DATA)
+        server, client, done = self.server, self.client, 0
         while done < requests:
             for event in server.turn():
-                if event.type == data:
+                if event.type == DATA:
                     server.forward(event.src, event)
             for event in client.turn():
-                if event.type == data:
+                if event.type == DATA:
                     client.release(event.buf)
                     client.send(event.src, b"p")
                     done += 1
 
     def columns(self, requests: int) -> None:
-        """Whole columns of the event array, no object for an event."""
-        server, client, done, data = self.server, self.client, 0, int(EventType.DATA)
+        """Whole columns in, whole columns out: nothing is done for each event."""
+        server, client, done = self.server, self.client, 0
         while done < requests:
-            columns = server.turn().columns
-            for kind, src, buf in zip(columns.type, columns.src, columns.buf, strict=True):
-                if kind == data:
-                    server.send_buffer(src, buf, 1)
-            columns = client.turn().columns
-            for kind, src, buf in zip(columns.type, columns.src, columns.buf, strict=True):
-                if kind == data:
-                    client.release(buf)
-                    client.send(src, b"p")
-                    done += 1
+            for kind, events in server.turn().columns.runs():
+                if kind == DATA:
+                    server.forward_columns(events)
+            for kind, events in client.turn().columns.runs():
+                if kind == DATA:
+                    client.release_columns(events.buf)
+                    client.send_columns(events.src, b"p")
+                    done += len(events)
+
+    def turns(self) -> int:
+        return sum(loop.stats()["turns"] for loop in (self.server, self.client))
+
+    def crossings(self, requests: int) -> tuple[float, float]:
+        """(calls into libiip, requests) of each turn."""
+        counted, before = Counted(), self.turns()
+        module: Any = loop_module
+        module.lib = counted
+        try:
+            self.columns(requests)
+            self.objects(requests)
+            calls = counted.calls
+        finally:
+            module.lib = lib
+        turns = self.turns() - before
+        return calls / turns, 2 * requests / (turns / 2)
+
+    def views(self, n: int) -> tuple[float, float]:
+        """Nanoseconds of a view of an event that is looked at and released; of a release alone. The play ends here."""
+        while not (events := [event for event in self.server.turn() if event.type == DATA]):
+            self.client.turn()
+        kept, server = events[0], self.server
+        for event in events[1:]:
+            server.release(event.buf)
+        costs = []
+        for look in (True, False):
+            for _ in range(n):
+                lib.iip_buf_retain(kept.buf)
+            begin = time.perf_counter_ns()
+            for _ in range(n):
+                if look:
+                    with server.view(kept) as data:
+                        assert data[0] == ord("p")
+                else:
+                    lib.iip_buf_release(kept.buf)
+            costs.append((time.perf_counter_ns() - begin) / n)
+        server.release(kept.buf)
+        return costs[0], costs[1]
 
     def close(self) -> None:
         for engine in self.engines:
             engine.close()
 
 
-def _views(pair: PingPong, n: int) -> float:
-    """One view of an event, looked at and released."""
-    while not (events := [event for event in pair.server.turn() if event.type == EventType.DATA]):
-        pair.client.turn()
-    kept, server = events[0], pair.server
-    for event in events[1:]:
-        server.release(event.buf)
-    begin = time.perf_counter_ns()
-    for _ in range(n):
-        lib.iip_buf_retain(kept.buf)
-        with server.view(kept) as data:
-            assert data[0] == ord("p")
-    cost = (time.perf_counter_ns() - begin) / n
-    server.release(kept.buf)
-    return cost
+def _rate(work: Callable[[int], None], requests: int = 30_000) -> float:
+    begin = time.perf_counter()
+    work(requests)
+    return requests / (time.perf_counter() - begin)
 
 
-def run() -> dict[str, float]:
-    """The figures by name."""
-    pair = PingPong("ffi-bench")
-    rate = {}
-    for name, work in (("objects", pair.objects), ("columns", pair.columns)):
-        rate[f"ping-pong, {name} [requests/s]"] = 1e9 / _best(lambda work=work: work(20_000), 20_000)  # type: ignore[misc]
-    turns = pair.client.stats()["turns"]
-    pair.objects(3200)
-    per_turn = 3200 / (pair.client.stats()["turns"] - turns)
-    views = _views(pair, 20_000)
-    pair.close()
+def c_rate(program: str, seconds: float = 0.5) -> float:
+    """What the load generator in C reaches on such a wire, both ends in its process, a thread each."""
+    words = [program, "--self", "--json", "--conns", str(CONNS), "--size", "1", "--duration", str(seconds)]
+    out = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    return float(json.loads(out.splitlines()[-1])["requests_per_s"])
+
+
+# ---- asyncio ----
+
+
+async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+    writer.close()
+
+
+async def _ask(host: str, port: int, until: float) -> int:
+    reader, writer = await asyncio.open_connection(host, port)
+    n = 0
+    while time.perf_counter() < until:
+        writer.write(b"p")
+        await reader.readexactly(1)
+        n += 1
+    writer.close()
+    await writer.wait_closed()
+    return n
+
+
+async def _ask_all(host: str, port: int, seconds: float) -> float:
+    begin = time.perf_counter()
+    asked = await asyncio.gather(*(_ask(host, port, begin + seconds) for _ in range(CONNS)))
+    return sum(asked) / (time.perf_counter() - begin)
+
+
+def _streams_of(factory: Callable[[str], Callable[[], asyncio.AbstractEventLoop] | None], hosts: tuple[str, str],
+                seconds: float) -> float:  # fmt: skip
+    """Streams, each end in a thread and a loop of its own; a loop is made by `factory(host)`."""
+    up: list[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]] = []
+    ready = threading.Event()
+
+    async def serve() -> None:
+        over = asyncio.Event()
+        server = await asyncio.start_server(_echo, hosts[0], 0 if hosts[0] == "127.0.0.1" else 7)
+        up.append((asyncio.get_running_loop(), over, server.sockets[0].getsockname()[1]))
+        ready.set()
+        await over.wait()
+        server.close()
+
+    def beside() -> None:
+        with asyncio.Runner(loop_factory=factory(hosts[0])) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=beside)
+    thread.start()
+    ready.wait()
+    loop, over, port = up[0]
+    try:
+        with asyncio.Runner(loop_factory=factory(hosts[1])) as runner:
+            return runner.run(_ask_all(hosts[0], port, seconds))
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+
+
+def streams(seconds: float) -> float:
+    from .aio import loop_factory
+
+    return _streams_of(lambda host: loop_factory("pair:ffi-streams", f"{host}/24"), ("10.0.0.2", "10.0.0.1"), seconds)
+
+
+def stock_streams(seconds: float) -> float:
+    return _streams_of(lambda _: None, ("127.0.0.1", "127.0.0.1"), seconds)
+
+
+# ---- all together ----
+
+
+def _against(row: str, ours: Callable[[], float], peer: str | None, theirs: Callable[[], float] | None) -> Row:
+    """Both by turns."""
+    rounds = [(ours(), theirs() if theirs else None) for _ in range(ROUNDS)]
+    ratio = statistics.median(mine / other for mine, other in rounds if other) if theirs else None
+    return Row(row, statistics.median(mine for mine, _ in rounds), "requests/s", ratio, peer)
+
+
+def run(program_in_c: str | None = None, seconds: float = 1.0) -> list[Row]:
+    """All rows. `program_in_c`: iip_load as built from the same sources, for the ratios of the native loop."""
+    rows = [Row("nop", _best(_nop, 100_000), "ns")]
     with Engine("pair:ffi-idle", "10.0.0.1/24") as engine, engine.loop() as loop:
-        idle = _best(lambda: _empty_turns(loop), 20_000)
-    return {
-        "nop [ns]": _best(_nop, 100_000),
-        "turn without events [ns]": idle,
-        "view, look and release [ns]": views,
-        "requests a turn": per_turn,
-        **rate,
-    }
+        rows.append(Row("turn without events", _best(lambda: _empty_turns(loop), 20_000), "ns"))
+        rows += [
+            Row(f"turn with {n} events" if n > 1 else "turn with 1 event", _turn_with(loop, n), "ns") for n in (1, 64)
+        ]
+    pair = PingPong("ffi-bench")
+    calls, requests = pair.crossings(10_000)
+    rows += [Row("crossings per turn", calls, "calls"), Row("requests per turn", requests, "requests")]
+    theirs = (lambda: c_rate(program_in_c)) if program_in_c else None
+    peer = "the C example, iip_load --self" if program_in_c else None
+    rows.append(_against("native loop, columns", lambda: _rate(pair.columns), peer, theirs))
+    rows.append(_against("native loop, objects", lambda: _rate(pair.objects), peer, theirs))
+    view, release = pair.views(10_000)
+    rows += [Row("view, look and release", view, "ns"), Row("release", release, "ns")]
+    pair.close()
+    peer = "asyncio over loopback, a thread for each end as well"
+    rows.append(_against("asyncio streams", lambda: streams(seconds), peer, lambda: stock_streams(seconds)))
+    return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import _layout
@@ -62,6 +63,25 @@ class Columns:
         column: memoryview = self._events.cast(letter)[offset // width :: EVENT.size // width]
         setattr(self, name, column)
         return column
+
+    def __getitem__(self, part: slice) -> Columns:
+        """A range of the events; no steps."""
+        first, end, step = part.indices(self._n)
+        if step != 1:
+            raise ValueError(f"step {step}: give a range without steps")
+        return Columns(self._events[first * EVENT.size :], max(0, end - first))
+
+    def runs(self) -> Iterator[tuple[int, Columns]]:
+        """(type, events): the events in order, those of one type that follow each other together."""
+        first, types = 0, bytes(self.type.tobytes())
+        while first < self._n:
+            kind, end = types[2 * first : 2 * first + 2], first + 1
+            if types == kind * self._n:
+                end = self._n  # as most often: all the same
+            while end < self._n and types[2 * end : 2 * end + 2] == kind:
+                end += 1
+            yield int.from_bytes(kind, sys.byteorder), self if end - first == self._n else self[first:end]
+            first = end
 
     def numpy(self) -> Any:
         """A NumPy structured array over the same bytes; ImportError where NumPy is not installed."""

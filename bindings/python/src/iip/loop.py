@@ -11,7 +11,7 @@ from . import _layout, addr
 from ._ffi import ffi, lib
 from .constants import OpCode, Option, State, Status, TurnFlag
 from .errors import check, error_of
-from .events import Batch, Event
+from .events import Batch, Columns, Event
 from .view import View
 
 if TYPE_CHECKING:
@@ -25,11 +25,16 @@ if TYPE_CHECKING:
     from .region import Region
 
 OP = _layout.format_of("iip_op")
-_OP_OUT = ffi.offsetof("struct iip_op", "out")
+_OP_AT = {name: field.offset for name, field in _layout.fields_of("iip_op")}
+_OP_OUT = _OP_AT["out"]
 _RESULT = struct.Struct("=QiI")  # op.out, op.status, op.reserved
 _SPAN = _layout.format_of("iip_span")
 _WAIT_SLICE_US = 100_000  # a signal handler of Python runs at least this often while a turn waits
 _FOREVER_US = 2**62
+_SEND_BUF, _SEND_COPY = int(OpCode.SEND_BUF), int(OpCode.SEND_COPY)  # an enum's member costs more to pack
+_WORD = struct.Struct("=Q")
+_SCRATCH = 1 << 16  # bytes that `send` copies by itself in a turn
+_SMALL = 2048  # the longest of them
 
 
 class Loop:
@@ -53,7 +58,7 @@ class Loop:
         self.c = c
         self._owner = 0
         self._keep: list[Any] = []  # what the operations of the next turn point at
-        self._op_n = self._release_n = self._tx_taken = self._op_aux_n = 0
+        self._op_n = self._release_n = self._tx_taken = self._op_aux_n = self._scratch_n = 0
         self._ready = False
 
     # ---- ownership ----
@@ -88,6 +93,14 @@ class Loop:
         self._op_aux = memoryview(ffi.buffer(ffi.cast("char *", area.op_aux), area.op_aux_bytes))
         self._releases = memoryview(ffi.buffer(area.releases, 8 * area.release_cap)).cast("B").cast("Q")
         self._op_cap, self._release_cap = int(area.op_cap), int(area.release_cap)
+        halves = self._ops.cast("I")
+        words = self._ops.cast("Q")
+        self._op_columns = {name: words[_OP_AT[name] // 8 :: 8] for name in ("obj", "buf", "arg")}
+        self._op_columns["len"] = halves[_OP_AT["len"] // 4 :: 16]
+        self._templates: dict[tuple[int, int, int], bytes] = {}
+        scratch = self._scratch_c = ffi.new("char[]", _SCRATCH)
+        self._scratch = memoryview(ffi.buffer(scratch)).cast("B")
+        self._scratch_address = int(ffi.cast("uintptr_t", scratch))
         self._tx_n = int(self._turn.tx_free_n)
         self._ready = True
 
@@ -136,7 +149,7 @@ class Loop:
         n = lib.iip_loop_turn(self.c, turn)
         if n < 0:
             raise error_of(n)
-        self._op_n = self._release_n = self._tx_taken = self._op_aux_n = 0
+        self._op_n = self._release_n = self._tx_taken = self._op_aux_n = self._scratch_n = 0
         self._keep.clear()
         self._tx_n = turn.tx_free_n
         return Batch(self._events, n, turn)
@@ -213,10 +226,20 @@ class Loop:
         Sends a copy of `data`, made in the turn: until then it must not change. The operation's index: `result` says
         how many bytes were taken, which may be fewer; WRITABLE follows then, and the rest is to be offered again.
         """
+        address, length = self._address_of(data)
+        return self.op(_SEND_COPY, conn, arg=address, length=length, flags=flags)
+
+    def _address_of(self, data: Buffer) -> tuple[int, int]:
+        """Where bytes lie until the next turn, and how many; few ones are copied, which costs less than to pin them."""
+        if type(data) is bytes and len(data) <= _SMALL:
+            at, length = self._scratch_n, len(data)
+            if at + length <= _SCRATCH:
+                self._scratch_n = at + length
+                self._scratch[at : at + length] = data
+                return self._scratch_address + at, length
         pointer = ffi.from_buffer(data)
         self._keep.append(pointer)
-        address = int(ffi.cast("uintptr_t", pointer))
-        return self.op(OpCode.SEND_COPY, conn, arg=address, length=len(pointer), flags=flags)
+        return int(ffi.cast("uintptr_t", pointer)), len(pointer)
 
     def buffer(self) -> tuple[int, memoryview]:
         """
@@ -234,7 +257,7 @@ class Loop:
 
     def send_buffer(self, conn: int, buf: int, length: int, offset: int = 0, flags: int = 0) -> int:
         """Sends `length` bytes of a buffer. Taken whole, it is gone; else it stays yours: offer the rest of it."""
-        return self.op(OpCode.SEND_BUF, conn, buf=buf, length=length, offset=offset, flags=flags)
+        return self.op(_SEND_BUF, conn, buf=buf, length=length, offset=offset, flags=flags)
 
     def send_region(
         self, conn: int, region: Region, offset: int = 0, length: int | None = None, user: int = 0, flags: int = 0
@@ -245,16 +268,58 @@ class Loop:
 
     def forward(self, conn: int, event: Event) -> int:
         """Sends received bytes on without a copy. A whole send takes the reference along; else it stays yours."""
-        return self.op(OpCode.SEND_BUF, conn, buf=event.buf, length=event.len)
+        return self.op(_SEND_BUF, conn, buf=event.buf, length=event.len)
+
+    # ---- columns in, columns out: many operations at once, without an object or a call for each ----
+
+    def _fill(self, n: int, code: int, flags: int, length: int = 0) -> tuple[int, int]:
+        """Lays out n operations that are alike but for their columns; first index and the one past the last."""
+        first, end = self._op_n, self._op_n + n
+        if end > self._op_cap:
+            raise error_of(Status.E_AGAIN, f"{n} operations, and the turn has room for {self.op_room}: turn first")
+        template = self._templates.get((code, flags, length))
+        if template is None or len(template) < n * 64:
+            if len(self._templates) > 64:
+                self._templates.clear()
+            template = OP.pack(code, flags, length, *[0] * 9) * max(n, 64)
+            self._templates[code, flags, length] = template
+        self._ops[first * 64 : end * 64] = memoryview(template)[: n * 64]
+        self._op_n = end
+        return first, end
+
+    def forward_columns(self, events: Columns, flags: int = 0) -> range:
+        """As `forward` of each of these DATA events, to where it came from: an echo. The operations' indices."""
+        first, end = self._fill(len(events), _SEND_BUF, flags)
+        columns = self._op_columns
+        columns["obj"][first:end], columns["buf"][first:end] = events.src, events.buf
+        columns["len"][first:end] = events.len
+        return range(first, end)
+
+    def send_columns(self, conns: memoryview, data: Buffer, flags: int = 0) -> range:
+        """As `send` of the same bytes on each of these connections (`columns.src`). The operations' indices."""
+        address, length = self._address_of(data)
+        first, end = self._fill(len(conns), _SEND_COPY, flags, length)
+        self._op_columns["obj"][first:end] = conns
+        self._op_columns["arg"][first:end] = memoryview(_WORD.pack(address) * (end - first)).cast("Q")
+        return range(first, end)
+
+    def release_columns(self, bufs: memoryview) -> None:
+        """As `release` of each of these buffers (`columns.buf`)."""
+        first, end = self._release_n, self._release_n + len(bufs)
+        if end > self._release_cap:
+            for buf in bufs:
+                self.release(buf)
+            return
+        self._releases[first:end] = bufs
+        self._release_n = end
 
     def send_to(
         self, udp: int, data: Buffer, peer: addr.Address | None = None, local: addr.Address | None = None
     ) -> int:
         """One datagram, by copy; peer may be None on a connected endpoint."""
-        pointer = ffi.from_buffer(data)
-        self._keep.append(pointer)
+        address, length = self._address_of(data)
         aux = self._addrs(local, peer) if peer or local else 0
-        return self.op(OpCode.UDP_SEND_COPY, udp, buf=int(ffi.cast("uintptr_t", pointer)), length=len(pointer), aux=aux)
+        return self.op(OpCode.UDP_SEND_COPY, udp, buf=address, length=length, aux=aux)
 
     def shutdown(self, conn: int) -> int:
         """No more to send; receiving goes on."""
