@@ -3897,7 +3897,8 @@ enum {
 };
 
 struct iip_tap_queue {
-    int fd;
+    int fd;                   /* to read, and to wait on: a queue that is attached hears when the interface comes up */
+    int out;                  /* to write; the same, where there is one queue */
     uint32_t dead;            /* the device is gone: nothing comes, and what is sent is dropped */
     struct iip_stack *stk;
     struct iip_tap *tap;
@@ -4328,7 +4329,7 @@ static int iip_tap_write(struct iip_tap_queue *q, struct iip_pkt *pkt)
         iov[0].iov_base = &head;
         iov[0].iov_len = sizeof(head);
         do
-            put = writev(q->fd, iov, (int)(1 + views));
+            put = writev(q->out, iov, (int)(1 + views));
         while (put < 0 && errno == EINTR);
     }
     if (IIP_LIKELY(put > 0)) {
@@ -4462,25 +4463,49 @@ static int iip_tap_offload(const struct iip_tap *tap, int fd)
     return ioctl(fd, TUNSETOFFLOAD, offload);
 }
 
-/* Opens one queue; the first one's answer is the name that the others ask for. */
-static int iip_tap_attach(struct iip_tap *tap, struct iip_tap_queue *q, const struct iip_tap_ask *ask,
-                          struct iip_port_err *err)
+/* Opens one descriptor of the device; the first one's answer is the name that the others ask for. */
+static int iip_tap_descriptor(struct iip_tap *tap, int *fd, const struct iip_tap_ask *ask, struct iip_port_err *err)
 {
     struct ifreq ifr;
-    q->fd = open(IIP_TAP_NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (q->fd < 0)
+    *fd = open(IIP_TAP_NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (*fd < 0)
         return iip_tap_node_error(ask->name, err);
     memset(&ifr, 0, sizeof(ifr));
     memcpy(ifr.ifr_name, tap->name, IFNAMSIZ);
     ifr.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (tap->queues > 1 ? IFF_MULTI_QUEUE : 0));
-    if (ioctl(q->fd, TUNSETIFF, &ifr))
+    if (ioctl(*fd, TUNSETIFF, &ifr))
         return iip_tap_iff_error(ask, tap->queues, err);
     memcpy(tap->name, ifr.ifr_name, IFNAMSIZ);
-    if (iip_tap_offload(tap, q->fd))
+    if (iip_tap_offload(tap, *fd))
         return iip_port_fail(err, IIP_E_NOT_SUPPORTED,
                              "tap:%s: this kernel has no checksum offload for TAP (%s); try csum=off", tap->name,
                              strerror(errno));
     return IIP_OK;
+}
+
+/*
+ * Opens one queue. Of several queues each has a second descriptor, detached, to write to: the kernel moves a flow to
+ * the queue that wrote for it last, and what it sends next would overtake what still waits in the queue before. For
+ * what a detached descriptor writes it moves nothing, so a flow stays where the kernel's hash of it says.
+ */
+static int iip_tap_attach(struct iip_tap *tap, struct iip_tap_queue *q, const struct iip_tap_ask *ask,
+                          struct iip_port_err *err)
+{
+    struct ifreq ifr;
+    int status;
+    if (tap->queues == 1) {
+        status = iip_tap_descriptor(tap, &q->fd, ask, err);
+        q->out = q->fd;
+        return status;
+    }
+    status = iip_tap_descriptor(tap, &q->out, ask, err);
+    if (status < 0)
+        return status;
+    memset(&ifr, 0, sizeof(ifr));
+    ifr.ifr_flags = IFF_DETACH_QUEUE;
+    if (ioctl(q->out, TUNSETQUEUE, &ifr))
+        return iip_port_fail(err, IIP_E_IO, "tap:%s: TUNSETQUEUE: %s; use one queue", tap->name, strerror(errno));
+    return iip_tap_descriptor(tap, &q->fd, ask, err);
 }
 
 static void iip_tap_close(struct iip_port *port)
@@ -4489,6 +4514,8 @@ static void iip_tap_close(struct iip_port *port)
     for (uint32_t i = 0; i < tap->queues; i++) {
         if (!tap->q[i])
             continue;
+        if (tap->q[i]->out >= 0 && tap->q[i]->out != tap->q[i]->fd)
+            close(tap->q[i]->out);
         if (tap->q[i]->fd >= 0)
             close(tap->q[i]->fd);
         iip_pool_free(&tap->q[i]->pool);
@@ -4507,6 +4534,7 @@ static int iip_tap_start(struct iip_tap *tap, const struct iip_tap_ask *ask, str
         if (!tap->q[i])
             return iip_port_fail(err, IIP_E_NOMEM, "tap:%s: no memory", tap->name);
         tap->q[i]->tap = tap;
+        tap->q[i]->fd = tap->q[i]->out = -1;
         status = iip_tap_attach(tap, tap->q[i], ask, err);
     }
     if (status >= 0)
@@ -5454,7 +5482,7 @@ int32_t iip_post_put(struct iip_post *post, const struct iip_op *ops, uint32_t n
 int iip_post_any(const struct iip_post *post);
 int iip_post_ready(const struct iip_loop *loop); /* ... and there is room for its answer */
 void iip_post_apply(struct iip_loop *loop);
-int32_t iip_inbox_init(struct iip_loop *loop);
+int32_t iip_inbox_init(struct iip_loop *loop, uint32_t loops);
 void iip_inbox_free(struct iip_loop *loop);
 void iip_inbox_hand(struct iip_loop *loop, const struct iip_note *note);
 int iip_inbox_any(const struct iip_loop *loop);
@@ -7623,7 +7651,7 @@ int32_t iip_slot_keep(struct iip_slots *t, uint64_t handle)
 #include <stdlib.h>
 
 
-enum { IIP_INBOX_CELLS = 1024 };
+enum { IIP_INBOX_MIN = 1024, IIP_INBOX_MAX = 32768 };
 
 struct iip_inbox_cell {
     _Atomic uint32_t turn;
@@ -7634,15 +7662,26 @@ struct iip_inbox_cell {
     uint32_t more;               /* the next cell is of the same packet */
 };
 
-int32_t iip_inbox_init(struct iip_loop *loop)
+/* A cell for each frame that the other loops may have received, so that what they hand over finds room; a device of many
+   queues loses what is beyond the maximum, as a full ring does. */
+static uint32_t iip_inbox_cells(const struct iip_loop *loop, uint32_t loops)
+{
+    uint64_t frames = (uint64_t)loop->ops->frames_free(loop->queue) * (loops - 1);
+    uint32_t n = IIP_INBOX_MIN;
+    while (n < frames && n < IIP_INBOX_MAX)
+        n *= 2;
+    return n;
+}
+
+int32_t iip_inbox_init(struct iip_loop *loop, uint32_t loops)
 {
     struct iip_inbox *inbox = &loop->inbox;
-    uint32_t i;
-    inbox->cells = calloc(IIP_INBOX_CELLS, sizeof *inbox->cells);
+    uint32_t n = iip_inbox_cells(loop, loops), i;
+    inbox->cells = calloc(n, sizeof *inbox->cells);
     if (!inbox->cells)
         return IIP_E_NOMEM;
-    inbox->mask = IIP_INBOX_CELLS - 1;
-    for (i = 0; i < IIP_INBOX_CELLS; i++)
+    inbox->mask = n - 1;
+    for (i = 0; i < n; i++)
         atomic_store_explicit(&inbox->cells[i].turn, i, memory_order_relaxed);
     return IIP_OK;
 }
@@ -8151,7 +8190,7 @@ int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const s
     if (!st)
         st = iip_post_init(&loop->post, cfg->post_cap);
     if (!st && engine->loop_n > 1)
-        st = iip_inbox_init(loop);
+        st = iip_inbox_init(loop, engine->loop_n);
     if (!st)
         st = iip_wake_init(loop);
     if (!st && loop->cores)

@@ -197,7 +197,7 @@ static int iip_tap_write(struct iip_tap_queue *q, struct iip_pkt *pkt)
         iov[0].iov_base = &head;
         iov[0].iov_len = sizeof(head);
         do
-            put = writev(q->fd, iov, (int)(1 + views));
+            put = writev(q->out, iov, (int)(1 + views));
         while (put < 0 && errno == EINTR);
     }
     if (IIP_LIKELY(put > 0)) {

@@ -105,25 +105,49 @@ static int iip_tap_offload(const struct iip_tap *tap, int fd)
     return ioctl(fd, TUNSETOFFLOAD, offload);
 }
 
-/* Opens one queue; the first one's answer is the name that the others ask for. */
-static int iip_tap_attach(struct iip_tap *tap, struct iip_tap_queue *q, const struct iip_tap_ask *ask,
-                          struct iip_port_err *err)
+/* Opens one descriptor of the device; the first one's answer is the name that the others ask for. */
+static int iip_tap_descriptor(struct iip_tap *tap, int *fd, const struct iip_tap_ask *ask, struct iip_port_err *err)
 {
     struct ifreq ifr;
-    q->fd = open(IIP_TAP_NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (q->fd < 0)
+    *fd = open(IIP_TAP_NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (*fd < 0)
         return iip_tap_node_error(ask->name, err);
     memset(&ifr, 0, sizeof(ifr));
     memcpy(ifr.ifr_name, tap->name, IFNAMSIZ);
     ifr.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (tap->queues > 1 ? IFF_MULTI_QUEUE : 0));
-    if (ioctl(q->fd, TUNSETIFF, &ifr))
+    if (ioctl(*fd, TUNSETIFF, &ifr))
         return iip_tap_iff_error(ask, tap->queues, err);
     memcpy(tap->name, ifr.ifr_name, IFNAMSIZ);
-    if (iip_tap_offload(tap, q->fd))
+    if (iip_tap_offload(tap, *fd))
         return iip_port_fail(err, IIP_E_NOT_SUPPORTED,
                              "tap:%s: this kernel has no checksum offload for TAP (%s); try csum=off", tap->name,
                              strerror(errno));
     return IIP_OK;
+}
+
+/*
+ * Opens one queue. Of several queues each has a second descriptor, detached, to write to: the kernel moves a flow to
+ * the queue that wrote for it last, and what it sends next would overtake what still waits in the queue before. For
+ * what a detached descriptor writes it moves nothing, so a flow stays where the kernel's hash of it says.
+ */
+static int iip_tap_attach(struct iip_tap *tap, struct iip_tap_queue *q, const struct iip_tap_ask *ask,
+                          struct iip_port_err *err)
+{
+    struct ifreq ifr;
+    int status;
+    if (tap->queues == 1) {
+        status = iip_tap_descriptor(tap, &q->fd, ask, err);
+        q->out = q->fd;
+        return status;
+    }
+    status = iip_tap_descriptor(tap, &q->out, ask, err);
+    if (status < 0)
+        return status;
+    memset(&ifr, 0, sizeof(ifr));
+    ifr.ifr_flags = IFF_DETACH_QUEUE;
+    if (ioctl(q->out, TUNSETQUEUE, &ifr))
+        return iip_port_fail(err, IIP_E_IO, "tap:%s: TUNSETQUEUE: %s; use one queue", tap->name, strerror(errno));
+    return iip_tap_descriptor(tap, &q->fd, ask, err);
 }
 
 static void iip_tap_close(struct iip_port *port)
@@ -132,6 +156,8 @@ static void iip_tap_close(struct iip_port *port)
     for (uint32_t i = 0; i < tap->queues; i++) {
         if (!tap->q[i])
             continue;
+        if (tap->q[i]->out >= 0 && tap->q[i]->out != tap->q[i]->fd)
+            close(tap->q[i]->out);
         if (tap->q[i]->fd >= 0)
             close(tap->q[i]->fd);
         iip_pool_free(&tap->q[i]->pool);
@@ -150,6 +176,7 @@ static int iip_tap_start(struct iip_tap *tap, const struct iip_tap_ask *ask, str
         if (!tap->q[i])
             return iip_port_fail(err, IIP_E_NOMEM, "tap:%s: no memory", tap->name);
         tap->q[i]->tap = tap;
+        tap->q[i]->fd = tap->q[i]->out = -1;
         status = iip_tap_attach(tap, tap->q[i], ask, err);
     }
     if (status >= 0)

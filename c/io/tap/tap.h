@@ -34,7 +34,8 @@ enum {
 };
 
 struct iip_tap_queue {
-    int fd;
+    int fd;                   /* to read, and to wait on: a queue that is attached hears when the interface comes up */
+    int out;                  /* to write; the same, where there is one queue */
     uint32_t dead;            /* the device is gone: nothing comes, and what is sent is dropped */
     struct iip_stack *stk;
     struct iip_tap *tap;

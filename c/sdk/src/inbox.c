@@ -9,7 +9,7 @@
 
 #include "sdk.h"
 
-enum { IIP_INBOX_CELLS = 1024 };
+enum { IIP_INBOX_MIN = 1024, IIP_INBOX_MAX = 32768 };
 
 struct iip_inbox_cell {
     _Atomic uint32_t turn;
@@ -20,15 +20,26 @@ struct iip_inbox_cell {
     uint32_t more;               /* the next cell is of the same packet */
 };
 
-int32_t iip_inbox_init(struct iip_loop *loop)
+/* A cell for each frame that the other loops may have received, so that what they hand over finds room; a device of many
+   queues loses what is beyond the maximum, as a full ring does. */
+static uint32_t iip_inbox_cells(const struct iip_loop *loop, uint32_t loops)
+{
+    uint64_t frames = (uint64_t)loop->ops->frames_free(loop->queue) * (loops - 1);
+    uint32_t n = IIP_INBOX_MIN;
+    while (n < frames && n < IIP_INBOX_MAX)
+        n *= 2;
+    return n;
+}
+
+int32_t iip_inbox_init(struct iip_loop *loop, uint32_t loops)
 {
     struct iip_inbox *inbox = &loop->inbox;
-    uint32_t i;
-    inbox->cells = calloc(IIP_INBOX_CELLS, sizeof *inbox->cells);
+    uint32_t n = iip_inbox_cells(loop, loops), i;
+    inbox->cells = calloc(n, sizeof *inbox->cells);
     if (!inbox->cells)
         return IIP_E_NOMEM;
-    inbox->mask = IIP_INBOX_CELLS - 1;
-    for (i = 0; i < IIP_INBOX_CELLS; i++)
+    inbox->mask = n - 1;
+    for (i = 0; i < n; i++)
         atomic_store_explicit(&inbox->cells[i].turn, i, memory_order_relaxed);
     return IIP_OK;
 }

@@ -139,7 +139,7 @@ int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const s
     if (!st)
         st = iip_post_init(&loop->post, cfg->post_cap);
     if (!st && engine->loop_n > 1)
-        st = iip_inbox_init(loop);
+        st = iip_inbox_init(loop, engine->loop_n);
     if (!st)
         st = iip_wake_init(loop);
     if (!st && loop->cores)

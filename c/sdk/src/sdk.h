@@ -388,7 +388,7 @@ int32_t iip_post_put(struct iip_post *post, const struct iip_op *ops, uint32_t n
 int iip_post_any(const struct iip_post *post);
 int iip_post_ready(const struct iip_loop *loop); /* ... and there is room for its answer */
 void iip_post_apply(struct iip_loop *loop);
-int32_t iip_inbox_init(struct iip_loop *loop);
+int32_t iip_inbox_init(struct iip_loop *loop, uint32_t loops);
 void iip_inbox_free(struct iip_loop *loop);
 void iip_inbox_hand(struct iip_loop *loop, const struct iip_note *note);
 int iip_inbox_any(const struct iip_loop *loop);

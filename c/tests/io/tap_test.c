@@ -457,6 +457,54 @@ static void several_queues(void)
     CHECK_EQ(end_close(&tap), 0);
 }
 
+/* The queue in which the next UDP packet of ours arrives; -1: none does. */
+static int queue_of_next(struct iip_port_queue **q, uint32_t n)
+{
+    int found = -1;
+    for (int tries = 0; tries < 200 && found < 0; tries++) {
+        for (uint32_t i = 0; i < n; i++) {
+            struct iip_pkt *pkt;
+            while (found < 0 && tap.ops->rx(q[i], &pkt, 1)) {
+                if (pkt->data[12] == 8 && pkt->data[13] == 0 && pkt->data[23] == 17)
+                    found = (int)i;
+                iip_pkt_free(&tap.stk, pkt);
+            }
+        }
+        if (found < 0)
+            usleep(1000);
+    }
+    return found;
+}
+
+/* Whichever queue answers: what the kernel sends next must not overtake what it has sent. */
+static void a_flow_stays_in_its_queue(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(7), .sin_addr.s_addr = htonl(0x0a000001)};
+    struct iip_port_queue *q[2];
+    uint8_t frame[100], got[100];
+    uint32_t len = udp_frame(frame, 7, 5000, 20, 'x');
+    int fd, home;
+    REQUIRE(open_tap("tap:" NAME ",up=10.0.0.2/24,queues=2") == 0);
+    fd = udp_socket(5000);
+    memcpy(frame, kernel_mac, 6);
+    for (uint32_t i = 0; i < 2; i++) {
+        q[i] = tap.ops->queue(tap.port, i);
+        tap.ops->attach(q[i], &tap.stk);
+    }
+    sendto(fd, "hello", 5, 0, (struct sockaddr *)&to, sizeof(to));
+    home = queue_of_next(q, 2);
+    REQUIRE(home >= 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        struct iip_pkt *pkt = end_pkt(&tap, frame, len);
+        CHECK_EQ(tap.ops->tx(q[i & 1], &pkt, 1), 1);
+        CHECK_EQ(heard(fd, got, sizeof(got)), 20);
+        sendto(fd, "hello", 5, 0, (struct sockaddr *)&to, sizeof(to));
+        CHECK_EQ(queue_of_next(q, 2), home);
+    }
+    close(fd);
+    CHECK_EQ(end_close(&tap), 0);
+}
+
 static void ipv6_address(void)
 {
     struct in6_addr want = {.s6_addr = {0xfd, 0, 0, 9, [15] = 1}};
@@ -536,6 +584,7 @@ int main(void)
     RUN(notices_link_and_mtu);
     RUN(survives_deletion);
     RUN(several_queues);
+    RUN(a_flow_stays_in_its_queue);
     RUN(ipv6_address);
     RUN(says_why_not);
     RUN(says_which_right_is_missing);
