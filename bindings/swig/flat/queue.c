@@ -43,8 +43,8 @@ static int32_t flat_work_addr(const char *text, struct iip_addr *out)
     return status < 0 ? flat_fail(status, text) : 0;
 }
 
-static int32_t flat_work_new(const struct iip_op *op, const char *local, const char *peer, const void *bytes, uint32_t len,
-                             struct flat_work **out)
+static int32_t flat_work_new(const struct iip_op *op, const char *local, const char *peer, const void *bytes,
+                             uint32_t len, struct flat_work **out)
 {
     struct flat_work *work = !op || op->aux ? NULL : calloc(1, sizeof *work + len);
     int32_t status = work ? 0 : !op || op->aux ? IIP_E_INVAL : IIP_E_NOMEM;
