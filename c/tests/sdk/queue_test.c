@@ -3,13 +3,15 @@
  * loop: whatever is brought is seen, at whichever moment of a turn it comes, in each way to assign cores.
  */
 #include <poll.h>
-#include <sched.h>
+#include <semaphore.h>
 
 #include "peer.h"
 
-enum { WAKERS = 2, ITEMS = 1500 };
+enum { WAKERS = 2, ITEMS = 400 };
 
-static _Atomic uint32_t brought[WAKERS], taken[WAKERS]; /* the queues: each item is a number */
+static _Atomic uint32_t brought[WAKERS]; /* the queues: each item is a number */
+static sem_t taken[WAKERS];
+static uint32_t seen[WAKERS];            /* the owner's */
 
 /* Brings an item, wakes, and waits until it was taken: a wake that is lost stays lost, nothing else comes by. */
 static void bring_and_wait(const struct side *s, uint32_t w, uint32_t item)
@@ -19,8 +21,8 @@ static void bring_and_wait(const struct side *s, uint32_t w, uint32_t item)
         wake_by_words(s);
     else
         CHECK_EQ(iip_loop_wake(s->loop), IIP_OK);
-    while (atomic_load_explicit(&taken[w], memory_order_relaxed) != item)
-        sched_yield();
+    while (sem_wait(&taken[w]))
+        ;
 }
 
 struct waker {
@@ -43,7 +45,9 @@ static uint32_t look(void)
     uint32_t w, ended = 0;
     for (w = 0; w < WAKERS; w++) {
         uint32_t item = atomic_load_explicit(&brought[w], memory_order_relaxed);
-        atomic_store_explicit(&taken[w], item, memory_order_relaxed);
+        if (item != seen[w])
+            sem_post(&taken[w]);
+        seen[w] = item;
         ended += item == ITEMS;
     }
     return ended;
@@ -67,7 +71,8 @@ static void every_item_is_seen(const char *port, uint32_t cores, int parks)
     peer_open(&a, port, 1, cores);
     for (i = 0; i < WAKERS; i++) {
         atomic_store(&brought[i], 0);
-        atomic_store(&taken[i], 0);
+        seen[i] = 0;
+        sem_init(&taken[i], 0, 0);
     }
     peer_start(&a, cores);
     for (i = 0; i < WAKERS; i++) {
