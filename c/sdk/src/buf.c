@@ -244,11 +244,17 @@ int32_t iip_buf_alloc(struct iip_loop *loop, struct iip_span *out)
     return loop->closing ? IIP_E_CLOSED : iip_buf_empty(loop, iip_buf_frame(loop, IIP_TX_HEADROOM + 1), out, 0);
 }
 
+/* The entries lie where the application can write: what is there may be anything. */
 void iip_buf_taken(struct iip_loop *loop, uint32_t taken)
 {
     uint32_t i;
-    for (i = loop->tx_holes; i < taken; i++)
-        iip_slot_peek(&loop->bufs, loop->tx_free[i].buf)->index &= ~(uint32_t)IIP_BUF_LAID_OUT;
+    for (i = loop->tx_holes; i < taken; i++) {
+        struct iip_slot *slot = iip_slot_find(&loop->bufs, loop->tx_free[i].buf);
+        if (slot)
+            slot->index &= ~(uint32_t)IIP_BUF_LAID_OUT;
+        else
+            loop->stats.stale_handles++;
+    }
     if (taken > loop->tx_holes)
         loop->tx_holes = taken;
 }
