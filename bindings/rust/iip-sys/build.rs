@@ -22,7 +22,9 @@ fn system() {
     let next = format!("{major}.{}", minor.parse::<u32>().expect("cargo's number") + 1);
     let found = pkg_config::Config::new().range_version(wanted.as_str()..next.as_str()).probe("iip");
     if let Err(e) = found {
-        panic!("libiip {wanted} was not found by pkg-config: {e}\ninstall it (cmake --install), or unset IIP_NO_VENDOR");
+        panic!(
+            "libiip {wanted} was not found by pkg-config: {e}\ninstall it (cmake --install), or unset IIP_NO_VENDOR"
+        );
     }
 }
 
