@@ -91,6 +91,54 @@ func TestWrongThread(t *testing.T) {
 	l.Wake() // harmless
 }
 
+// elsewhere calls f on another thread.
+func elsewhere(f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		done <- f()
+	}()
+	return <-done
+}
+
+// TestAttachAndDetach: a loop is each call's, one goroutine's, or nobody's.
+func TestAttachAndDetach(t *testing.T) {
+	server, _ := open(t, "pair:attach%d")
+	l := server.Loop(0)
+	turn := func() error { _, err := l.Turn(0); return err }
+	is := func(what string, err, want error) {
+		t.Helper()
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	is("Turn of a loop that was never attached", elsewhere(turn), nil)
+	is("Detach of that", l.Detach(), iip.ErrWrongThread)
+	is("Attach", l.Attach(), nil)
+	is("Attach again", l.Attach(), nil)
+	is("Turn", turn(), nil)
+	is("Turn on another thread", elsewhere(turn), iip.ErrWrongThread)
+	is("Attach on another thread", elsewhere(l.Attach), iip.ErrBusy)
+	is("Detach on another thread", elsewhere(l.Detach), iip.ErrWrongThread)
+	stop := errors.New("stop")
+	start := handler{func(l *iip.Loop) error { is("Attach in Run", l.Attach(), nil); return stop }, nil}
+	is("Run by the owner", l.Run(context.Background(), start), stop)
+	is("Turn behind Run", turn(), nil)
+	is("Detach", l.Detach(), nil)
+	is("Detach again", l.Detach(), iip.ErrWrongThread)
+	is("Turn of a loop that nobody owns", turn(), iip.ErrWrongThread)
+	is("End of that", l.End(), iip.ErrWrongThread)
+	is("Run of that", elsewhere(func() error { return l.Run(context.Background(), start) }), stop)
+	is("Turn behind that", turn(), iip.ErrWrongThread)
+	is("Attach at last", l.Attach(), nil)
+	if _, err := server.Close(); err != nil {
+		t.Error(err)
+	}
+	is("Detach behind Close", l.Detach(), iip.ErrClosed)
+	is("Attach behind Close", l.Attach(), iip.ErrClosed)
+}
+
 // TestExhaustedPool: everything that arrives is kept, until nothing more can arrive; then it goes on.
 func TestExhaustedPool(t *testing.T) {
 	cfg := iip.Config{Port: "pair:pool", Addresses: []string{"10.0.0.2/24"}, Frames: 256, SpillBytes: 1 << 16}

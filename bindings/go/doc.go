@@ -12,8 +12,8 @@
 //
 // # Threads
 //
-// Methods of [Loop] belong to the goroutine that runs it: inside a [Handler] that is the case. Methods that any
-// goroutine may call say so. libiip checks, and answers with [ErrWrongThread].
+// Methods of [Loop] belong to the goroutine that runs it: inside a [Handler] that is the case, and between [Loop.Attach] and
+// [Loop.Detach]. Methods that any goroutine may call say so. libiip checks, and answers with [ErrWrongThread].
 //
 // # Errors
 //

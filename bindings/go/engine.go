@@ -214,7 +214,7 @@ func (e *Engine) Close() (Leaks, error) {
 			if st := C.iip_loop_attach(l.c); st < 0 {
 				return st
 			}
-			if !l.pinned { // else it is the loop's own handler that closes
+			if l.owner != ownRun && l.owner != ownAttached { // else it is the loop's own goroutine that closes
 				defer C.iip_loop_detach(l.c)
 			}
 		}

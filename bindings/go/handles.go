@@ -8,13 +8,19 @@ import (
 	"unsafe"
 )
 
-// What may be done to buffers by their handles, from any goroutine, by a crossing each. [Buffer] does the same without.
+// What may be done by handles alone, from any goroutine, by a crossing each. [Buffer] does without the same for buffers.
 
 // RetainHandle makes one more release of a buffer due. ErrStale.
 func RetainHandle(buf Handle) error { return check("retain", C.iip_buf_retain(C.uint64_t(buf))) }
 
 // ReleaseHandle gives one reference of a buffer back. ErrStale.
 func ReleaseHandle(buf Handle) error { return check("release", C.iip_buf_release(C.uint64_t(buf))) }
+
+// UnregisterHandle ends a registration as [Region.Close] does, but unmaps nothing: for memory that the application mapped.
+// ErrStale, ErrBusy.
+func UnregisterHandle(region Handle) error {
+	return check("unregister", C.iip_region_remove(C.uint64_t(region)))
+}
 
 // Detach copies up to len(p) bytes of a buffer out and releases it. ErrStale.
 func Detach(buf Handle, p []byte) (int, error) {

@@ -49,7 +49,7 @@ type Loop struct {
 	again     bool          // the next turn does not wait
 	extra     uint32        // flags of the next turn
 	limit     time.Duration // of the next wait of Run; 0: none
-	pinned    bool          // Run: this thread owns the loop
+	owner     owner         // who attaches
 	lastOps   int           // operations of the last turn, whose results lie in ops
 	lastShort bool
 	stale     uint64 // releases that the library refused
@@ -86,12 +86,31 @@ func newLoop(e *Engine, i int) (*Loop, error) {
 	return l, nil
 }
 
-// owned calls f as the owner of the loop: the calling thread is attached for that long if it is not already.
+// owner says who makes a thread the owner of the loop.
+type owner uint8
+
+const (
+	ownEachCall owner = iota // calls do, for as long as they last
+	ownRun                   // Run did
+	ownAttached              // Attach did
+	ownDetached              // nobody since Detach: the library answers ErrWrongThread
+)
+
+// own says who does from now on, and who did before. Under the lock, so that Close by another goroutine comes before or after
+// all of a Run.
+func (l *Loop) own(o owner) (before owner) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before, l.owner = l.owner, o
+	return before
+}
+
+// owned calls f as the owner of the loop: the calling thread is attached for that long if nobody said who owns it.
 func (l *Loop) owned(op string, f func() C.int32_t) error {
 	if l.closed.Load() {
 		return &OpError{Op: op, Status: ErrClosed}
 	}
-	if !l.pinned {
+	if l.owner == ownEachCall {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		if err := check(op, C.iip_loop_attach(l.c)); err != nil {
@@ -113,10 +132,12 @@ func (l *Loop) Run(ctx context.Context, h Handler) error {
 	if err := check("run", C.iip_loop_attach(l.c)); err != nil {
 		return err
 	}
-	l.pin(true)
+	before := l.own(ownRun)
 	defer func() {
-		l.pin(false)
-		C.iip_loop_detach(l.c)
+		l.own(before)
+		if before != ownAttached {
+			C.iip_loop_detach(l.c)
+		}
 	}()
 	stop := context.AfterFunc(ctx, l.Wake)
 	defer stop()
@@ -140,11 +161,39 @@ func (l *Loop) Run(ctx context.Context, h Handler) error {
 	return ctx.Err()
 }
 
-// pin says whose thread this is. Under the lock, so that Close by another goroutine comes before or after all of a Run.
-func (l *Loop) pin(mine bool) {
-	l.mu.Lock()
-	l.pinned = mine
-	l.mu.Unlock()
+// Attach makes the calling goroutine the owner of the loop, until Detach, and locks it to its thread: for goroutines that
+// turn a loop by themselves. Without it each call attaches for as long as it lasts, from whichever goroutine. ErrBusy while
+// another owns the loop; again by the owner, as within Run, it is harmless.
+func (l *Loop) Attach() error {
+	if l.closed.Load() {
+		return &OpError{Op: "attach", Status: ErrClosed}
+	}
+	runtime.LockOSThread()
+	if err := check("attach", C.iip_loop_attach(l.c)); err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	switch before := l.own(ownAttached); before {
+	case ownRun, ownAttached: // ours already
+		l.own(before)
+		runtime.UnlockOSThread()
+	}
+	return nil
+}
+
+// Detach gives up what Attach took. From then on the loop is nobody's, and what is the owner's is ErrWrongThread, until
+// any goroutine calls Attach or Run.
+func (l *Loop) Detach() error {
+	var err error = &OpError{Op: "detach", Status: ErrClosed}
+	if !l.closed.Load() {
+		if err = check("detach", C.iip_loop_detach(l.c)); err != nil {
+			return err
+		}
+	}
+	if l.own(ownDetached) == ownAttached {
+		runtime.UnlockOSThread() // also behind a Close
+	}
+	return err
 }
 
 // flush brings what the handler left for the next turn on its way. What happens meanwhile is handed to nobody.
@@ -245,7 +294,7 @@ func (l *Loop) cross(flags uint32) ([]Event, error) {
 	t.flags, l.extra = flags|l.extra, 0
 	l.lastOps = int(t.opN)
 	var n C.int32_t
-	if l.pinned {
+	if l.owner != ownEachCall {
 		n = C.iip_loop_turn(l.c, (*C.struct_iip_turn)(unsafe.Pointer(t)))
 	} else {
 		n = C.iip_go_turn_anywhere(l.c, (*C.struct_iip_turn)(unsafe.Pointer(t)))

@@ -143,10 +143,23 @@ func TestRegionErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	again, err := server.Register(mine.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := iip.UnregisterHandle(again.Handle()); err != nil {
+		t.Error(err)
+	}
+	if err := iip.UnregisterHandle(again.Handle()); !errors.Is(err, iip.ErrStale) {
+		t.Errorf("twice: %v", err)
+	}
 	l := client.Loop(0)
 	c, err := l.Connect(server7, 0)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := iip.UnregisterHandle(c); !errors.Is(err, iip.ErrStale) {
+		t.Errorf("of a connection: %v", err)
 	}
 	l.Push(iip.Op{Code: iip.OpSendExtern, Obj: c, Buf: mine.Handle() + 1, Len: 1})
 	l.SendRegion(c, mine, 4096, 1, 0) // behind its end

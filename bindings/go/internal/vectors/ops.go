@@ -17,22 +17,25 @@ type verb struct {
 }
 
 var verbs = map[string]verb{
-	"connect":  {iip.OpConnect, "P", true},
-	"listen":   {iip.OpListen, "LN", true},
-	"udp":      {iip.OpUDPOpen, "LP", true},
-	"timer":    {iip.OpTimer, "A", true},
-	"send":     {iip.OpSendCopy, "NS", false},
-	"sendbuf":  {iip.OpSendBuf, "N", false},
-	"forward":  {iip.OpSendBuf, "B", false},
-	"extern":   {iip.OpSendExtern, "RAN", false},
-	"udpsend":  {iip.OpUDPSendCopy, "PN", false},
-	"credit":   {iip.OpCredit, "N", false},
-	"shutdown": {iip.OpShutdown, "", false},
-	"close":    {iip.OpClose, "", false},
-	"abort":    {iip.OpAbort, "", false},
-	"cancel":   {iip.OpCancel, "", false},
-	"set":      {iip.OpSet, "OA", false},
-	"urgent":   {iip.OpUrgent, "", false},
+	"connect":    {iip.OpConnect, "P", true},
+	"listen":     {iip.OpListen, "LN", true},
+	"udp":        {iip.OpUDPOpen, "LP", true},
+	"timer":      {iip.OpTimer, "A", true},
+	"timerat":    {iip.OpTimer, "W", true},
+	"send":       {iip.OpSendCopy, "NS", false},
+	"sendbuf":    {iip.OpSendBuf, "N", false},
+	"forward":    {iip.OpSendBuf, "B", false},
+	"extern":     {iip.OpSendExtern, "RAN", false},
+	"udpsend":    {iip.OpUDPSendCopy, "PN", false},
+	"udpforward": {iip.OpUDPSend, "PB", false},
+	"credit":     {iip.OpCredit, "N", false},
+	"shutdown":   {iip.OpShutdown, "", false},
+	"close":      {iip.OpClose, "", false},
+	"abort":      {iip.OpAbort, "", false},
+	"cancel":     {iip.OpCancel, "", false},
+	"set":        {iip.OpSet, "OA", false},
+	"user":       {iip.OpUser, "U", false},
+	"urgent":     {iip.OpUrgent, "", false},
 }
 
 var options = map[string]iip.Option{"NODELAY": iip.OptNoDelay, "CORK": iip.OptCork, "KEEPALIVE": iip.OptKeepAlive,
@@ -78,6 +81,10 @@ func (p *player) fields(op *iip.Op, v verb, words []string) (local, peer netip.A
 			op.Len = uint32(number(word))
 		case 'A':
 			op.Arg = number(word)
+		case 'W':
+			op.Arg, op.Flags = number(word), iip.OpAbsolute
+		case 'U':
+			op.User = number(word)
 		case 'B':
 			h := p.world.held[p.world.buffer(word)]
 			op.Buf, op.Len = h.buf, h.len

@@ -65,6 +65,7 @@ func newPlayer(w *world, words []string, line string) *player {
 	fmt.Fprintf(out, "> %s -> %s\n", line, nameOf(err))
 	if err == nil {
 		p.engine, p.loop = e, e.Loop(0)
+		must(0, p.loop.Attach())
 	}
 	return p
 }
@@ -117,7 +118,7 @@ func (p *player) tellEvent(e *iip.Event) {
 	if e.Buf != 0 {
 		fmt.Fprintf(out, " hash=%016x buf=@%d", hash(hashStart, data), len(p.world.held)-1)
 	}
-	if e.Value != 0 && e.Type != iip.EventAccept {
+	if e.Value != 0 && e.Type != iip.EventAccept && e.Value != uint64(e.Src) {
 		fmt.Fprintf(out, " value=%d", e.Value)
 	}
 	if local, peer := p.loop.Addrs(e); local.IsValid() {
@@ -166,6 +167,16 @@ func (p *player) turn(flush bool) bool {
 
 // ---- steps that are no operations ----
 
+func (p *player) listenAll(args []string) error {
+	o, backlog := p.world.add(p, args[0]), 0
+	if len(args) > 2 {
+		backlog = int(number(args[2]))
+	}
+	h, err := p.engine.Listen(address(args[1]), backlog, uint64(len(p.world.all)))
+	p.world.named(o, h)
+	return err
+}
+
 func (p *player) atOnce(words []string) error {
 	switch verb, args := words[0], words[1:]; verb {
 	case "inject":
@@ -174,6 +185,16 @@ func (p *player) atOnce(words []string) error {
 		return p.engine.SetMTU(int(number(args[0])))
 	case "retain":
 		return iip.RetainHandle(p.world.held[p.world.buffer(args[0])].buf)
+	case "free":
+		return iip.ReleaseHandle(p.world.held[p.world.buffer(args[0])].buf)
+	case "listenall":
+		return p.listenAll(args)
+	case "unlistenall":
+		return p.engine.Unlisten(p.world.object(args[0]).handle)
+	case "attach":
+		return p.loop.Attach()
+	case "detach":
+		return p.loop.Detach()
 	case "region":
 		o := p.world.add(p, args[0])
 		r, err := p.engine.Register(pattern[:number(args[1])])
@@ -183,7 +204,11 @@ func (p *player) atOnce(words []string) error {
 		}
 		return err
 	case "unregion":
-		return p.world.object(args[0]).region.Close()
+		o := p.world.object(args[0])
+		if o.region == nil { // it is none: by its handle, which the library refuses
+			return iip.UnregisterHandle(o.handle)
+		}
+		return o.region.Close()
 	case "loopclose":
 		return p.loop.End()
 	}
