@@ -36,17 +36,24 @@ in_gonet() { (cd bindings/go/ffi-bench/gonet && "$@"); }
 # newer_go VERSION: is Go as new as that?
 newer_go() { printf 'go%s\n%s\n' "$1" "$(go env GOVERSION)" | sort -V -C; }
 
-# ffi-bench beside the load generator in C and gVisor's net.Conn (whose module wants Go 1.26.3); its flags are taken.
-go_bench() {
-    local peers=(-c "$IIP_ROOT/build/release/examples/c/iip_load")
+# ffi-bench and its peers, the load generator in C and gVisor's net.Conn (whose module wants Go 1.26.3): go_peers becomes
+# the flags that name them.
+go_bench_programs() {
+    go_peers=(-c "$IIP_ROOT/build/release/examples/c/iip_load")
     build release build/release iip_load
     mkdir -p build/go
     if newer_go 1.26.3 && in_gonet go build -o "$IIP_ROOT/build/go/gonet" .; then
-        peers+=(-gonet "$IIP_ROOT/build/go/gonet")
+        go_peers+=(-gonet "$IIP_ROOT/build/go/gonet")
     else
         say "skipped: gonet needs Go 1.26.3 and the module proxy"
     fi
-    in_module go build -o "$IIP_ROOT/build/go/ffi-bench" ./ffi-bench && build/go/ffi-bench "${peers[@]}" "$@"
+    in_module go build -o "$IIP_ROOT/build/go/ffi-bench" ./ffi-bench
+}
+
+# ffi-bench beside its peers; its flags are taken.
+go_bench() {
+    local go_peers
+    go_bench_programs && build/go/ffi-bench "${go_peers[@]}" "$@"
 }
 
 go_lint() {

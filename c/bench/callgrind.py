@@ -14,6 +14,7 @@ COMMAND = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--collect-atst
 class Counts:
     total: int
     functions: Counter  # (file, function) -> own instructions
+    calls: Counter  # (caller, called) -> how often
 
     def harness(self) -> int:
         """Instructions of the benchmark itself: wire, frames, application."""
@@ -24,7 +25,8 @@ def read(path: str) -> Counts:
     """Own cost of each function from a callgrind profile. Names are compressed: (number) name, then (number) alone."""
     names: dict[tuple[str, str], str] = {}
     functions: Counter = Counter()
-    file = function = ""
+    calls: Counter = Counter()
+    file = function = called = ""
     skip = False
 
     def expand(kind: str, text: str) -> str:
@@ -47,8 +49,9 @@ def read(path: str) -> Counts:
                 elif key in ("cfi", "cfl"):
                     expand("fl", text)
                 elif key == "cfn":
-                    expand("fn", text)
+                    called = expand("fn", text)
                 elif key == "calls":
+                    calls[function, called] += int(text.split()[0])
                     skip = True  # the next line is the cost of what was called
             elif line[:1].isdigit() or line[:1] in "+-*":
                 if skip:
@@ -57,16 +60,16 @@ def read(path: str) -> Counts:
                 fields = line.split()
                 if len(fields) > 1:
                     functions[file, function] += int(fields[1])
-    return Counts(sum(functions.values()), functions)
+    return Counts(sum(functions.values()), functions, calls)
 
 
-def run(command: list[str], timeout: float) -> tuple[str, Counts]:
+def run(command: list[str], timeout: float, valgrind: list[str] = COMMAND) -> tuple[str, Counts]:
     """The program's output and what it cost in its counted region."""
     handle, path = tempfile.mkstemp(prefix="iip-bench-")
     os.close(handle)
     try:
         done = subprocess.run(
-            [*COMMAND, f"--callgrind-out-file={path}", *command],
+            [*valgrind, f"--callgrind-out-file={path}", *command],
             check=False,
             capture_output=True,
             text=True,

@@ -249,11 +249,11 @@ def markdown(rows: list[Row], results: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def write_doc(text: str) -> None:
+def write_doc(text: str, marker: str = DOC_BEGIN, closing: str = DOC_END) -> None:
     with open(DOC, encoding="utf-8") as file:
         page = file.read()
-    begin = page.index(DOC_BEGIN) + len(DOC_BEGIN)
-    end = page.index(DOC_END)
+    begin = page.index(marker) + len(marker)
+    end = page.index(closing, begin)
     with open(DOC, "w", encoding="utf-8") as file:
         file.write(page[:begin] + "\n\n" + text + "\n\n" + page[end:])
 

@@ -5,7 +5,7 @@
 // Rates are taken in turn, N rounds of each, and given as median (lowest .. highest); ratios are the median of those of
 // each round. With -c the same ping-pong is run by the load generator in C (build/release/examples/c/iip_load), with
 // -gonet by two stacks of gVisor in memory (ffi-bench/gonet); go_bench of ci/lib-go.sh does with both. -json writes an
-// array of {"row", "value", "unit", "ratio", "peer"}.
+// array of {"row", "value", "unit", "ratio", "peer", "low", "high"}.
 package main
 
 import (

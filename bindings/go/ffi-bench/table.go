@@ -14,8 +14,10 @@ type line struct {
 	Row   string   `json:"row"`
 	Value float64  `json:"value"`
 	Unit  string   `json:"unit"`
-	Ratio *float64 `json:"ratio"` // to that of the peer; null: there is none
+	Ratio *float64 `json:"ratio"` // to that of the peer, the median of the rounds; null: there is none
 	Peer  *string  `json:"peer"`
+	Low   *float64 `json:"low"` // the ratio's range
+	High  *float64 `json:"high"`
 }
 
 // table is what was measured so far.
@@ -67,7 +69,8 @@ func (t *table) ratio(a, b *rate) {
 	for i := range a.got {
 		each = append(each, a.got[i]/b.got[i])
 	}
-	m := median(each)
-	fmt.Printf("%-34s %10.2f (%.2f .. %.2f)\n", a.name+" / "+b.name, m, slices.Min(each), slices.Max(each))
-	t.lines = append(t.lines, line{Row: a.name, Value: median(a.got), Unit: "answers/s", Ratio: &m, Peer: &b.name})
+	m, low, high := median(each), slices.Min(each), slices.Max(each)
+	fmt.Printf("%-34s %10.2f (%.2f .. %.2f)\n", a.name+" / "+b.name, m, low, high)
+	t.lines = append(t.lines,
+		line{Row: a.name, Value: median(a.got), Unit: "answers/s", Ratio: &m, Peer: &b.name, Low: &low, High: &high})
 }

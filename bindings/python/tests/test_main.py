@@ -13,12 +13,12 @@ def test_caps(capsys):
 
 
 def test_ffi_bench(capsys, tmp_path, monkeypatch):
-    """The rows, also as JSON: {row, value, unit, ratio, peer} each; one call into the library a turn."""
+    """The rows, also as JSON: {row, value, unit, ratio, peer, low, high} each; one call into the library a turn."""
     monkeypatch.setattr(bench, "ROUNDS", 1)
     assert main(["ffi-bench", "--json", str(tmp_path / "rows.json")]) == 0
     rows = json.loads((tmp_path / "rows.json").read_text())
     shown = capsys.readouterr().out
-    assert all(list(row) == ["row", "value", "unit", "ratio", "peer"] and row["row"] in shown for row in rows)
+    assert all(list(row) == [*bench.Row._fields] and row["row"] in shown for row in rows)
     values = {row["row"]: row["value"] for row in rows}
     assert values["crossings per turn"] == 1
     assert values["requests per turn"] > 10  # 32 connections, three turns a round trip

@@ -52,6 +52,9 @@ refuses soak --minutes --minutes
 refuses sim many --seeds many
 refuses sim --seeds --seeds
 refuses sim 0 --seeds 0
+refuses bench --nonsense bindings --nonsense
+refuses bench nonsense bindings nonsense
+refuses bench --json bindings --json
 refuses vectors C --lang C
 refuses vectors --lang --lang
 refuses vectors cobol --lang cobol

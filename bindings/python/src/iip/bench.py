@@ -31,13 +31,15 @@ DATA = int(EventType.DATA)
 
 
 class Row(NamedTuple):
-    """One figure; `ratio` to what `peer` reached in the same run."""
+    """One figure; `ratio` to what `peer` reached in the same run, the median of rounds from `low` to `high`."""
 
     row: str
     value: float
     unit: str
     ratio: float | None = None
     peer: str | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 def _best(work: Callable[[], None], n: int) -> float:
@@ -272,8 +274,11 @@ def stock_streams(seconds: float) -> float:
 def _against(row: str, ours: Callable[[], float], peer: str | None, theirs: Callable[[], float] | None) -> Row:
     """Both by turns."""
     rounds = [(ours(), theirs() if theirs else None) for _ in range(ROUNDS)]
-    ratio = statistics.median(mine / other for mine, other in rounds if other) if theirs else None
-    return Row(row, statistics.median(mine for mine, _ in rounds), "requests/s", ratio, peer)
+    value = statistics.median(mine for mine, _ in rounds)
+    ratios = [mine / other for mine, other in rounds if other]
+    if not ratios:
+        return Row(row, value, "requests/s")
+    return Row(row, value, "requests/s", statistics.median(ratios), peer, min(ratios), max(ratios))
 
 
 def run(program_in_c: str | None = None, seconds: float = 1.0) -> list[Row]:
