@@ -99,11 +99,15 @@ def crossings(counts: callgrind.Counts) -> float:
     return sum(entered.values()) / entered["iip_loop_turn"]
 
 
-def rust_counted(program: str, loop: str) -> list[dict]:
-    """The ping-pong of ffi-bench and that of c/bench/loop.c under callgrind, by turns."""
+def rust_counted(program: str, programs: str) -> list[dict]:
+    """The ping-pong of ffi-bench and that of c/bench/loop.c under callgrind, by turns, both on a virtual clock."""
     units, pairs = str(RUST_UNITS), []
+    clock = os.path.abspath(os.path.join(programs, "libiip_bench_clock.so"))
+    if not os.path.exists(clock):
+        raise Failed(f"{clock} is not built: cmake --build BUILD --target iip_benchmarks")
+    loop = os.path.join(programs, "iip_bench_loop")
     for _ in range(RUST_REPS):
-        ours, counts = counted([program, "pingpong", units], RUST_COUNTED)
+        ours, counts = counted([program, "pingpong", units], ["env", f"LD_PRELOAD={clock}", *RUST_COUNTED])
         theirs, _ = counted([loop, "pingpong", "--units", units], callgrind.COMMAND)
         pairs.append((ours, ours / theirs))
     value, ratio = sorted(pairs, key=lambda pair: pair[1])[len(pairs) // 2]
@@ -122,7 +126,7 @@ def measure(args: argparse.Namespace) -> dict[str, list[dict]]:
     if args.rust:
         print("Rust: ffi-bench, and under callgrind beside C", flush=True)
         found["rust"] = bench([args.rust, "--json"])
-        found["rust"] += rust_counted(args.rust, os.path.join(args.build, "c", "bench", "iip_bench_loop"))
+        found["rust"] += rust_counted(args.rust, os.path.join(args.build, "c", "bench"))
     if args.go:
         print("Go: ffi-bench beside C, gonet and net", flush=True)
         found["go"] = bench([args.go, "-c", load, *(["-gonet", args.gonet] if args.gonet else []), "-json"])
