@@ -47,11 +47,14 @@ final class Vectors {
         Map.entry("listen", new Verb(Iip.OP_LISTEN, "LN", true)),
         Map.entry("udp", new Verb(Iip.OP_UDP_OPEN, "LP", true)),
         Map.entry("timer", new Verb(Iip.OP_TIMER, "A", true)),
+        Map.entry("timerat", new Verb(Iip.OP_TIMER, "W", true)),
         Map.entry("send", new Verb(Iip.OP_SEND_COPY, "NS", false)),
         Map.entry("sendbuf", new Verb(Iip.OP_SEND_BUF, "N", false)),
         Map.entry("forward", new Verb(Iip.OP_SEND_BUF, "B", false)),
         Map.entry("extern", new Verb(Iip.OP_SEND_EXTERN, "RAN", false)),
         Map.entry("udpsend", new Verb(Iip.OP_UDP_SEND_COPY, "PN", false)),
+        Map.entry("udpforward", new Verb(Iip.OP_UDP_SEND, "PB", false)),
+        Map.entry("user", new Verb(Iip.OP_USER, "U", false)),
         Map.entry("credit", new Verb(Iip.OP_CREDIT, "N", false)),
         Map.entry("shutdown", new Verb(Iip.OP_SHUTDOWN, "", false)),
         Map.entry("close", new Verb(Iip.OP_CLOSE, "", false)),
@@ -205,7 +208,12 @@ final class Vectors {
                     case 'L' -> ends[0] = word.equals("-") ? "" : word;
                     case 'P' -> ends[1] = word.equals("-") ? "" : word;
                     case 'N' -> op.setLen(Long.parseLong(word));
-                    case 'A' -> op.setArg(Long.parseLong(word));
+                    case 'A' -> op.setArg(Long.parseUnsignedLong(word));
+                    case 'W' -> {
+                        op.setArg(Long.parseUnsignedLong(word));
+                        op.setFlags(Iip.OP_ABSOLUTE);
+                    }
+                    case 'U' -> op.setUser(Long.parseUnsignedLong(word));
                     case 'B' -> {
                         op.setBuf(held(word).buf);
                         op.setLen(held(word).len);
@@ -260,7 +268,7 @@ final class Vectors {
         private void tellOperation(int i, Pending p) {
             Op done = loop.done(i);
             long result = done.getOut();
-            String tail = result != 0 && !p.verb.makes ? " " + result : "";
+            String tail = result != 0 && !p.verb.makes ? " " + Long.toUnsignedString(result) : "";
             say("> %s -> %s%s", p.line, Iip.statusName(done.getStatus()), tail);
             if (p.verb.makes) {
                 know(p.about, result);
@@ -314,14 +322,15 @@ final class Vectors {
             if (has) {
                 out.append(String.format(" hash=%016x buf=@%d", fnv(data, data.length, START), held.size() - 1));
             }
-            word("value", event.type() == Iip.EVENT_ACCEPT ? 0 : event.value());
+            boolean handle = event.type() == Iip.EVENT_ACCEPT || event.value() == event.src();
+            word("value", handle ? 0 : event.value());
             String peer = event.peerAddr();
             say("%s", peer == null ? "" : " local=" + event.localAddr() + " peer=" + peer);
         }
 
         private void word(String key, long value) {
             if (value != 0) {
-                out.append(' ').append(key).append('=').append(value);
+                out.append(' ').append(key).append('=').append(Long.toUnsignedString(value));
             }
         }
 
@@ -369,6 +378,19 @@ final class Vectors {
                     return engine.mtuSet(Long.parseLong(w[1]));
                 case "retain":
                     return Iip.bufRetain(held(w[1]).buf);
+                case "free":
+                    return Iip.bufRelease(held(w[1]).buf);
+                case "listenall": {
+                    Thing about = add(this, w[1]);
+                    know(about, engine.listen(w[2], w.length > 3 ? Long.parseLong(w[3]) : 0, all.size()));
+                    return 0;
+                }
+                case "unlistenall":
+                    return engine.unlisten(things.get(w[1]).handle);
+                case "attach":
+                    return loop.attach();
+                case "detach":
+                    return loop.detach();
                 case "region":
                     know(add(this, w[1]), engine.region(pattern(0, Long.parseLong(w[2]))));
                     return 0;

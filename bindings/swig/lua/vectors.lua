@@ -6,13 +6,13 @@ local PUMP <const>, START <const> = 65536, 0xcbf29ce484222325
 -- Operations, and what the words behind the object's name are; those in MAKES make the object.
 local VERBS = {
   connect = { iip.OP_CONNECT, "P" }, listen = { iip.OP_LISTEN, "LN" }, udp = { iip.OP_UDP_OPEN, "LP" },
-  timer = { iip.OP_TIMER, "A" }, send = { iip.OP_SEND_COPY, "NS" }, sendbuf = { iip.OP_SEND_BUF, "N" },
-  forward = { iip.OP_SEND_BUF, "B" }, extern = { iip.OP_SEND_EXTERN, "RAN" },
-  udpsend = { iip.OP_UDP_SEND_COPY, "PN" }, credit = { iip.OP_CREDIT, "N" }, shutdown = { iip.OP_SHUTDOWN, "" },
-  close = { iip.OP_CLOSE, "" }, abort = { iip.OP_ABORT, "" }, cancel = { iip.OP_CANCEL, "" },
-  set = { iip.OP_SET, "OA" }, urgent = { iip.OP_URGENT, "" },
+  timer = { iip.OP_TIMER, "A" }, timerat = { iip.OP_TIMER, "W" }, send = { iip.OP_SEND_COPY, "NS" },
+  sendbuf = { iip.OP_SEND_BUF, "N" }, forward = { iip.OP_SEND_BUF, "B" }, extern = { iip.OP_SEND_EXTERN, "RAN" },
+  udpsend = { iip.OP_UDP_SEND_COPY, "PN" }, udpforward = { iip.OP_UDP_SEND, "PB" }, credit = { iip.OP_CREDIT, "N" },
+  user = { iip.OP_USER, "U" }, shutdown = { iip.OP_SHUTDOWN, "" }, close = { iip.OP_CLOSE, "" },
+  abort = { iip.OP_ABORT, "" }, cancel = { iip.OP_CANCEL, "" }, set = { iip.OP_SET, "OA" }, urgent = { iip.OP_URGENT, "" },
 }
-local MAKES = { connect = true, listen = true, udp = true, timer = true }
+local MAKES = { connect = true, listen = true, udp = true, timer = true, timerat = true }
 local SENDS = { [iip.OP_SEND_BUF] = true, [iip.OP_SEND_EXTERN] = true, [iip.OP_SEND_COPY] = true }
 local EVENTS = {}
 for _, name in ipairs { "NONE", "ACCEPT", "CONNECTED", "DATA", "FIN", "WRITABLE", "URGENT", "ERROR", "CLOSED", "UDP",
@@ -35,6 +35,19 @@ local function fnv(data, h)
 end
 
 local function say(format, ...) io.write(format:format(...), "\n") end
+
+-- Numbers of 64 bits without a sign are integers that wrap.
+local function number(word)
+  local n = 0
+  for digit in word:gmatch "%d" do n = n * 10 + math.tointeger(digit) end
+  return n
+end
+
+local function unsigned(n)
+  if n >= 0 then return tostring(n) end
+  local tens = (n >> 1) // 5
+  return tens .. n - tens * 10
+end
 
 -- The name of the status with which a call ends; what else it returned.
 local function status_of(call, ...)
@@ -72,7 +85,9 @@ local function fill(op, args, words, about)
     local what, word = args:sub(i, i), words[i]
     if what == "L" or what == "P" then addr[what] = word == "-" and "" or word
     elseif what == "N" then op.len = math.tointeger(word)
-    elseif what == "A" then op.arg = math.tointeger(word)
+    elseif what == "A" then op.arg = number(word)
+    elseif what == "W" then op.arg, op.flags = number(word), iip.OP_ABSOLUTE
+    elseif what == "U" then op.user = number(word)
     elseif what == "B" then op.buf, op.len = buffer(word).buf, buffer(word).len
     elseif what == "R" then op.buf = objects[word].handle
     elseif what == "O" then op.offset = iip["OPT_" .. word]
@@ -103,7 +118,7 @@ end
 
 function Player:tell_operation(i, p)
   local done = self.loop:done(i - 1)
-  local out = done.out ~= 0 and not p.makes and " " .. done.out or ""
+  local out = done.out ~= 0 and not p.makes and " " .. unsigned(done.out) or ""
   say("> %s -> %s%s", p.line, iip.status_name(done.status), out)
   if p.makes then know(p.about, done.out) end
   if not SENDS[done.code] then return end
@@ -135,13 +150,13 @@ function Player:tell_event(event, now)
   end
   local line = { now, self.name, about and about.name or "-", EVENTS[event:type()], iip.status_name(event:status()) }
   local function word(name, value)
-    if value ~= 0 then line[#line + 1] = name .. "=" .. value end
+    if value ~= 0 then line[#line + 1] = name .. "=" .. unsigned(value) end
   end
   word("user", event:user())
   word("flags", event:flags())
   word("len", event:len())
   if has then line[#line + 1] = ("hash=%016x buf=@%d"):format(fnv(data), #held - 1) end
-  if event:type() ~= iip.EVENT_ACCEPT then word("value", event:value()) end
+  if event:type() ~= iip.EVENT_ACCEPT and event:value() ~= event:src() then word("value", event:value()) end
   if event:peer_addr() then
     line[#line + 1] = ("local=%s peer=%s"):format(event:local_addr(), event:peer_addr())
   end
@@ -177,6 +192,14 @@ local at_once = {
   end,
   mtu = function(self, n) return self.engine:mtu_set(math.tointeger(n)) end,
   retain = function(_, name) return iip.buf_retain(buffer(name).buf) end,
+  free = function(_, name) return iip.buf_release(buffer(name).buf) end,
+  listenall = function(self, name, where, backlog)
+    local about = add(self, name)
+    know(about, self.engine:listen(where, math.tointeger(backlog or 0), #all))
+  end,
+  unlistenall = function(self, name) return self.engine:unlisten(objects[name].handle) end,
+  attach = function(self) return self.loop:attach() end,
+  detach = function(self) return self.loop:detach() end,
   region = function(self, name, n) know(add(self, name), self.engine:region(pattern:sub(1, math.tointeger(n)))) end,
   unregion = function(self, name) return self.engine:region_remove(objects[name].handle) end,
   loopclose = function(self) return self.loop:close() end,
