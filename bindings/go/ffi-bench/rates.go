@@ -45,7 +45,10 @@ type asker struct {
 	answered atomic.Int64
 }
 
-var errFewBuffers = errors.New("fewer empty buffers than connections")
+var (
+	errFewBuffers = errors.New("fewer empty buffers than connections")
+	errWrongReply = errors.New("a wrong reply")
+)
 
 // Start opens one connection, as packets wait for the peer's hardware address only in small numbers.
 func (a *asker) Start(l *iip.Loop) error { return connect(l, 1) }
@@ -64,6 +67,9 @@ func (a *asker) Turn(l *iip.Loop, events []iip.Event) error {
 	for i := range events {
 		switch e := &events[i]; e.Type {
 		case iip.EventData:
+			if e.Len != 1 || e.Bytes()[0] != 'x' {
+				return errWrongReply
+			}
 			l.Release(e.Buf)
 			n++
 			if err := a.ask(l, e.Src); err != nil {

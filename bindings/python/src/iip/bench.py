@@ -99,6 +99,12 @@ class Counted:
 # ---- the native loop ----
 
 
+def _expect(reply: bytes) -> None:
+    if reply != b"p":
+        msg = f"a wrong reply: {reply!r}"
+        raise RuntimeError(msg)
+
+
 class PingPong:
     """Both ends in this thread: one byte there, one byte back, on 32 connections."""
 
@@ -143,6 +149,20 @@ class PingPong:
                     client.release_columns(events.buf)
                     client.send_columns(events.src, b"p")
                     done += len(events)
+
+    def check(self, requests: int) -> None:
+        """What comes back is what was sent: looked at apart from the rates."""
+        server, client, done = self.server, self.client, 0
+        while done < requests:
+            for event in server.turn():
+                if event.type == DATA:
+                    server.forward(event.src, event)
+            for event in client.turn():
+                if event.type == DATA:
+                    with client.view(event) as data:
+                        _expect(bytes(data))
+                    client.send(event.src, b"p")
+                    done += 1
 
     def turns(self) -> int:
         return sum(loop.stats()["turns"] for loop in (self.server, self.client))
@@ -215,7 +235,7 @@ async def _ask(host: str, port: int, until: float) -> int:
     n = 0
     while time.perf_counter() < until:
         writer.write(b"p")
-        await reader.readexactly(1)
+        _expect(await reader.readexactly(1))
         n += 1
     writer.close()
     await writer.wait_closed()
@@ -290,12 +310,14 @@ def run(program_in_c: str | None = None, seconds: float = 1.0) -> list[Row]:
             Row(f"turn with {n} events" if n > 1 else "turn with 1 event", _turn_with(loop, n), "ns") for n in (1, 64)
         ]
     pair = PingPong("ffi-bench")
+    pair.check(1000)
     calls, requests = pair.crossings(10_000)
     rows += [Row("crossings per turn", calls, "calls"), Row("requests per turn", requests, "requests")]
     theirs = (lambda: c_rate(program_in_c)) if program_in_c else None
     peer = "the C example, iip_load --self" if program_in_c else None
     rows.append(_against("native loop, columns", lambda: _rate(pair.columns), peer, theirs))
     rows.append(_against("native loop, objects", lambda: _rate(pair.objects), peer, theirs))
+    pair.check(1000)
     view, release = pair.views(10_000)
     rows += [Row("view, look and release", view, "ns"), Row("release", release, "ns")]
     pair.close()
