@@ -55,12 +55,16 @@ func answer(c net.Conn) {
 
 func ask(c net.Conn, n *atomic.Int64) {
 	var b [1]byte
-	for {
+	for sent := byte(0); ; sent++ {
+		b[0] = sent
 		if _, err := c.Write(b[:]); err != nil {
 			return
 		}
 		if _, err := c.Read(b[:]); err != nil {
 			return
+		}
+		if b[0] != sent {
+			panic("a wrong reply")
 		}
 		n.Add(1)
 	}
