@@ -504,7 +504,7 @@ int iip_port_fail(struct iip_port_err *err, int status, const char *format, ...)
  *     l3=on           packets begin at the IP header
  *     mac=02:...      this end's address (default: made from the name)
  *     queues=1        the second end has at most as many as the first; flows are shared by `share` (Toeplitz)
- *     ring=512, frames, frame_size
+ *     ring=512, frames, frame_size (rings take half of the frames at most, unless a packet needs more)
  *
  * What is true of the wire (csum, tso, mtu, l3) need be said by the first end only.
  */
@@ -908,11 +908,16 @@ static uint32_t iip_pair_ring_size(const struct iip_pair_ask *ask)
     return size;
 }
 
+static uint32_t iip_pair_longest(const struct iip_pair_wire *wire)
+{
+    return wire->tso ? 65535 + IIP_PAIR_LINK : wire->max_len;
+}
+
 /* The longest packet must fit into the shortest ring, or it would be refused for ever. */
 static int iip_pair_queue_check(const struct iip_pair_queue *q, struct iip_port_err *err)
 {
     const struct iip_pair_wire *wire = q->end->wire;
-    uint32_t longest = wire->tso ? 65535 + IIP_PAIR_LINK : wire->max_len, size = IIP_POOL_FRAME_MIN;
+    uint32_t longest = iip_pair_longest(wire), size = IIP_POOL_FRAME_MIN;
     while ((size - IIP_POOL_HEADROOM) * IIP_PAIR_RING_SIDE < longest)
         size *= 2;
     if (q->pool.frame_size >= size)
@@ -922,12 +927,25 @@ static int iip_pair_queue_check(const struct iip_pair_queue *q, struct iip_port_
                          wire->name, q->pool.frame_size, longest, size);
 }
 
+/*
+ * Rings take half of a small pool at most: one that could hold all of it would take every frame that comes free, and
+ * what is to be sent, ACKs too, would have those of the reserve only. The longest packet fits all the same.
+ */
+static uint32_t iip_pair_ring_fit(const struct iip_pair_queue *q, uint32_t size)
+{
+    uint32_t most = q->pool.count / 2 / q->end->wire->queues, room = q->pool.frame_size - IIP_POOL_HEADROOM;
+    while (size > most && size > 1 && (size / 2) * room >= iip_pair_longest(q->end->wire))
+        size /= 2;
+    return size;
+}
+
 /* One ring for each queue that may send to this one; the one that most flows take is long. */
 static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_ask *ask, struct iip_port_err *err)
 {
     uint32_t senders = q->end->wire->queues, left;
     for (uint32_t i = 0; i < senders; i++) {
         uint32_t size = i % q->end->queues == q->index ? iip_pair_ring_size(ask) : IIP_PAIR_RING_SIDE;
+        size = iip_pair_ring_fit(q, size);
         if (iip_pair_ring_new(&q->in[i], size, q))
             return iip_port_fail(err, IIP_E_NOMEM,
                                  "pair:%s: no memory for a ring of %u descriptors: ask for fewer with ring=", ask->name,
@@ -8187,8 +8205,8 @@ int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const s
     if (st)
         return st;
     loop->ops->attach(loop->queue, loop->stk);
-    iip_loop_low_mark(loop);
     st = iip_loop_arrays(loop, cfg);
+    iip_loop_low_mark(loop);
     if (!st)
         st = iip_region_port(loop, engine);
     if (!st)

@@ -89,11 +89,16 @@ static uint32_t iip_pair_ring_size(const struct iip_pair_ask *ask)
     return size;
 }
 
+static uint32_t iip_pair_longest(const struct iip_pair_wire *wire)
+{
+    return wire->tso ? 65535 + IIP_PAIR_LINK : wire->max_len;
+}
+
 /* The longest packet must fit into the shortest ring, or it would be refused for ever. */
 static int iip_pair_queue_check(const struct iip_pair_queue *q, struct iip_port_err *err)
 {
     const struct iip_pair_wire *wire = q->end->wire;
-    uint32_t longest = wire->tso ? 65535 + IIP_PAIR_LINK : wire->max_len, size = IIP_POOL_FRAME_MIN;
+    uint32_t longest = iip_pair_longest(wire), size = IIP_POOL_FRAME_MIN;
     while ((size - IIP_POOL_HEADROOM) * IIP_PAIR_RING_SIDE < longest)
         size *= 2;
     if (q->pool.frame_size >= size)
@@ -103,12 +108,25 @@ static int iip_pair_queue_check(const struct iip_pair_queue *q, struct iip_port_
                          wire->name, q->pool.frame_size, longest, size);
 }
 
+/*
+ * Rings take half of a small pool at most: one that could hold all of it would take every frame that comes free, and
+ * what is to be sent, ACKs too, would have those of the reserve only. The longest packet fits all the same.
+ */
+static uint32_t iip_pair_ring_fit(const struct iip_pair_queue *q, uint32_t size)
+{
+    uint32_t most = q->pool.count / 2 / q->end->wire->queues, room = q->pool.frame_size - IIP_POOL_HEADROOM;
+    while (size > most && size > 1 && (size / 2) * room >= iip_pair_longest(q->end->wire))
+        size /= 2;
+    return size;
+}
+
 /* One ring for each queue that may send to this one; the one that most flows take is long. */
 static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_ask *ask, struct iip_port_err *err)
 {
     uint32_t senders = q->end->wire->queues, left;
     for (uint32_t i = 0; i < senders; i++) {
         uint32_t size = i % q->end->queues == q->index ? iip_pair_ring_size(ask) : IIP_PAIR_RING_SIDE;
+        size = iip_pair_ring_fit(q, size);
         if (iip_pair_ring_new(&q->in[i], size, q))
             return iip_port_fail(err, IIP_E_NOMEM,
                                  "pair:%s: no memory for a ring of %u descriptors: ask for fewer with ring=", ask->name,

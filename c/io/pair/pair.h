@@ -15,7 +15,7 @@
  *     l3=on           packets begin at the IP header
  *     mac=02:...      this end's address (default: made from the name)
  *     queues=1        the second end has at most as many as the first; flows are shared by `share` (Toeplitz)
- *     ring=512, frames, frame_size
+ *     ring=512, frames, frame_size (rings take half of the frames at most, unless a packet needs more)
  *
  * What is true of the wire (csum, tso, mtu, l3) need be said by the first end only.
  */

@@ -130,8 +130,8 @@ int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const s
     if (st)
         return st;
     loop->ops->attach(loop->queue, loop->stk);
-    iip_loop_low_mark(loop);
     st = iip_loop_arrays(loop, cfg);
+    iip_loop_low_mark(loop);
     if (!st)
         st = iip_region_port(loop, engine);
     if (!st)
