@@ -9229,6 +9229,13 @@ static int iip_tcp_send_check(struct iip_tcp_conn *conn, iip_u32 *room)
     return IIP_OK;
 }
 
+/* No frame or view could be had: a note comes with the next ACK, if there is anything to acknowledge. */
+static void iip_tcp_want(struct iip_tcp_conn *conn)
+{
+    if (conn->snd_head)
+        conn->flags |= IIP_F_WANT_WRITE;
+}
+
 static void iip_tcp_enqueue(struct iip_tcp_conn *conn, struct iip_pkt *pkt)
 {
     pkt->link = 0;
@@ -9300,7 +9307,7 @@ static iip_u32 iip_tcp_send_part(struct iip_stack *stk, struct iip_tcp_conn *con
         if (!pkt->len && pkt->next)
             iip_tcp_absorb_next(stk, pkt);
     }
-    conn->flags |= IIP_F_WANT_WRITE;
+    iip_tcp_want(conn);
     return taken;
 }
 
@@ -9347,7 +9354,7 @@ static int iip_tcp_write_one(struct iip_stack *stk, struct iip_tcp_conn *conn, c
 {
     struct iip_pkt *pkt = iip_pkt_alloc(stk, conn->mss);
     if (!pkt) {
-        conn->flags |= IIP_F_WANT_WRITE;
+        iip_tcp_want(conn);
         return IIP_E_NOBUFS;
     }
     pkt->len = len;
@@ -9374,7 +9381,7 @@ IIP_APART static iip_s32 iip_tcp_write_many(struct iip_stack *stk, struct iip_tc
         if (!part) {
             pkt = iip_pkt_alloc(stk, full);
             if (!pkt) {
-                conn->flags |= IIP_F_WANT_WRITE;
+                iip_tcp_want(conn);
                 break;
             }
             iip_tcp_enqueue(conn, pkt);

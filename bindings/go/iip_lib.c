@@ -5156,11 +5156,14 @@ struct iip_obj {
     struct iip_slot slot;
     void *core;                   /* struct iip_tcp_conn, iip_tcp_listener or iip_udp_sock */
     uint64_t user;
+    struct iip_obj *want_next;    /* IIP_CONN_WANTS: the list of iip_loop.want */
+    struct iip_obj **want_prev;
 };
 
 /* A connection whose end is known but not handed up yet has core == NULL. */
 enum {
     IIP_CONN_SHORT = IIP_SLOT_FLAG_A,    /* a send was not taken whole in this turn */
+    IIP_CONN_WANTS = IIP_SLOT_FLAG_B,    /* connection: waits for memory to send, see want.c */
     IIP_OBJ_ENGINE = IIP_SLOT_FLAG_B     /* listener: stands for a listener of the engine, see iip_loop.all */
 };
 
@@ -5319,6 +5322,8 @@ struct iip_loop {
     struct iip_obj **shorted;     /* connections marked IIP_CONN_SHORT in this turn */
     uint32_t shorted_n, shorted_cap;
     uint32_t taken_in_part;       /* sends of this turn */
+    struct iip_obj *want, **want_end; /* those who wait for memory to send, first come first */
+    uint64_t want_at;             /* when to look whether there is some */
     struct iip_listen_all all[IIP_LISTEN_ALL_MAX];
 
     /* what waits to be handed up */
@@ -5447,6 +5452,14 @@ void iip_conn_put(struct iip_loop *loop, struct iip_obj *obj);
 void iip_conn_held(struct iip_loop *loop, struct iip_obj *obj, struct iip_buf *buf, uint32_t charge);
 int32_t iip_conn_credit_explicit(struct iip_loop *loop, struct iip_obj *obj, uint32_t bytes);
 int32_t iip_conn_option(struct iip_loop *loop, struct iip_obj *obj, uint32_t option, uint64_t value);
+
+/* ---- want.c ---- */
+/* A send was refused for want of frames or memory (`status`): if no ACK will tell of room, the loop does. */
+void iip_want_add(struct iip_loop *loop, struct iip_obj *obj, int32_t status);
+void iip_want_end(struct iip_loop *loop, struct iip_obj *obj);
+/* The next to be told, who waits no more; null: none. */
+struct iip_obj *iip_want_take(struct iip_loop *loop);
+void iip_want_later(struct iip_loop *loop); /* looks again after a while */
 
 /* ---- buf.c ---- */
 /* A buffer with one reference, holding nobody's window; null: no memory. */
@@ -6607,6 +6620,8 @@ void iip_conn_put(struct iip_loop *loop, struct iip_obj *obj)
     }
     if (obj->slot.index & IIP_CONN_SHORT)
         iip_op_end(loop);
+    if (obj->slot.index & IIP_CONN_WANTS)
+        iip_want_end(loop, obj);
     obj->core = NULL;
     iip_slots_put(&loop->conns, &obj->slot);
 }
@@ -7479,6 +7494,23 @@ static int iip_event_alarms(struct iip_loop *loop, uint64_t until, uint32_t type
     return 1;
 }
 
+/* Each has a frame at least; who is refused again goes to the end of the list. */
+static int iip_event_wanted(struct iip_loop *loop)
+{
+    uint32_t left = loop->ops->frames_free(loop->queue);
+    struct iip_obj *obj;
+    for (left = left > loop->frames_reserve ? left - loop->frames_reserve : 0; left; left--) {
+        if (iip_event_full(loop))
+            return !loop->want;
+        obj = iip_want_take(loop);
+        if (!obj)
+            return 1;
+        iip_event_next(loop, iip_slot_handle(&loop->conns, &obj->slot), obj->user, IIP_EVENT_WRITABLE, IIP_OK);
+    }
+    iip_want_later(loop);
+    return 1;
+}
+
 /* ---- the end of a loop: connections end by their notes, all else here, as there is room ---- */
 
 static int iip_event_end_all(struct iip_loop *loop, struct iip_slots *t)
@@ -7506,7 +7538,7 @@ static int iip_event_closing(struct iip_loop *loop)
 int iip_event_waiting(const struct iip_loop *loop)
 {
     return loop->more || loop->told_n || loop->done || loop->note_i < loop->note_n ||
-        (loop->heap_n && loop->heap[0]->at <= loop->now);
+        (loop->heap_n && loop->heap[0]->at <= loop->now) || (loop->want && loop->want_at <= loop->now);
 }
 
 void iip_event_collect(struct iip_loop *loop)
@@ -7515,6 +7547,7 @@ void iip_event_collect(struct iip_loop *loop)
     loop->aux_n = 0;
     loop->more = !(iip_event_told(loop) && iip_event_tx_done(loop) &&
                    iip_event_alarms(loop, loop->now, IIP_EVENT_TIMER, IIP_OK) && iip_event_notes(loop) &&
+                   (!loop->want || loop->want_at > loop->now || iip_event_wanted(loop)) &&
                    (!loop->closing || iip_event_closing(loop)));
     loop->stats.events += loop->event_n;
 }
@@ -8198,6 +8231,7 @@ int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const s
     loop->still = engine->wire[0] != 0;
     loop->cores = cfg->cores;
     loop->done_end = &loop->done;
+    loop->want_end = &loop->want;
     loop->link = atomic_load_explicit(&engine->link, memory_order_relaxed);
     loop->now = 0;
     iip_loop_clock(loop);
@@ -9545,6 +9579,8 @@ static __attribute__((noinline)) int32_t iip_op_short(struct iip_loop *loop, str
         obj->slot.index |= IIP_CONN_SHORT;
         loop->shorted[loop->shorted_n++] = obj;
     }
+    if (taken < 0 && taken != IIP_E_AGAIN)
+        iip_want_add(loop, obj, taken);
     loop->taken_in_part += taken > 0;
     return taken > 0 ? IIP_OK : taken == 0 ? IIP_E_AGAIN : taken;
 }
@@ -9640,7 +9676,7 @@ int32_t iip_op_send_buf(struct iip_loop *loop, struct iip_op *op)
     len = buf->pkt->len;
     view = iip_op_view(loop, buf, op);
     if (!view)
-        return IIP_E_NOMEM;
+        return iip_op_short(loop, obj, op, IIP_E_NOMEM);
     own = view == buf->pkt;
     taken = iip_tcp_send(loop->stk, obj->core, view);
     if (taken >= 0 && (uint32_t)taken == op->len)
@@ -9661,7 +9697,7 @@ int32_t iip_op_send_extern(struct iip_loop *loop, struct iip_op *op)
     pkt = iip_pkt_new(loop->stk, &ext->frame, ext->frame.base, op->len);
     if (!pkt) {
         iip_region_done(loop, &ext->frame);
-        return IIP_E_NOMEM;
+        return iip_op_short(loop, obj, op, IIP_E_NOMEM);
     }
     taken = iip_tcp_send(loop->stk, obj->core, pkt);
     if (taken > 0) {
@@ -10115,6 +10151,8 @@ uint64_t iip_turn_deadline(struct iip_loop *loop)
 {
     uint64_t stack = iip_stack_deadline(loop->stk);
     uint64_t alarm = loop->heap_n && !loop->alone ? loop->heap[0]->at : UINT64_MAX;
+    if (loop->want && !loop->alone && loop->want_at < alarm)
+        alarm = loop->want_at;
     return stack < alarm ? stack : alarm;
 }
 
@@ -10597,4 +10635,58 @@ void iip_wake_seen(struct iip_loop *loop)
         return;
     atomic_exchange(&loop->woken, 0);
     loop->stats.wakes++;
+}
+
+/* ==== c/sdk/src/want.c ==== */
+/*
+ * want.c - connections whose send was refused for want of frames or memory while nothing of theirs is on its way: no ACK
+ * will tell them that there is room, so the loop does. Ports do not say when frames come back: it looks now and then.
+ */
+
+enum { IIP_WANT_US = 1000 };
+
+/* The core tells those whose queue drains. Of a packet that could not be made it knows nothing. */
+static int iip_want_told(const struct iip_loop *loop, const struct iip_obj *obj, int32_t status)
+{
+    struct iip_tcp_info info = {.size = sizeof info};
+    if (status != IIP_E_NOBUFS)
+        return 0;
+    iip_tcp_info(loop->stk, obj->core, &info);
+    return info.unacked || info.unsent;
+}
+
+void iip_want_later(struct iip_loop *loop)
+{
+    loop->want_at = loop->now + IIP_WANT_US;
+}
+
+void iip_want_add(struct iip_loop *loop, struct iip_obj *obj, int32_t status)
+{
+    if (obj->slot.index & IIP_CONN_WANTS || iip_want_told(loop, obj, status))
+        return;
+    if (!loop->want)
+        iip_want_later(loop);
+    obj->slot.index |= IIP_CONN_WANTS;
+    obj->want_next = NULL;
+    obj->want_prev = loop->want_end;
+    *loop->want_end = obj;
+    loop->want_end = &obj->want_next;
+}
+
+void iip_want_end(struct iip_loop *loop, struct iip_obj *obj)
+{
+    obj->slot.index &= ~(uint32_t)IIP_CONN_WANTS;
+    *obj->want_prev = obj->want_next;
+    if (obj->want_next)
+        obj->want_next->want_prev = obj->want_prev;
+    else
+        loop->want_end = obj->want_prev;
+}
+
+struct iip_obj *iip_want_take(struct iip_loop *loop)
+{
+    struct iip_obj *obj = loop->want;
+    if (obj)
+        iip_want_end(loop, obj);
+    return obj;
 }

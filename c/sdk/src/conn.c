@@ -24,6 +24,8 @@ void iip_conn_put(struct iip_loop *loop, struct iip_obj *obj)
     }
     if (obj->slot.index & IIP_CONN_SHORT)
         iip_op_end(loop);
+    if (obj->slot.index & IIP_CONN_WANTS)
+        iip_want_end(loop, obj);
     obj->core = NULL;
     iip_slots_put(&loop->conns, &obj->slot);
 }

@@ -361,6 +361,23 @@ static int iip_event_alarms(struct iip_loop *loop, uint64_t until, uint32_t type
     return 1;
 }
 
+/* Each has a frame at least; who is refused again goes to the end of the list. */
+static int iip_event_wanted(struct iip_loop *loop)
+{
+    uint32_t left = loop->ops->frames_free(loop->queue);
+    struct iip_obj *obj;
+    for (left = left > loop->frames_reserve ? left - loop->frames_reserve : 0; left; left--) {
+        if (iip_event_full(loop))
+            return !loop->want;
+        obj = iip_want_take(loop);
+        if (!obj)
+            return 1;
+        iip_event_next(loop, iip_slot_handle(&loop->conns, &obj->slot), obj->user, IIP_EVENT_WRITABLE, IIP_OK);
+    }
+    iip_want_later(loop);
+    return 1;
+}
+
 /* ---- the end of a loop: connections end by their notes, all else here, as there is room ---- */
 
 static int iip_event_end_all(struct iip_loop *loop, struct iip_slots *t)
@@ -388,7 +405,7 @@ static int iip_event_closing(struct iip_loop *loop)
 int iip_event_waiting(const struct iip_loop *loop)
 {
     return loop->more || loop->told_n || loop->done || loop->note_i < loop->note_n ||
-        (loop->heap_n && loop->heap[0]->at <= loop->now);
+        (loop->heap_n && loop->heap[0]->at <= loop->now) || (loop->want && loop->want_at <= loop->now);
 }
 
 void iip_event_collect(struct iip_loop *loop)
@@ -397,6 +414,7 @@ void iip_event_collect(struct iip_loop *loop)
     loop->aux_n = 0;
     loop->more = !(iip_event_told(loop) && iip_event_tx_done(loop) &&
                    iip_event_alarms(loop, loop->now, IIP_EVENT_TIMER, IIP_OK) && iip_event_notes(loop) &&
+                   (!loop->want || loop->want_at > loop->now || iip_event_wanted(loop)) &&
                    (!loop->closing || iip_event_closing(loop)));
     loop->stats.events += loop->event_n;
 }

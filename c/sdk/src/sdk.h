@@ -44,11 +44,14 @@ struct iip_obj {
     struct iip_slot slot;
     void *core;                   /* struct iip_tcp_conn, iip_tcp_listener or iip_udp_sock */
     uint64_t user;
+    struct iip_obj *want_next;    /* IIP_CONN_WANTS: the list of iip_loop.want */
+    struct iip_obj **want_prev;
 };
 
 /* A connection whose end is known but not handed up yet has core == NULL. */
 enum {
     IIP_CONN_SHORT = IIP_SLOT_FLAG_A,    /* a send was not taken whole in this turn */
+    IIP_CONN_WANTS = IIP_SLOT_FLAG_B,    /* connection: waits for memory to send, see want.c */
     IIP_OBJ_ENGINE = IIP_SLOT_FLAG_B     /* listener: stands for a listener of the engine, see iip_loop.all */
 };
 
@@ -207,6 +210,8 @@ struct iip_loop {
     struct iip_obj **shorted;     /* connections marked IIP_CONN_SHORT in this turn */
     uint32_t shorted_n, shorted_cap;
     uint32_t taken_in_part;       /* sends of this turn */
+    struct iip_obj *want, **want_end; /* those who wait for memory to send, first come first */
+    uint64_t want_at;             /* when to look whether there is some */
     struct iip_listen_all all[IIP_LISTEN_ALL_MAX];
 
     /* what waits to be handed up */
@@ -335,6 +340,14 @@ void iip_conn_put(struct iip_loop *loop, struct iip_obj *obj);
 void iip_conn_held(struct iip_loop *loop, struct iip_obj *obj, struct iip_buf *buf, uint32_t charge);
 int32_t iip_conn_credit_explicit(struct iip_loop *loop, struct iip_obj *obj, uint32_t bytes);
 int32_t iip_conn_option(struct iip_loop *loop, struct iip_obj *obj, uint32_t option, uint64_t value);
+
+/* ---- want.c ---- */
+/* A send was refused for want of frames or memory (`status`): if no ACK will tell of room, the loop does. */
+void iip_want_add(struct iip_loop *loop, struct iip_obj *obj, int32_t status);
+void iip_want_end(struct iip_loop *loop, struct iip_obj *obj);
+/* The next to be told, who waits no more; null: none. */
+struct iip_obj *iip_want_take(struct iip_loop *loop);
+void iip_want_later(struct iip_loop *loop); /* looks again after a while */
 
 /* ---- buf.c ---- */
 /* A buffer with one reference, holding nobody's window; null: no memory. */

@@ -19,6 +19,8 @@ static __attribute__((noinline)) int32_t iip_op_short(struct iip_loop *loop, str
         obj->slot.index |= IIP_CONN_SHORT;
         loop->shorted[loop->shorted_n++] = obj;
     }
+    if (taken < 0 && taken != IIP_E_AGAIN)
+        iip_want_add(loop, obj, taken);
     loop->taken_in_part += taken > 0;
     return taken > 0 ? IIP_OK : taken == 0 ? IIP_E_AGAIN : taken;
 }
@@ -114,7 +116,7 @@ int32_t iip_op_send_buf(struct iip_loop *loop, struct iip_op *op)
     len = buf->pkt->len;
     view = iip_op_view(loop, buf, op);
     if (!view)
-        return IIP_E_NOMEM;
+        return iip_op_short(loop, obj, op, IIP_E_NOMEM);
     own = view == buf->pkt;
     taken = iip_tcp_send(loop->stk, obj->core, view);
     if (taken >= 0 && (uint32_t)taken == op->len)
@@ -135,7 +137,7 @@ int32_t iip_op_send_extern(struct iip_loop *loop, struct iip_op *op)
     pkt = iip_pkt_new(loop->stk, &ext->frame, ext->frame.base, op->len);
     if (!pkt) {
         iip_region_done(loop, &ext->frame);
-        return IIP_E_NOMEM;
+        return iip_op_short(loop, obj, op, IIP_E_NOMEM);
     }
     taken = iip_tcp_send(loop->stk, obj->core, pkt);
     if (taken > 0) {

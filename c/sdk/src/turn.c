@@ -12,6 +12,8 @@ uint64_t iip_turn_deadline(struct iip_loop *loop)
 {
     uint64_t stack = iip_stack_deadline(loop->stk);
     uint64_t alarm = loop->heap_n && !loop->alone ? loop->heap[0]->at : UINT64_MAX;
+    if (loop->want && !loop->alone && loop->want_at < alarm)
+        alarm = loop->want_at;
     return stack < alarm ? stack : alarm;
 }
 

@@ -1,0 +1,53 @@
+/*
+ * want.c - connections whose send was refused for want of frames or memory while nothing of theirs is on its way: no ACK
+ * will tell them that there is room, so the loop does. Ports do not say when frames come back: it looks now and then.
+ */
+#include "sdk.h"
+
+enum { IIP_WANT_US = 1000 };
+
+/* The core tells those whose queue drains. Of a packet that could not be made it knows nothing. */
+static int iip_want_told(const struct iip_loop *loop, const struct iip_obj *obj, int32_t status)
+{
+    struct iip_tcp_info info = {.size = sizeof info};
+    if (status != IIP_E_NOBUFS)
+        return 0;
+    iip_tcp_info(loop->stk, obj->core, &info);
+    return info.unacked || info.unsent;
+}
+
+void iip_want_later(struct iip_loop *loop)
+{
+    loop->want_at = loop->now + IIP_WANT_US;
+}
+
+void iip_want_add(struct iip_loop *loop, struct iip_obj *obj, int32_t status)
+{
+    if (obj->slot.index & IIP_CONN_WANTS || iip_want_told(loop, obj, status))
+        return;
+    if (!loop->want)
+        iip_want_later(loop);
+    obj->slot.index |= IIP_CONN_WANTS;
+    obj->want_next = NULL;
+    obj->want_prev = loop->want_end;
+    *loop->want_end = obj;
+    loop->want_end = &obj->want_next;
+}
+
+void iip_want_end(struct iip_loop *loop, struct iip_obj *obj)
+{
+    obj->slot.index &= ~(uint32_t)IIP_CONN_WANTS;
+    *obj->want_prev = obj->want_next;
+    if (obj->want_next)
+        obj->want_next->want_prev = obj->want_prev;
+    else
+        loop->want_end = obj->want_prev;
+}
+
+struct iip_obj *iip_want_take(struct iip_loop *loop)
+{
+    struct iip_obj *obj = loop->want;
+    if (obj)
+        iip_want_end(loop, obj);
+    return obj;
+}
