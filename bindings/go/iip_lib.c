@@ -5156,8 +5156,7 @@ struct iip_obj {
     struct iip_slot slot;
     void *core;                   /* struct iip_tcp_conn, iip_tcp_listener or iip_udp_sock */
     uint64_t user;
-    struct iip_obj *want_next;    /* IIP_CONN_WANTS: the list of iip_loop.want */
-    struct iip_obj **want_prev;
+    uint32_t want_next, want_prev; /* IIP_CONN_WANTS: the list of iip_loop.want; slots + 1, 0: none */
 };
 
 /* A connection whose end is known but not handed up yet has core == NULL. */
@@ -5322,7 +5321,7 @@ struct iip_loop {
     struct iip_obj **shorted;     /* connections marked IIP_CONN_SHORT in this turn */
     uint32_t shorted_n, shorted_cap;
     uint32_t taken_in_part;       /* sends of this turn */
-    struct iip_obj *want, **want_end; /* those who wait for memory to send, first come first */
+    uint32_t want, want_end;      /* those who wait for memory to send, first come first: slots + 1, 0: none */
     uint64_t want_at;             /* when to look whether there is some */
     struct iip_listen_all all[IIP_LISTEN_ALL_MAX];
 
@@ -8231,7 +8230,6 @@ int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const s
     loop->still = engine->wire[0] != 0;
     loop->cores = cfg->cores;
     loop->done_end = &loop->done;
-    loop->want_end = &loop->want;
     loop->link = atomic_load_explicit(&engine->link, memory_order_relaxed);
     loop->now = 0;
     iip_loop_clock(loop);
@@ -10660,32 +10658,35 @@ void iip_want_later(struct iip_loop *loop)
     loop->want_at = loop->now + IIP_WANT_US;
 }
 
+static struct iip_obj *iip_want_at(const struct iip_loop *loop, uint32_t place)
+{
+    return (struct iip_obj *)iip_slot_at(&loop->conns, place - 1);
+}
+
 void iip_want_add(struct iip_loop *loop, struct iip_obj *obj, int32_t status)
 {
+    uint32_t place = iip_slot_index(&obj->slot) + 1;
     if (obj->slot.index & IIP_CONN_WANTS || iip_want_told(loop, obj, status))
         return;
     if (!loop->want)
         iip_want_later(loop);
     obj->slot.index |= IIP_CONN_WANTS;
-    obj->want_next = NULL;
+    obj->want_next = 0;
     obj->want_prev = loop->want_end;
-    *loop->want_end = obj;
-    loop->want_end = &obj->want_next;
+    *(loop->want_end ? &iip_want_at(loop, loop->want_end)->want_next : &loop->want) = place;
+    loop->want_end = place;
 }
 
 void iip_want_end(struct iip_loop *loop, struct iip_obj *obj)
 {
     obj->slot.index &= ~(uint32_t)IIP_CONN_WANTS;
-    *obj->want_prev = obj->want_next;
-    if (obj->want_next)
-        obj->want_next->want_prev = obj->want_prev;
-    else
-        loop->want_end = obj->want_prev;
+    *(obj->want_prev ? &iip_want_at(loop, obj->want_prev)->want_next : &loop->want) = obj->want_next;
+    *(obj->want_next ? &iip_want_at(loop, obj->want_next)->want_prev : &loop->want_end) = obj->want_prev;
 }
 
 struct iip_obj *iip_want_take(struct iip_loop *loop)
 {
-    struct iip_obj *obj = loop->want;
+    struct iip_obj *obj = loop->want ? iip_want_at(loop, loop->want) : NULL;
     if (obj)
         iip_want_end(loop, obj);
     return obj;

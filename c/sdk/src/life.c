@@ -123,7 +123,6 @@ int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const s
     loop->still = engine->wire[0] != 0;
     loop->cores = cfg->cores;
     loop->done_end = &loop->done;
-    loop->want_end = &loop->want;
     loop->link = atomic_load_explicit(&engine->link, memory_order_relaxed);
     loop->now = 0;
     iip_loop_clock(loop);

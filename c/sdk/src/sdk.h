@@ -44,8 +44,7 @@ struct iip_obj {
     struct iip_slot slot;
     void *core;                   /* struct iip_tcp_conn, iip_tcp_listener or iip_udp_sock */
     uint64_t user;
-    struct iip_obj *want_next;    /* IIP_CONN_WANTS: the list of iip_loop.want */
-    struct iip_obj **want_prev;
+    uint32_t want_next, want_prev; /* IIP_CONN_WANTS: the list of iip_loop.want; slots + 1, 0: none */
 };
 
 /* A connection whose end is known but not handed up yet has core == NULL. */
@@ -210,7 +209,7 @@ struct iip_loop {
     struct iip_obj **shorted;     /* connections marked IIP_CONN_SHORT in this turn */
     uint32_t shorted_n, shorted_cap;
     uint32_t taken_in_part;       /* sends of this turn */
-    struct iip_obj *want, **want_end; /* those who wait for memory to send, first come first */
+    uint32_t want, want_end;      /* those who wait for memory to send, first come first: slots + 1, 0: none */
     uint64_t want_at;             /* when to look whether there is some */
     struct iip_listen_all all[IIP_LISTEN_ALL_MAX];
 

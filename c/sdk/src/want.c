@@ -21,32 +21,35 @@ void iip_want_later(struct iip_loop *loop)
     loop->want_at = loop->now + IIP_WANT_US;
 }
 
+static struct iip_obj *iip_want_at(const struct iip_loop *loop, uint32_t place)
+{
+    return (struct iip_obj *)iip_slot_at(&loop->conns, place - 1);
+}
+
 void iip_want_add(struct iip_loop *loop, struct iip_obj *obj, int32_t status)
 {
+    uint32_t place = iip_slot_index(&obj->slot) + 1;
     if (obj->slot.index & IIP_CONN_WANTS || iip_want_told(loop, obj, status))
         return;
     if (!loop->want)
         iip_want_later(loop);
     obj->slot.index |= IIP_CONN_WANTS;
-    obj->want_next = NULL;
+    obj->want_next = 0;
     obj->want_prev = loop->want_end;
-    *loop->want_end = obj;
-    loop->want_end = &obj->want_next;
+    *(loop->want_end ? &iip_want_at(loop, loop->want_end)->want_next : &loop->want) = place;
+    loop->want_end = place;
 }
 
 void iip_want_end(struct iip_loop *loop, struct iip_obj *obj)
 {
     obj->slot.index &= ~(uint32_t)IIP_CONN_WANTS;
-    *obj->want_prev = obj->want_next;
-    if (obj->want_next)
-        obj->want_next->want_prev = obj->want_prev;
-    else
-        loop->want_end = obj->want_prev;
+    *(obj->want_prev ? &iip_want_at(loop, obj->want_prev)->want_next : &loop->want) = obj->want_next;
+    *(obj->want_next ? &iip_want_at(loop, obj->want_next)->want_prev : &loop->want_end) = obj->want_prev;
 }
 
 struct iip_obj *iip_want_take(struct iip_loop *loop)
 {
-    struct iip_obj *obj = loop->want;
+    struct iip_obj *obj = loop->want ? iip_want_at(loop, loop->want) : NULL;
     if (obj)
         iip_want_end(loop, obj);
     return obj;
