@@ -75,9 +75,18 @@ func TestErrorsOfDial(t *testing.T) {
 	wantOp(t, err, "listen", syscall.EADDRINUSE, false)
 	_, err = server.Listen("tcp", "10.9.9.9:80")
 	wantOp(t, err, "listen", syscall.EADDRNOTAVAIL, false)
-	time.AfterFunc(10*time.Millisecond, func() { _ = l.Close() })
+	closed := make(chan error)
+	time.AfterFunc(10*time.Millisecond, func() { closed <- l.Close() })
 	_, err = l.Accept()
 	wantOp(t, err, "accept", net.ErrClosed, false)
+	if err := <-closed; err != nil {
+		t.Fatal(err)
+	}
+	other, err := server.Listen("tcp", ":81") // the loop has this listener once the other's end is done
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
 	_, err = client.Dial("tcp", "10.0.0.2:80")
 	wantOp(t, err, "dial", syscall.ECONNREFUSED, false)
 	again, err := server.Listen("tcp", ":80") // the port is free again
