@@ -94,6 +94,7 @@ int ex_main(struct ex_run *run);
 void ex_signals(void); /* first of all: signals are waited for, not handled */
 int ex_run_begin(struct ex_run *run);
 int ex_run_wait(struct ex_run *run); /* 0: ended as it should */
+void ex_run_over(struct ex_run *run); /* tells all loops to come to their end; from any thread */
 void ex_run_stop(struct ex_run *run); /* all loops come to their end; counters stand still then */
 int ex_run_end(struct ex_run *run);   /* closes the engine. 0: nothing failed and nothing leaked */
 uint64_t ex_now_ns(void);            /* CLOCK_MONOTONIC */

@@ -27,6 +27,7 @@ struct load_plan {
     uint64_t count;        /* messages; 0: until the time is over */
     uint64_t bytes;        /* bulk: of each connection; 0: until the time is over */
     double duration_s;     /* 0: no limit */
+    atomic_uint loops_done; /* ... that have nothing more to do */
     pthread_mutex_t lock;  /* of what follows */
     struct load_result sum;
     double seconds;        /* of the slowest loop */

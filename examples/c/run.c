@@ -296,13 +296,23 @@ int ex_run_wait(struct ex_run *run)
     return atomic_load(&run->failed);
 }
 
+void ex_run_over(struct ex_run *run)
+{
+    uint32_t i;
+    atomic_store(&run->stop, 1);
+    for (i = 0; i < run->info.loops; i++) {
+        struct iip_loop *loop;
+        if (iip_engine_loop(run->engine, i, &loop) >= 0)
+            iip_loop_wake(loop);
+    }
+}
+
 void ex_run_stop(struct ex_run *run)
 {
     uint32_t i;
     save_stats(run); /* while the connections still live */
-    atomic_store(&run->stop, 1);
+    ex_run_over(run);
     for (i = 0; i < run->info.loops && run->loops[i].run; i++) {
-        iip_loop_wake(run->loops[i].loop);
         pthread_join(run->loops[i].thread, NULL);
         ex_net_end(&run->loops[i]);
         iip_loop_attach(run->loops[i].loop); /* its owner reads statistics as of now */

@@ -1,6 +1,7 @@
 """What the tests of the example programs share: a network namespace, a program on a TAP device, the pattern."""
 
 import atexit
+import functools
 import json
 import os
 import pathlib
@@ -30,6 +31,7 @@ def enter_namespace():
     sys.exit(77)
 
 
+@functools.cache
 def pattern(n):
     out = bytearray()
     for w in range((n + 7) // 8):
