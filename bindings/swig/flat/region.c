@@ -19,6 +19,7 @@ int64_t flat_engine_region(struct flat_engine *engine, const void *bytes, uint32
     if (status >= 0) {
         memcpy(region->bytes, bytes, len);
         region->len = len;
+        region->handle = 0;
         pthread_mutex_lock(&engine->lock);
         status = iip_region_add(engine->raw, region->bytes, len, &region->handle);
         if (status >= 0) {
