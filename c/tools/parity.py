@@ -5,7 +5,7 @@
     parity.py --check    exit code 1 when the page is stale, or a map names a function twice or one that is not there
 
 The functions come from the header; the rest from docs/parity/LANGUAGE.csv, one line a function: its name, and how it is
-reached, or in parentheses why the language does without. A function that a map does not have, and a language without a map, is "-".
+reached, or in parentheses why the language does without. A language whose map lacks a function is an error.
 """
 
 import csv
@@ -24,11 +24,10 @@ TEXT = """\
 
 <!-- Made by c/tools/parity.py from <iip/iip.h> and docs/parity/; change those, then run the tool. -->
 
-C calls each function by its name. In parentheses: the language does without the function, and why it can; "-" is not
-bound yet.
+C calls each function by its name. In parentheses: the language does without the function, and why it can.
 
-| language | reached | done without | not yet |
-|---|---:|---:|---:|
+| language | reached | done without |
+|---|---:|---:|
 {counts}
 {tables}"""
 
@@ -46,8 +45,6 @@ def functions():
 
 def read_map(language, known):
     path, rows = MAPS / f"{language}.csv", {}
-    if not path.is_file():
-        return rows
     with path.open(newline="") as file:
         for number, row in enumerate(csv.reader(file), 1):
             where = f"{path.relative_to(ROOT)}:{number}"
@@ -58,34 +55,34 @@ def read_map(language, known):
             if row[0] in rows:
                 sys.exit(f"{where}: {row[0]} stands here twice")
             rows[row[0]] = row[1]
+    if missing := [name for name in known if name not in rows]:
+        sys.exit(f"{path.relative_to(ROOT)}: say how each of these is reached, or why not: {', '.join(missing)}")
     return rows
 
 
 def cell(how):
-    if how is None:
-        return "-"
     return how if how.startswith("(") else f"`{how}`"
 
 
-def count(name, rows, total):
+def count(name, rows):
     left_out = sum(how.startswith("(") for how in rows.values())
-    return f"| {name} | {len(rows) - left_out} | {left_out} | {total - len(rows)} |\n"
+    return f"| {name} | {len(rows) - left_out} | {left_out} |\n"
 
 
 def page():
     found = functions()
     if len(found) < 50:
         sys.exit(f"parity.py: only {len(found)} functions found in {HEADER.relative_to(ROOT)}: mend the pattern")
-    maps = {language: read_map(language, {name for _, name in found}) for language in LANGUAGES}
+    maps = {language: read_map(language, [name for _, name in found]) for language in LANGUAGES}
     tables, section = "", None
     for title, function in found:
         if title != section:
             section = title
             heads = " | ".join(["function", *LANGUAGES.values()])
             tables += f"\n## {title[0].upper()}{title[1:]}\n\n| {heads} |\n|{'---|' * (len(maps) + 1)}\n"
-        tables += "| " + " | ".join([f"`{function}`", *(cell(rows.get(function)) for rows in maps.values())]) + " |\n"
-    counts = f"| C | {len(found)} | 0 | 0 |\n"
-    counts += "".join(count(LANGUAGES[language], rows, len(found)) for language, rows in maps.items())
+        tables += "| " + " | ".join([f"`{function}`", *(cell(rows[function]) for rows in maps.values())]) + " |\n"
+    counts = f"| C | {len(found)} | 0 |\n"
+    counts += "".join(count(LANGUAGES[language], rows) for language, rows in maps.items())
     return TEXT.format(counts=counts, tables=tables[1:])
 
 

@@ -21,6 +21,7 @@ from ._ffi import lib as _lib
 from .addr import Address
 from .constants import (
     ConnState,
+    Cores,
     EventFlag,
     EventType,
     LogLevel,
@@ -55,6 +56,7 @@ __all__ = [
     "Batch",
     "Columns",
     "ConnState",
+    "Cores",
     "Engine",
     "Error",
     "Event",

@@ -133,6 +133,20 @@ class Loop:
             if batch.n or left <= _WAIT_SLICE_US or batch.op_short or batch.state:
                 return batch
 
+    def network(self, stop: threading.Event) -> None:
+        """
+        Does the networking of a loop of an engine opened with cores=Cores.SPLIT or MERGE, on the calling thread, until
+        `stop` is set (`wake` makes it look at once): it receives, runs protocols and timers and sends, also while the
+        loop's owner is busy. The GIL is released meanwhile. EOPNOTSUPP: the engine is unified; EBUSY: another thread
+        does it already.
+        """
+        check(lib.iip_loop_net(self.c, _WAIT_SLICE_US))
+        try:
+            while not stop.is_set():
+                check(lib.iip_loop_net(self.c, _WAIT_SLICE_US))
+        finally:
+            lib.iip_loop_detach(self.c)
+
     def end(self) -> Iterator[Batch]:
         """Aborts every connection and closes all else; the batches of the turns that tell so, to the last CLOSED."""
         check(lib.iip_loop_close(self.c))
