@@ -56,7 +56,8 @@ repeat_kept() {
     PACKAGES_SWIG="swig lua5.4 liblua5.4-dev openjdk-17-jdk-headless libperl-dev"
     PACKAGES_BENCH="valgrind liblwip-dev"
     PACKAGES_CROSS="gcc-i686-linux-gnu libc6-dev-i386-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross
-        gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross qemu-user"
+        gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+        gcc-riscv64-linux-gnu libc6-dev-riscv64-cross qemu-user"
 }
 
 # What proves that a package is there when dpkg does not know it (built by hand, or another distribution).
