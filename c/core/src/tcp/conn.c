@@ -61,6 +61,7 @@ IIP_LOCAL void iip_tcp_free(struct iip_stack *stk)
     iip_pool_free(stk, &tcp->conns6);
     iip_tcp_minis_free(stk, &tcp->minis4);
     iip_tcp_minis_free(stk, &tcp->minis6);
+    iip_tcp_cookies_free(stk);
     iip_mem_free(stk, tcp, sizeof(*tcp));
     stk->tcp = 0;
 }

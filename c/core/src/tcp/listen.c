@@ -96,16 +96,19 @@ IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp
     struct iip_tcp_seg *seg = &arr->seg;
     struct iip_tcp_tuple t;
     struct iip_tcp_seg syn;
-    struct iip_tcp_conn *conn;
+    struct iip_tcp_conn *conn = 0;
+    iip_u64 cookie;
 
     if (seg->flags & IIP_TCP_RST) /* first: a RST is ignored */
         return IIP_CTR_DROP_TCP_LISTEN;
     iip_tcp_tuple_rx(&t, arr->rx, seg);
     if (seg->flags & IIP_TCP_ACK) { /* second: an ACK is answered with RST, unless it brings back a cookie */
-        if (iip_tcp_cookie_check(stk, &t, seg, &syn)) {
-            conn = lis->waiting < lis->backlog ? iip_tcp_accept(stk, lis, &t, 0, &syn, seg->ack - 1) : 0;
+        if (iip_tcp_cookie_check(stk, &t, seg, &syn, &cookie)) {
+            if (lis->waiting < lis->backlog && iip_tcp_cookies_ready(stk))
+                conn = iip_tcp_accept(stk, lis, &t, 0, &syn, seg->ack - 1);
             if (!conn)
                 return IIP_CTR_DROP_TCP_BACKLOG;
+            iip_tcp_cookie_used(stk, cookie);
             return iip_tcp_segment_arrives(stk, conn, arr);
         }
         iip_tcp_reset_reply(stk, arr);

@@ -202,7 +202,7 @@ struct iip_tcp {
     struct iip_bucket rst_bucket;
     iip_u32 port_next;                          /* ports drawn so far */
     iip_u64 port_bits;                          /* of which the next ones come */
-    iip_u8 cookie_key[16];
+    iip_u64 *cookies;                           /* that opened a connection, by their hashes; null: none yet */
 };
 
 /* A verdict of a step of 3.10.7.4: go on with the next one. */
@@ -320,9 +320,14 @@ IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_
                                               const struct iip_tcp_seg *syn, iip_u32 iss);
 IIP_LOCAL iip_u32 iip_tcp_cookie_make(struct iip_stack *stk, const struct iip_tcp_tuple *t,
                                       const struct iip_tcp_seg *syn);
-/* 1 and *syn filled with what the SYN said, when the ACK brings back a cookie of ours. */
+/* 1, *syn filled with what the SYN said, and *hash, when the ACK brings back a cookie of ours that opened nothing yet. */
 IIP_LOCAL int iip_tcp_cookie_check(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *seg,
-                                   struct iip_tcp_seg *syn);
+                                   struct iip_tcp_seg *syn, iip_u64 *hash);
+/* 1: there is memory to remember used cookies by. */
+IIP_LOCAL int iip_tcp_cookies_ready(struct iip_stack *stk);
+/* The cookie with this hash opened a connection. */
+IIP_LOCAL void iip_tcp_cookie_used(struct iip_stack *stk, iip_u64 hash);
+IIP_LOCAL void iip_tcp_cookies_free(struct iip_stack *stk);
 IIP_LOCAL iip_verdict iip_tcp_synsent_input(struct iip_stack *stk, struct iip_tcp_conn *conn,
                                             struct iip_tcp_arrival *arr);
 IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_tcp_conn *conn,
