@@ -212,7 +212,7 @@ const struct iip_span *ex_take(struct ex_loop *l, struct ex_stream *s);
 void ex_send(struct ex_loop *l, struct ex_stream *s, const struct iip_span *to, uint32_t len);
 /* No more to send: a FIN follows what was sent so far. */
 void ex_shut(struct ex_loop *l, struct ex_stream *s);
-/* On WRITABLE: offers again what was not taken. */
+/* On WRITABLE: offers again what was not taken, in this turn or, where all connections offer at once, in a later one. */
 void ex_writable(struct ex_loop *l, struct ex_stream *s);
 /* Streams that ran out of buffers or of their burst in the last turn, one a call, `*left` times at most. */
 struct ex_stream *ex_ready_next(struct ex_loop *l, uint32_t *left);

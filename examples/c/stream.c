@@ -99,21 +99,10 @@ static void go_on_later(struct ex_loop *l, struct ex_stream *s)
     l->ready_n++;
 }
 
-const struct iip_span *ex_take(struct ex_loop *l, struct ex_stream *s)
-{
-    /* A quarter of the operations is left to those that are not sends. */
-    if (s->blocked)
-        return NULL;
-    if (s->burst < EX_BURST && l->turn.tx_taken < l->turn.tx_free_n && l->turn.op_n < l->area.op_cap / 4 * 3)
-        return &l->area.tx_free[l->turn.tx_taken++];
-    go_on_later(l, s);
-    return NULL;
-}
-
 static void submit(struct ex_loop *l, struct ex_stream *s, const struct ex_piece *piece)
 {
     struct iip_op *op = ex_op(l, IIP_OP_SEND_BUF, s->conn);
-    if (!op) { /* cannot happen while ex_take keeps room; the stream would have a hole, so it ends */
+    if (!op) { /* cannot happen while has_room is asked first; the stream would have a hole, so it ends */
         ex_release(l, piece->buf);
         iip_conn_abort(s->conn);
         return;
@@ -124,6 +113,37 @@ static void submit(struct ex_loop *l, struct ex_stream *s, const struct ex_piece
     op->flags = (uint16_t)piece->flags;
     l->op_owner[l->turn.op_n - 1] = s;
     s->burst++;
+}
+
+/* A quarter of the operations is left to those that are not sends. */
+static int has_room(const struct ex_loop *l, uint32_t n)
+{
+    return l->turn.op_n + n <= l->area.op_cap / 4 * 3;
+}
+
+/* Offers all that is held, or nothing in this turn: results come back in the order of the stream. 1: nothing is held. */
+static int offer(struct ex_loop *l, struct ex_stream *s)
+{
+    uint32_t n = s->held_n;
+    uint32_t i;
+    if (!has_room(l, n)) {
+        go_on_later(l, s);
+        return 0;
+    }
+    s->held_n = 0;
+    for (i = 0; i < n; i++)
+        submit(l, s, &s->held[i]);
+    return 1;
+}
+
+const struct iip_span *ex_take(struct ex_loop *l, struct ex_stream *s)
+{
+    if (s->blocked || (s->held_n && !offer(l, s)))
+        return NULL;
+    if (s->burst < EX_BURST && l->turn.tx_taken < l->turn.tx_free_n && has_room(l, 1))
+        return &l->area.tx_free[l->turn.tx_taken++];
+    go_on_later(l, s);
+    return NULL;
 }
 
 void ex_send(struct ex_loop *l, struct ex_stream *s, const struct iip_span *to, uint32_t len)
@@ -152,23 +172,21 @@ void ex_shut(struct ex_loop *l, struct ex_stream *s)
 
 void ex_writable(struct ex_loop *l, struct ex_stream *s)
 {
-    uint32_t n = s->held_n;
-    uint32_t i;
     s->blocked = 0;
-    s->held_n = 0;
-    for (i = 0; i < n; i++)
-        submit(l, s, &s->held[i]);
+    offer(l, s);
 }
 
-/* What a send of the last turn left over is held, in order; its WRITABLE event will come. */
-static void hold(struct ex_loop *l, struct ex_stream *s, const struct iip_op *op)
+/* It did not fit, or buffers or memory ran out: WRITABLE will come. Else the connection is over, as its CLOSED says. */
+static int is_for_later(int32_t status)
 {
-    struct ex_piece *piece;
-    if (op->status < 0 && op->status != IIP_E_AGAIN) { /* the connection is over, its CLOSED event says why */
-        ex_release(l, op->buf);
-        return;
-    }
-    piece = &s->held[s->held_n++];
+    uint32_t class = iip_status_class(status);
+    return status >= 0 || class == IIP_CLASS_RETRY || class == IIP_CLASS_RESOURCE;
+}
+
+/* What a send of the last turn left over is held, in order. */
+static void hold(struct ex_stream *s, const struct iip_op *op)
+{
+    struct ex_piece *piece = &s->held[s->held_n++];
     piece->buf = op->buf;
     piece->offset = op->offset + (uint32_t)op->out;
     piece->len = op->len - (uint32_t)op->out;
@@ -186,10 +204,10 @@ void ex_sent(struct ex_loop *l)
             continue;
         if (s)
             s->burst = 0;
-        if (op->out == op->len && op->status >= 0)
+        if (op->out == op->len)
             continue;
-        if (s)
-            hold(l, s, op);
+        if (s && is_for_later(op->status))
+            hold(s, op);
         else
             ex_release(l, op->buf);
     }
@@ -203,5 +221,7 @@ struct ex_stream *ex_ready_next(struct ex_loop *l, uint32_t *left)
     (*left)--;
     s = (struct ex_stream *)(void *)l->ready.next; /* `ready` is its first member */
     ready_cut(l, s);
+    if (s->held_n && !s->blocked)
+        offer(l, s);
     return s;
 }
