@@ -49,6 +49,7 @@ repeat_kept() {
 {
     PACKAGES_BUILD="cmake ninja-build make gcc g++ libc6-dev python3 pkg-config"
     PACKAGES_NET="iproute2 curl ethtool util-linux"
+    PACKAGES_REQUESTS="curl wrk"
     PACKAGES_DPDK="libdpdk-dev libpcap-dev"
     PACKAGES_LINT="clang-format clang-tidy cppcheck shellcheck"
     PACKAGES_CLANG="clang"
@@ -63,12 +64,12 @@ repeat_kept() {
 # What proves that a package is there when dpkg does not know it (built by hand, or another distribution).
 declare -A COMMAND_OF=(
     [cmake]=cmake [ninja-build]=ninja [make]=make [gcc]=gcc [g++]=g++ [python3]=python3 [pkg-config]=pkg-config
-    [iproute2]=ip [curl]=curl [ethtool]=ethtool [util-linux]=unshare [openssl]=openssl [clang-format]=clang-format
-    [clang-tidy]=clang-tidy [cppcheck]=cppcheck [shellcheck]=shellcheck [clang]=clang [abigail-tools]=abidiff [binutils]=nm
-    [valgrind]=valgrind [qemu-user]=qemu-s390x [gcc-i686-linux-gnu]=i686-linux-gnu-gcc
-    [gcc-s390x-linux-gnu]=s390x-linux-gnu-gcc [gcc-arm-linux-gnueabihf]=arm-linux-gnueabihf-gcc
-    [gcc-riscv64-linux-gnu]=riscv64-linux-gnu-gcc [golang-go]=go [swig]=swig [lua5.4]=lua5.4
-    [luarocks]=luarocks [openjdk-17-jdk-headless]=javac
+    [iproute2]=ip [curl]=curl [wrk]=wrk [ethtool]=ethtool [util-linux]=unshare [openssl]=openssl
+    [clang-format]=clang-format [clang-tidy]=clang-tidy [cppcheck]=cppcheck [shellcheck]=shellcheck [clang]=clang
+    [abigail-tools]=abidiff [binutils]=nm [valgrind]=valgrind [qemu-user]=qemu-s390x
+    [gcc-i686-linux-gnu]=i686-linux-gnu-gcc [gcc-s390x-linux-gnu]=s390x-linux-gnu-gcc
+    [gcc-arm-linux-gnueabihf]=arm-linux-gnueabihf-gcc [gcc-riscv64-linux-gnu]=riscv64-linux-gnu-gcc [golang-go]=go
+    [swig]=swig [lua5.4]=lua5.4 [luarocks]=luarocks [openjdk-17-jdk-headless]=javac
 )
 
 package_there() {
