@@ -27,43 +27,57 @@ static int32_t flat_event_claim(struct flat_event *event)
     return IIP_E_STALE;
 }
 
+/* Claims the buffer, and makes room for its bytes. 0: there is nothing to copy, `bytes` is the answer. */
+static int flat_bytes_begin(struct flat_event *event, struct flat_bytes *bytes)
+{
+    *bytes = (struct flat_bytes){NULL, 0};
+    if (event && !event->is.buf)
+        return 0;
+    bytes->len = flat_event_claim(event);
+    if (bytes->len < 0)
+        return 0;
+    bytes->at = malloc(event->is.len ? event->is.len : 1);
+    if (bytes->at)
+        return 1;
+    atomic_store(&event->owns, 1);
+    flat_engine_unpin(event->engine);
+    bytes->len = IIP_E_NOMEM;
+    return 0;
+}
+
+/* `len`: bytes that were copied, or a status. */
+static struct flat_bytes flat_bytes_end(struct flat_event *event, struct flat_bytes bytes, int32_t len)
+{
+    flat_engine_unpin(event->engine);
+    bytes.len = len;
+    if (len < 0) {
+        free(bytes.at);
+        bytes.at = NULL;
+    }
+    return bytes;
+}
+
 struct flat_bytes flat_event_recv(struct flat_event *event)
 {
-    struct flat_bytes bytes = {NULL, 0};
-    if (event && !event->is.buf)
+    struct flat_bytes bytes;
+    if (!flat_bytes_begin(event, &bytes))
         return bytes;
-    bytes.len = flat_event_claim(event);
-    if (bytes.len < 0)
-        return bytes;
-    bytes.at = malloc(event->is.len ? event->is.len : 1);
-    if (bytes.at) {
-        bytes.len = iip_buf_detach(event->is.buf, bytes.at, event->is.len);
-    } else {
-        atomic_store(&event->owns, 1);
-        bytes.len = IIP_E_NOMEM;
-    }
-    flat_engine_unpin(event->engine);
-    return bytes;
+    return flat_bytes_end(event, bytes, iip_buf_detach(event->is.buf, bytes.at, event->is.len));
 }
 
 struct flat_bytes flat_event_peek(struct flat_event *event)
 {
-    struct flat_bytes bytes = {NULL, 0};
-    if (event && !event->is.buf)
+    struct flat_bytes bytes;
+    int32_t len;
+    if (!flat_bytes_begin(event, &bytes))
         return bytes;
-    bytes.len = flat_event_claim(event);
-    if (bytes.len < 0)
-        return bytes;
-    bytes.len = iip_buf_spans(event->is.buf, NULL, 0); /* E_FORKED, E_STALE */
-    if (bytes.len >= 0)
-        bytes.at = malloc(event->is.len ? event->is.len : 1);
-    if (bytes.at)
+    len = iip_buf_spans(event->is.buf, NULL, 0); /* E_FORKED, E_STALE */
+    if (len >= 0) {
+        len = (int32_t)event->is.len;
         memcpy(bytes.at, (const void *)(uintptr_t)event->is.addr, event->is.len);
-    if (bytes.len >= 0)
-        bytes.len = bytes.at ? (int32_t)event->is.len : IIP_E_NOMEM;
+    }
     atomic_store(&event->owns, 1);
-    flat_engine_unpin(event->engine);
-    return bytes;
+    return flat_bytes_end(event, bytes, len);
 }
 
 int64_t flat_event_take(struct flat_event *event)
