@@ -55,6 +55,7 @@ repeat_kept() {
     PACKAGES_CLANG="clang"
     PACKAGES_ABI="abigail-tools binutils"
     PACKAGES_SWIG="swig lua5.4 liblua5.4-dev openjdk-17-jdk-headless libperl-dev"
+    PACKAGES_LUA="lua-luv lua-luaossl lua-dkjson"
     PACKAGES_BENCH="valgrind liblwip-dev"
     PACKAGES_CROSS="gcc-i686-linux-gnu libc6-dev-i386-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross
         gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross
