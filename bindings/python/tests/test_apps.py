@@ -64,7 +64,8 @@ async def aiohttp_server():
 
 
 async def ask(first):
-    """One connection's requests, one after the other."""
+    """One connection's requests, one after the other; how many bodies were right."""
+    right = 0
     reader, writer = await asyncio.open_connection(SERVER, 80)
     for i in range(first, REQUESTS, CONNS):
         n = i * 37 % 5000
@@ -72,11 +73,13 @@ async def ask(first):
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 ")
         assert await reader.readexactly(n) == body(n)
+        right += 1
     writer.close()
+    return right
 
 
 async def ask_all():
-    await asyncio.gather(*(ask(first) for first in range(CONNS)))
+    return await asyncio.gather(*(ask(first) for first in range(CONNS)))
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -100,9 +103,11 @@ def test_unmodified_servers(server, wire):
     assert ready.wait(20)
     try:
         with asyncio.Runner(loop_factory=loop_factory(wire, f"{CLIENT}/24")) as runner:
-            runner.run(ask_all())
+            answered = runner.run(ask_all())
     finally:
         loop, over = ends[0]
         loop.call_soon_threadsafe(over.set)
         thread.join(20)
     assert not thread.is_alive()
+    assert sum(answered) == REQUESTS
+    print(f"{server.__name__} over {wire}: {sum(answered)} requests, every body right")
