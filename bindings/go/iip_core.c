@@ -8137,7 +8137,7 @@ struct iip_tcp {
     struct iip_bucket rst_bucket;
     iip_u32 port_next;                          /* ports drawn so far */
     iip_u64 port_bits;                          /* of which the next ones come */
-    iip_u8 cookie_key[16];
+    iip_u64 *cookies;                           /* that opened a connection, by their hashes; null: none yet */
 };
 
 /* A verdict of a step of 3.10.7.4: go on with the next one. */
@@ -8255,9 +8255,14 @@ IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_
                                               const struct iip_tcp_seg *syn, iip_u32 iss);
 IIP_LOCAL iip_u32 iip_tcp_cookie_make(struct iip_stack *stk, const struct iip_tcp_tuple *t,
                                       const struct iip_tcp_seg *syn);
-/* 1 and *syn filled with what the SYN said, when the ACK brings back a cookie of ours. */
+/* 1, *syn filled with what the SYN said, and *hash, when the ACK brings back a cookie of ours that opened nothing yet. */
 IIP_LOCAL int iip_tcp_cookie_check(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *seg,
-                                   struct iip_tcp_seg *syn);
+                                   struct iip_tcp_seg *syn, iip_u64 *hash);
+/* 1: there is memory to remember used cookies by. */
+IIP_LOCAL int iip_tcp_cookies_ready(struct iip_stack *stk);
+/* The cookie with this hash opened a connection. */
+IIP_LOCAL void iip_tcp_cookie_used(struct iip_stack *stk, iip_u64 hash);
+IIP_LOCAL void iip_tcp_cookies_free(struct iip_stack *stk);
 IIP_LOCAL iip_verdict iip_tcp_synsent_input(struct iip_stack *stk, struct iip_tcp_conn *conn,
                                             struct iip_tcp_arrival *arr);
 IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_tcp_conn *conn,
@@ -8705,6 +8710,7 @@ IIP_LOCAL void iip_tcp_free(struct iip_stack *stk)
     iip_pool_free(stk, &tcp->conns6);
     iip_tcp_minis_free(stk, &tcp->minis4);
     iip_tcp_minis_free(stk, &tcp->minis6);
+    iip_tcp_cookies_free(stk);
     iip_mem_free(stk, tcp, sizeof(*tcp));
     stk->tcp = 0;
 }
@@ -10477,16 +10483,19 @@ IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp
     struct iip_tcp_seg *seg = &arr->seg;
     struct iip_tcp_tuple t;
     struct iip_tcp_seg syn;
-    struct iip_tcp_conn *conn;
+    struct iip_tcp_conn *conn = 0;
+    iip_u64 cookie;
 
     if (seg->flags & IIP_TCP_RST) /* first: a RST is ignored */
         return IIP_CTR_DROP_TCP_LISTEN;
     iip_tcp_tuple_rx(&t, arr->rx, seg);
     if (seg->flags & IIP_TCP_ACK) { /* second: an ACK is answered with RST, unless it brings back a cookie */
-        if (iip_tcp_cookie_check(stk, &t, seg, &syn)) {
-            conn = lis->waiting < lis->backlog ? iip_tcp_accept(stk, lis, &t, 0, &syn, seg->ack - 1) : 0;
+        if (iip_tcp_cookie_check(stk, &t, seg, &syn, &cookie)) {
+            if (lis->waiting < lis->backlog && iip_tcp_cookies_ready(stk))
+                conn = iip_tcp_accept(stk, lis, &t, 0, &syn, seg->ack - 1);
             if (!conn)
                 return IIP_CTR_DROP_TCP_BACKLOG;
+            iip_tcp_cookie_used(stk, cookie);
             return iip_tcp_segment_arrives(stk, conn, arr);
         }
         iip_tcp_reset_reply(stk, arr);
@@ -10674,11 +10683,17 @@ IIP_LOCAL iip_verdict iip_tcp_half_input(struct iip_stack *stk, struct iip_tcp_m
  * cookie.c - SYN cookies [RFC 4987 3.6]: the ISN of a SYN-ACK that keeps no state: 24 bits of a keyed hash over the
  * tuple, the peer's ISN and a count of 64-second periods, 5 bits of the count, 3 bits of the MSS. Window scale, SACK
  * and timestamps are not offered then.
+ *
+ * A cookie is good for one connection: the latest IIP_COOKIES_USED that opened one are known by all 64 bits of their
+ * hash, so that a duplicate of the segment that brought one back does not open a second when the first has ended.
+ * Which set a cookie falls into is the key's secret: to push one out takes as many handshakes as there is room.
  */
 
 static const iip_u16 iip_tcp_cookie_mss[8] = {216, 536, 960, 1220, 1360, 1440, 1460, 8960};
 
-static iip_u32 iip_tcp_cookie_hash(const struct iip_stack *stk, const struct iip_tcp_tuple *t, iip_u32 irs,
+enum { IIP_COOKIE_WAYS = 4, IIP_COOKIES_USED = 1024, IIP_COOKIES_SIZE = IIP_COOKIES_USED * sizeof(iip_u64) };
+
+static iip_u64 iip_tcp_cookie_hash(const struct iip_stack *stk, const struct iip_tcp_tuple *t, iip_u32 irs,
                                    iip_u32 period, iip_u32 mss)
 {
     iip_u8 b[48];
@@ -10689,7 +10704,7 @@ static iip_u32 iip_tcp_cookie_hash(const struct iip_stack *stk, const struct iip
     iip_put32(b + 36, irs);
     iip_put32(b + 40, period);
     iip_put32(b + 44, 0xc0000000U + mss);
-    return (iip_u32)iip_siphash(stk->key, b, sizeof(b)) & 0xffffff;
+    return iip_siphash(stk->key, b, sizeof(b));
 }
 
 static iip_u32 iip_tcp_cookie_period(const struct iip_stack *stk)
@@ -10705,18 +10720,36 @@ IIP_LOCAL iip_u32 iip_tcp_cookie_make(struct iip_stack *stk, const struct iip_tc
     iip_u32 i = IIP_COUNT(iip_tcp_cookie_mss) - 1;
     while (i && iip_tcp_cookie_mss[i] > mss)
         i--;
-    return iip_tcp_cookie_hash(stk, t, syn->seq, period, i) << 8 | (period & 31) << 3 | i;
+    return (iip_u32)iip_tcp_cookie_hash(stk, t, syn->seq, period, i) << 8 | (period & 31) << 3 | i;
+}
+
+/* The set that `hash` falls into, the latest first. */
+static iip_u64 *iip_tcp_cookie_set(const struct iip_stack *stk, iip_u64 hash)
+{
+    return stk->tcp->cookies + (iip_u32)(hash >> 24) % (IIP_COOKIES_USED / IIP_COOKIE_WAYS) * IIP_COOKIE_WAYS;
+}
+
+static int iip_tcp_cookie_is_used(const struct iip_stack *stk, iip_u64 hash)
+{
+    const iip_u64 *set = stk->tcp->cookies ? iip_tcp_cookie_set(stk, hash) : 0;
+    iip_u32 i;
+    for (i = 0; set && i < IIP_COOKIE_WAYS; i++) {
+        if (set[i] == hash)
+            return 1;
+    }
+    return 0;
 }
 
 IIP_LOCAL int iip_tcp_cookie_check(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *seg,
-                                   struct iip_tcp_seg *syn)
+                                   struct iip_tcp_seg *syn, iip_u64 *hash)
 {
     iip_u32 cookie = seg->ack - 1;
     iip_u32 period = iip_tcp_cookie_period(stk);
     iip_u32 age = (period - (cookie >> 3)) & 31;
     if (!stk->ctr[IIP_CTR_TCP_COOKIES_SENT] || age > 1 || (seg->flags & (IIP_TCP_SYN | IIP_TCP_FIN)))
         return 0;
-    if (iip_tcp_cookie_hash(stk, t, seg->seq - 1, period - age, cookie & 7) != cookie >> 8)
+    *hash = iip_tcp_cookie_hash(stk, t, seg->seq - 1, period - age, cookie & 7);
+    if (((iip_u32)*hash & 0xffffff) != cookie >> 8 || iip_tcp_cookie_is_used(stk, *hash))
         return 0;
     iip_count(stk, IIP_CTR_TCP_COOKIES_GOOD);
     syn->seq = seg->seq - 1;
@@ -10725,6 +10758,27 @@ IIP_LOCAL int iip_tcp_cookie_check(struct iip_stack *stk, const struct iip_tcp_t
     syn->wscale = 0;
     syn->ts_val = 0;
     return 1;
+}
+
+IIP_LOCAL int iip_tcp_cookies_ready(struct iip_stack *stk)
+{
+    if (!stk->tcp->cookies)
+        stk->tcp->cookies = (iip_u64 *)iip_mem_zalloc(stk, IIP_COOKIES_SIZE);
+    return stk->tcp->cookies != 0;
+}
+
+IIP_LOCAL void iip_tcp_cookie_used(struct iip_stack *stk, iip_u64 hash)
+{
+    iip_u64 *set = iip_tcp_cookie_set(stk, hash);
+    iip_u32 i;
+    for (i = IIP_COOKIE_WAYS - 1; i; i--)
+        set[i] = set[i - 1];
+    set[0] = hash;
+}
+
+IIP_LOCAL void iip_tcp_cookies_free(struct iip_stack *stk)
+{
+    iip_mem_free(stk, stk->tcp->cookies, IIP_COOKIES_SIZE);
 }
 
 /* ==== src/tcp/synsent.c ==== */
