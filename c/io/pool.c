@@ -23,6 +23,23 @@ uint32_t iip_pool_frame_size(uint32_t mtu)
     return iip_pool_round(IIP_POOL_HEADROOM + IIP_POOL_LINK + mtu);
 }
 
+int iip_pool_fit(uint32_t *size, uint32_t mtu, struct iip_port_err *err)
+{
+    uint32_t least = iip_pool_frame_size(mtu);
+    if (!*size)
+        *size = least;
+    if (*size >= least || iip_pool_round(*size) >= least)
+        return IIP_OK;
+    return iip_port_fail(err, IIP_E_RANGE,
+                         "frame_size=%u: a packet of mtu=%u does not fit; use at least %u, or a smaller mtu", *size,
+                         mtu, least);
+}
+
+uint32_t iip_pool_mtu(const struct iip_pool *p)
+{
+    return p->frame_size - IIP_POOL_HEADROOM - IIP_POOL_LINK;
+}
+
 /* A mapping whose base is a multiple of `align`; null when there is no memory. */
 static uint8_t *iip_pool_map(uint64_t len, uint64_t align)
 {

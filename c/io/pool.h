@@ -38,6 +38,10 @@ struct iip_pool {
 
 /* Size of a frame for an MTU: headroom, link header with a VLAN tag, packet; rounded up to a power of two. */
 uint32_t iip_pool_frame_size(uint32_t mtu);
+/* *size becomes that of 0, of any other what it is rounded to: RANGE if a packet of the MTU does not fit into it. */
+int iip_pool_fit(uint32_t *size, uint32_t mtu, struct iip_port_err *err);
+/* The largest packet that fits into a frame: what may be received is longer, what is to be sent is not. */
+uint32_t iip_pool_mtu(const struct iip_pool *p);
 /* Zero count or size: never. Fails with NOMEM or RANGE; a pool that was zeroed or has failed may be freed. */
 int iip_pool_init(struct iip_pool *p, uint32_t id, uint32_t count, uint32_t frame_size, struct iip_port_err *err);
 void iip_pool_free(struct iip_pool *p);

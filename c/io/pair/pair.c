@@ -109,15 +109,21 @@ static int iip_pair_queue_check(const struct iip_pair_queue *q, struct iip_port_
 }
 
 /*
- * Rings take half of a small pool at most: one that could hold all of it would take every frame that comes free, and
- * what is to be sent, ACKs too, would have those of the reserve only. The longest packet fits all the same.
+ * Rings take half of the pool at most: one that could hold all of it would take every frame that comes free, and what is
+ * to be sent, ACKs too, would have those of the reserve only. The longest packet must fit all the same.
  */
-static uint32_t iip_pair_ring_fit(const struct iip_pair_queue *q, uint32_t size)
+static int iip_pair_ring_fit(const struct iip_pair_queue *q, uint32_t *size, struct iip_port_err *err)
 {
-    uint32_t most = q->pool.count / 2 / q->end->wire->queues, room = q->pool.frame_size - IIP_POOL_HEADROOM;
-    while (size > most && size > 1 && (size / 2) * room >= iip_pair_longest(q->end->wire))
-        size /= 2;
-    return size;
+    const struct iip_pair_wire *wire = q->end->wire;
+    uint32_t rings = 2 * wire->queues, room = q->pool.frame_size - IIP_POOL_HEADROOM, longest = iip_pair_longest(wire);
+    while (*size > q->pool.count / rings && *size > 1 && (*size / 2) * room >= longest)
+        *size /= 2;
+    if (*size <= q->pool.count / rings)
+        return IIP_OK;
+    return iip_port_fail(err, IIP_E_RANGE,
+                         "pair:%s: frames=%u: a packet of %u bytes takes up to %u frames of %u bytes; use at least %u",
+                         wire->name, q->pool.count, longest, (longest + room - 1) / room, q->pool.frame_size,
+                         *size * rings);
 }
 
 /* One ring for each queue that may send to this one; the one that most flows take is long. */
@@ -126,7 +132,9 @@ static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_
     uint32_t senders = q->end->wire->queues, left;
     for (uint32_t i = 0; i < senders; i++) {
         uint32_t size = i % q->end->queues == q->index ? iip_pair_ring_size(ask) : IIP_PAIR_RING_SIDE;
-        size = iip_pair_ring_fit(q, size);
+        int status = iip_pair_ring_fit(q, &size, err);
+        if (status < 0)
+            return status;
         if (iip_pair_ring_new(&q->in[i], size, q))
             return iip_port_fail(err, IIP_E_NOMEM,
                                  "pair:%s: no memory for a ring of %u descriptors: ask for fewer with ring=", ask->name,
@@ -145,16 +153,18 @@ static int iip_pair_queue_pool(struct iip_pair_queue *q, const struct iip_pair_a
 {
     struct iip_pair_wire *wire = q->end->wire;
     struct iip_pool *spare = &wire->spare[q->index];
-    uint32_t size = ask->cfg.frame_size ? ask->cfg.frame_size : iip_pool_frame_size(wire->mtu);
+    uint32_t size = ask->cfg.frame_size, side = q->end->side;
     uint32_t count = ask->cfg.frames ? ask->cfg.frames : IIP_PAIR_FRAMES;
-    uint32_t side = q->end->side;
+    int status = iip_pool_fit(&size, wire->mtu, err);
+    if (status < 0)
+        return status;
     if (side && (count != wire->frames || size != wire->frame_size))
         return iip_pool_init(&q->pool, IIP_PAIR_QUEUES + q->index, count, size, err);
     if (side) {
         q->pool = *spare;
         memset(spare, 0, sizeof(*spare));
     } else {
-        int status = iip_pool_init(&q->pool, q->index, count, size, err);
+        status = iip_pool_init(&q->pool, q->index, count, size, err);
         if (status < 0)
             return status;
     }

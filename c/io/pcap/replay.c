@@ -88,14 +88,16 @@ static void iip_replay_load(struct iip_replay *rp)
 static int iip_replay_start(struct iip_replay *rp, const char *in, const char *out, const struct iip_port_cfg *cfg,
                             struct iip_port_err *err)
 {
+    uint32_t size = cfg->frame_size;
     int status = iip_pcap_open(&rp->reader, in, err);
     if (status >= 0 && *out) {
         status = iip_pcap_create(&rp->writer, out, rp->reader.l3, err);
         rp->has_writer = status >= 0;
     }
     if (status >= 0)
-        status = iip_pool_init(&rp->pool, 0, cfg->frames ? cfg->frames : IIP_REPLAY_FRAMES,
-                               cfg->frame_size ? cfg->frame_size : iip_pool_frame_size(IIP_REPLAY_MTU), err);
+        status = iip_pool_fit(&size, IIP_REPLAY_MTU, err);
+    if (status >= 0)
+        status = iip_pool_init(&rp->pool, 0, cfg->frames ? cfg->frames : IIP_REPLAY_FRAMES, size, err);
     if (status < 0)
         return status;
     rp->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);

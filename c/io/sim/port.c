@@ -188,9 +188,12 @@ static void iip_sim_wire_drop(struct iip_sim_wire *wire)
 
 static int iip_sim_end_new(struct iip_sim_wire *wire, const struct iip_sim_ask *ask, struct iip_port_err *err)
 {
-    struct iip_sim_end *end = calloc(1, sizeof(*end));
-    uint32_t size = ask->cfg.frame_size ? ask->cfg.frame_size : iip_pool_frame_size(wire->mtu);
-    int status;
+    struct iip_sim_end *end;
+    uint32_t size = ask->cfg.frame_size;
+    int status = iip_pool_fit(&size, wire->mtu, err);
+    if (status < 0)
+        return status;
+    end = calloc(1, sizeof(*end));
     if (!end)
         return iip_port_fail(err, IIP_E_NOMEM, "sim:%s: no memory", wire->name);
     end->wire = wire;
@@ -279,7 +282,7 @@ static void iip_sim_info(struct iip_port *port, struct iip_port_info *out)
     if (wire->csum)
         out->caps |= IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM | IIP_CAP_TX_UDP_CSUM;
     pthread_mutex_lock(&wire->lock);
-    out->mtu = wire->mtu;
+    out->mtu = wire->mtu < iip_pool_mtu(&end->pool) ? wire->mtu : iip_pool_mtu(&end->pool);
     out->link_up = wire->opened == 2 && !wire->closed;
     pthread_mutex_unlock(&wire->lock);
     out->queues = 1;

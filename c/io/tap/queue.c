@@ -14,10 +14,11 @@ enum { IIP_TAP_FRAMES = 8192, IIP_TAP_GSO = 65535 };
 
 int iip_tap_queue_init(struct iip_tap_queue *q, const struct iip_tap_ask *ask, uint32_t i, struct iip_port_err *err)
 {
-    uint32_t longest = (q->tap->tso ? IIP_TAP_GSO : IIP_TAP_MTU_MAX) + IIP_TAP_LINK, size;
-    int status;
-    size = ask->cfg.frame_size ? ask->cfg.frame_size : iip_pool_frame_size(q->tap->mtu);
-    status = iip_pool_init(&q->pool, i, ask->cfg.frames ? ask->cfg.frames : IIP_TAP_FRAMES, size, err);
+    uint32_t longest = (q->tap->tso ? IIP_TAP_GSO : IIP_TAP_MTU_MAX) + IIP_TAP_LINK;
+    uint32_t size = ask->cfg.frame_size;
+    int status = iip_pool_fit(&size, q->tap->mtu, err);
+    if (status >= 0)
+        status = iip_pool_init(&q->pool, i, ask->cfg.frames ? ask->cfg.frames : IIP_TAP_FRAMES, size, err);
     if (status < 0)
         return status;
     size = q->pool.frame_size;

@@ -230,7 +230,7 @@ static void iip_tap_info(struct iip_port *port, struct iip_port_info *out)
         out->caps |= IIP_CAP_TX_TSO;
         out->tso_max = 65535 - 120; /* less both headers with their options */
     }
-    out->mtu = tap->mtu;
+    out->mtu = tap->mtu < iip_pool_mtu(&tap->q[0]->pool) ? tap->mtu : iip_pool_mtu(&tap->q[0]->pool);
     out->queues = tap->queues;
     out->link_up = tap->up;
     memcpy(out->mac, tap->mac, 6);

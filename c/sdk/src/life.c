@@ -108,7 +108,11 @@ static void iip_loop_low_mark(struct iip_loop *loop)
 {
     loop->frames_low = loop->ops->frames_free(loop->queue) / 4;
     loop->frames_reserve = loop->frames_low - loop->frames_low / 4;
-    if (loop->tx_free_cap > loop->frames_low) /* a small pool is not all for sending */
+    /* A burst does not pass both marks before anybody saw that frames are few; small pools are not all for sending. */
+    loop->burst_max = loop->frames_low - loop->frames_reserve;
+    if (loop->burst_max > IIP_RX_BURST || !loop->burst_max)
+        loop->burst_max = loop->burst_max ? IIP_RX_BURST : 1;
+    if (loop->tx_free_cap > loop->frames_low)
         loop->tx_free_cap = loop->frames_low ? loop->frames_low : 1;
 }
 

@@ -179,6 +179,7 @@ struct iip_loop {
     struct iip_port_queue *queue;
     uint64_t now;
     uint32_t burst_n;             /* packets that the wait already received */
+    uint32_t burst_max;           /* ... that are received at once */
     uint32_t frames_low;          /* fewer free ones than this are few */
     uint32_t frames_reserve;      /* the last ones: for what neither the application nor the stack keeps */
     uint32_t for_app;             /* frames that are taken now are the application's to fill */

@@ -75,9 +75,9 @@ static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more)
 {
     uint32_t n = loop->burst_n;
     if (!n && !more) {
-        n = loop->ops->rx(loop->queue, loop->burst, IIP_RX_BURST);
-        if (n < IIP_RX_BURST && loop->inbox.cells)
-            n += iip_inbox_take(loop, loop->burst + n, IIP_RX_BURST - n);
+        n = loop->ops->rx(loop->queue, loop->burst, loop->burst_max);
+        if (n < loop->burst_max && loop->inbox.cells)
+            n += iip_inbox_take(loop, loop->burst + n, loop->burst_max - n);
     }
     loop->burst_n = 0;
     if (loop->pool_low || loop->pressed)

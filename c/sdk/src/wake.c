@@ -140,7 +140,7 @@ static void iip_wake_poll(struct iip_loop *loop, uint64_t until)
         left = until > loop->now ? until - loop->now : 0;
         if (!left || iip_wake_sleep(loop, left < loop->poll_us ? left : loop->poll_us, 0))
             return;
-        loop->burst_n = loop->ops->rx(loop->queue, loop->burst, IIP_RX_BURST);
+        loop->burst_n = loop->ops->rx(loop->queue, loop->burst, loop->burst_max);
         if (iip_stack_tx_pending(loop->stk))
             return;
     }

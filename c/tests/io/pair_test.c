@@ -382,7 +382,14 @@ static void refuses_bad_names(void)
     expect_error("pair:x,=1", IIP_E_INVAL, "'=1'");
     expect_error("pair:x,tso=on,csum=off", IIP_E_INVAL, "needs csum=on");
     expect_error("pair:x,frames=64,frame_size=1", IIP_E_RANGE, "frame_size=1");
-    expect_error("pair:x,tso=on,frame_size=1024", IIP_E_RANGE, "frame_size=1024: a packet of 65553 bytes");
+    expect_error("pair:x,frame_size=512", IIP_E_RANGE,
+                 "frame_size=512: a packet of mtu=1500 does not fit; use at least 2048");
+    expect_error("pair:x,mtu=9000,frame_size=8192", IIP_E_RANGE, "use at least 16384");
+    expect_error("pair:x,tso=on,mtu=576,frame_size=1024", IIP_E_RANGE, "frame_size=1024: a packet of 65553 bytes");
+    expect_error("pair:x,tso=on,frames=127", IIP_E_RANGE,
+                 "frames=127: a packet of 65553 bytes takes up to 35 frames of "
+                 "2048 bytes; use at least 128");
+    expect_error("pair:x,tso=on,queues=2,frames=128", IIP_E_RANGE, "use at least 256");
     expect_error("pear:x", IIP_E_NO_DEVICE, "'pear'");
     expect_error("", IIP_E_INVAL, "no port is named");
     expect_error("xdp:eth7", IIP_E_NOT_SUPPORTED, "dpdk:net_af_xdp0,iface=eth7");

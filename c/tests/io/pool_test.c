@@ -13,6 +13,22 @@ static void sizes(void)
     CHECK_EQ(iip_pool_frame_size(65535), 131072);
 }
 
+static void refuses_frames_that_hold_no_packet(void)
+{
+    char text[200];
+    struct iip_port_err err = {text, sizeof(text)};
+    uint32_t size = 0;
+    CHECK_EQ(iip_pool_fit(&size, 1500, &err), IIP_OK);
+    CHECK_EQ(size, 2048);
+    size = 1025; /* it is rounded up */
+    CHECK_EQ(iip_pool_fit(&size, 1500, &err), IIP_OK);
+    size = 1024;
+    CHECK_EQ(iip_pool_fit(&size, 1500, &err), IIP_E_RANGE);
+    CHECK(strstr(text, "frame_size=1024: a packet of mtu=1500 does not fit; use at least 2048") != NULL);
+    size = UINT32_MAX;
+    CHECK_EQ(iip_pool_fit(&size, 65535, &err), IIP_OK);
+}
+
 static void refuses_bad_sizes(void)
 {
     char text[200];
@@ -95,6 +111,7 @@ static void comes_home_from_threads(void)
 int main(void)
 {
     RUN(sizes);
+    RUN(refuses_frames_that_hold_no_packet);
     RUN(refuses_bad_sizes);
     RUN(exhausts_and_recovers);
     RUN(comes_home_from_threads);

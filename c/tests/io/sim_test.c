@@ -320,7 +320,7 @@ static void changes_its_mtu(void)
     CHECK_EQ(b.ops->changed(b.port), 1);
     CHECK_EQ(b.ops->changed(b.port), 0);
     a.ops->info(a.port, &a.info);
-    CHECK_EQ(a.info.mtu, 9000);
+    CHECK_EQ(a.info.mtu, 2048 - IIP_POOL_HEADROOM - 18); /* what is sent fits into one */
     for (uint32_t i = 0; i < 9014; i++)
         buf[i] = (uint8_t)(i >> 4);
     end_send(&a, buf, 9014); /* more than a frame holds */
@@ -421,6 +421,8 @@ static void names_bad_values(void)
     expect_error("sim:t,rate=fast", IIP_E_INVAL, "rate=fast");
     expect_error("sim:t,queue=2g", IIP_E_RANGE, "at most 1073741824");
     expect_error("sim:t,mtu=5", IIP_E_RANGE, "mtu=5");
+    expect_error("sim:t,frame_size=512", IIP_E_RANGE,
+                 "frame_size=512: a packet of mtu=1500 does not fit; use at least 2048");
     expect_error("sim:t,clock=fast", IIP_E_INVAL, "clock=fast: use virtual or real");
     expect_error("sim:t,seed=18446744073709551616", IIP_E_INVAL, "seed=");
     expect_error("sim:t,seed=x", IIP_E_INVAL, "seed=x");

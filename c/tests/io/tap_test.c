@@ -291,16 +291,32 @@ static void receives_large_packets_as_chains(void)
     CHECK_EQ(end_close(&tap), 0);
 }
 
+static int changed_soon(void)
+{
+    for (int i = 0; i < 6000; i++) {
+        if (tap.ops->changed(tap.port)) {
+            tap.ops->info(tap.port, &tap.info);
+            return 1;
+        }
+        usleep(10000);
+    }
+    return 0;
+}
+
 /* No memory for a view in the middle of a packet: it is dropped and counted, no frame is lost, the next one comes. */
 static void survives_no_memory_for_views(void)
 {
     static uint8_t out[1 << 17];
     struct virtio_net_hdr head = {0};
-    uint32_t len = udp_frame(out + sizeof(head), 1, 2, 1400, 5), free_before;
+    struct ifreq ifr = {.ifr_name = NAME, .ifr_mtu = 9000};
+    uint32_t len = udp_frame(out + sizeof(head), 1, 2, 8000, 5), free_before;
     struct iip_port_stats st;
     struct iip_pkt *pkt;
     int fd;
-    REQUIRE(open_tap("tap:" NAME ",up=10.0.0.2/24,frame_size=512,tso=off") == 0);
+    REQUIRE(open_tap("tap:" NAME ",up=10.0.0.2/24,tso=off") == 0);
+    CHECK_EQ(ioctl(control, SIOCSIFMTU, &ifr), 0);
+    CHECK_EQ(changed_soon(), 1);
+    CHECK_EQ(tap.info.mtu, 2048 - 128 - 18); /* it receives longer packets than it sends */
     fd = packet_socket();
     recv_ipv4(&tap, 0, NULL, NULL, NULL);
     CHECK_EQ(tap.ops->rx(tap.q, &pkt, 1), 0);
@@ -345,18 +361,6 @@ static void waits_for_frames(void)
     CHECK_EQ(tap.ops->rx(tap.q, held, 1), 0);
     close(fd);
     CHECK_EQ(end_close(&tap), 0);
-}
-
-static int changed_soon(void)
-{
-    for (int i = 0; i < 6000; i++) {
-        if (tap.ops->changed(tap.port)) {
-            tap.ops->info(tap.port, &tap.info);
-            return 1;
-        }
-        usleep(10000);
-    }
-    return 0;
 }
 
 static void notices_link_and_mtu(void)
@@ -538,6 +542,7 @@ static void says_why_not(void)
     expect_error("tap:x,up=10.0.0.300/24", IIP_E_INVAL, "up=10.0.0.300/24");
     expect_error("tap:x,up=10.0.0.1/33", IIP_E_INVAL, "up=10.0.0.1/33");
     expect_error("tap:x,frames=64", IIP_E_RANGE, "frames=64");
+    expect_error("tap:x,frame_size=512", IIP_E_RANGE, "frame_size=512: a packet of mtu=1500 does not fit");
     expect_error("tap:lo", IIP_E_INVAL, "no TAP device");
     REQUIRE(open_tap("tap:" NAME ",up=10.0.0.2/24") == 0);
     expect_error("tap:" NAME, IIP_E_BUSY, "another program");

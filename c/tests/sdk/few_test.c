@@ -110,10 +110,17 @@ static void large_packets_flow(void)
     few("pair:few7,frames=128,tso=on", 1);
 }
 
+static void a_simulated_wire_flows(void)
+{
+    few("sim:few8,frames=64", 0);
+    few("sim:few9,frames=64", 1);
+}
+
 int main(void)
 {
     RUN(taken_buffers_flow);
     RUN(copies_flow);
     RUN(large_packets_flow);
+    RUN(a_simulated_wire_flows);
     return check_done();
 }

@@ -165,6 +165,72 @@ static void a_recorded_wire_has_its_clock(void)
     side_close(&a);
 }
 
+enum { FLOOD = 64, KEPT = 1024 };
+
+/* A turn of an application that keeps whatever comes. */
+static void turn_kept(struct side *s, uint64_t *kept, uint32_t *n)
+{
+    uint32_t i;
+    turn(s, IIP_TURN_FLUSH);
+    for (i = 0; i < s->turn.event_n; i++)
+        if (event(s, i)->buf && CHECK(*n < KEPT))
+            kept[(*n)++] = event(s, i)->buf;
+}
+
+static void send_datagrams(struct side *s, uint64_t udp, const struct iip_addrs *to)
+{
+    uint32_t i;
+    for (i = 0; i < FLOOD; i++) {
+        struct iip_op *op = next_op(s, IIP_OP_UDP_SEND_COPY, udp);
+        op->buf = (uintptr_t) "x";
+        op->len = 1;
+        op->arg = (uintptr_t)to;
+    }
+    turn_seen(s, IIP_TURN_FLUSH);
+}
+
+/* As many packets come at once as there are frames, and the application keeps them: others are answered all the same. */
+static void answers_in_a_flood(uint64_t spill_bytes)
+{
+    struct iip_engine_cfg one = side_cfg("sim:flood,clock=virtual", 1), two = side_cfg("sim:flood,frames=64", 2);
+    struct iip_addrs to = {.peer = {.port = 9}};
+    uint64_t udp = 0, sink = 0, kept[KEPT], sent;
+    uint8_t ask[sizeof arp_request];
+    struct side a, b;
+    uint32_t i, n = 0;
+    two.spill_bytes = spill_bytes;
+    REQUIRE(side_open(&a, &one) && side_open(&b, &two));
+    CHECK_EQ(iip_addr_parse("10.0.0.2:9", &to.peer), IIP_OK);
+    CHECK_EQ(iip_loop_udp(a.loop, ":9", 0, &udp), IIP_OK);
+    CHECK_EQ(iip_loop_udp(b.loop, ":9", 0, &sink), IIP_OK);
+    for (i = 0; i < 10; i++) {
+        send_datagrams(&a, udp, &to);
+        turn_kept(&b, kept, &n);
+        turn_kept(&b, kept, &n);
+    }
+    CHECK(n > 30);
+    memcpy(ask, arp_request, sizeof ask);
+    ask[41] = 2;
+    sent = packets(&b, 1);
+    CHECK_EQ(iip_engine_inject(b.engine, ask, sizeof ask), IIP_OK);
+    for (i = 0; i < 10 * FLOOD; i++) /* behind all that waits on the wire */
+        turn_kept(&b, kept, &n);
+    CHECK_EQ(packets(&b, 1) - sent, 1);
+    while (n)
+        CHECK_EQ(iip_buf_release(kept[--n]), IIP_OK);
+    iip_handle_close(udp);
+    iip_handle_close(sink);
+    turn_seen(&a, 0);
+    turn_seen(&b, 0);
+    world_close(&a, &b);
+}
+
+static void answers_though_all_is_kept(void)
+{
+    answers_in_a_flood(0);
+    answers_in_a_flood(2048);
+}
+
 int main(void)
 {
     RUN(the_same_seed_gives_the_same_run);
@@ -172,5 +238,6 @@ int main(void)
     RUN(a_recorded_wire_has_its_clock);
     RUN(an_injected_frame_arrives_now);
     RUN(a_wire_changes_its_mtu);
+    RUN(answers_though_all_is_kept);
     return check_done();
 }
