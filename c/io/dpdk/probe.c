@@ -156,10 +156,10 @@ static int probe_failed(const struct dpdk_args *args, int rc, char *err, size_t 
             args->device, strerror(-rc), *said ? "; " : "", said);
     return dpdk_fail(
         rc == -EEXIST ? IIP_E_BUSY : IIP_E_NO_DEVICE, err, err_len,
-        "%s,%s: DPDK %s.%s could not make the device (%s%s%s): check the driver's name (net_af_packet, net_memif, net_tap, "
+        "%s%s%s: DPDK %s.%s could not make the device (%s%s%s): check the driver's name (net_af_packet, net_memif, net_tap, "
         "net_vhost, net_virtio_user, net_ring, ... followed by a number) and its arguments",
-        args->device, args->devargs, RTE_STR(RTE_VER_YEAR), RTE_STR(RTE_VER_MONTH), strerror(-rc), *said ? "; " : "",
-        said);
+        args->device, *args->devargs ? "," : "", args->devargs, RTE_STR(RTE_VER_YEAR), RTE_STR(RTE_VER_MONTH),
+        strerror(-rc), *said ? "; " : "", said);
 }
 
 /* Adds an argument of the driver's, unless the caller gave it one; `len` bytes are at `devargs`. */

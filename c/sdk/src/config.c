@@ -223,8 +223,66 @@ static int32_t iip_config_each(const struct iip_config_list *list, const char *t
     return IIP_OK;
 }
 
+/* ---- gateways: whoever is on no network of ours would be asked for on the wire for ever ---- */
+
+static int iip_config_same(const struct iip_ip *a, const struct iip_ip *b, uint32_t bits)
+{
+    uint32_t bytes = bits / 8, rest = bits % 8;
+    return !memcmp(a->b, b->b, bytes) && (!rest || !((a->b[bytes] ^ b->b[bytes]) >> (8 - rest)));
+}
+
+/* Whether a network of the list (of addresses, or of routes, where one without a gateway is such) has the address. */
+static int iip_config_covers(const char *text, const char *ends, const struct iip_ip *ip, int own)
+{
+    static const struct iip_ip mapped = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}};
+    char word[IIP_CONFIG_WORD];
+    struct iip_ip net;
+    uint32_t prefix;
+    while (text && iip_config_word(&text, ends, word) > 0) {
+        uint32_t v4;
+        if (iip_config_prefix(word, &net, &prefix))
+            continue;
+        v4 = iip_config_same(&net, &mapped, 96);
+        if (v4 == (uint32_t)iip_config_same(ip, &mapped, 96) && iip_config_same(&net, ip, own ? 128 : prefix + 96 * v4))
+            return 1;
+    }
+    return 0;
+}
+
+static int32_t iip_config_gateway(const struct iip_engine_cfg *cfg, const char *word, int l3,
+                                  const struct iip_config_err *err)
+{
+    static const struct iip_ip link_local = {{0xfe, 0x80}};
+    const char *via = strstr(word, " via "), *wrong = NULL;
+    struct iip_ip gateway;
+    uint32_t family;
+    if (!via || iip_addr_ip(via + 5, strlen(via + 5), &gateway, &family))
+        return IIP_OK;
+    if (iip_config_covers(cfg->addresses, " ,", &gateway, 1))
+        wrong = "the gateway is an address of our own; name the router's";
+    else if (!l3 && !iip_config_same(&gateway, &link_local, 10) &&
+             !iip_config_covers(cfg->addresses, " ,", &gateway, 0) && !iip_config_covers(cfg->routes, ",", &gateway, 0))
+        wrong = "the gateway is on no network of ours; give an address with the prefix length of its network, or the "
+                "gateway itself as a route without \"via\"";
+    if (wrong)
+        iip_config_say(err->text, err->cap, "route \"%s\": %s", word, wrong);
+    return wrong ? IIP_E_INVAL : IIP_OK;
+}
+
+static int32_t iip_config_gateways(const struct iip_engine_cfg *cfg, int l3, const struct iip_config_err *err)
+{
+    const char *text = cfg->routes;
+    char word[IIP_CONFIG_WORD];
+    while (text && iip_config_word(&text, ",", word) > 0) {
+        int32_t st = iip_config_gateway(cfg, word, l3, err);
+        if (st)
+            return st;
+    }
+    return IIP_OK;
+}
+
 /* Tunables first: some of them shape what addresses and routes make. */
-int32_t iip_config_apply(const struct iip_engine_cfg *cfg, struct iip_stack *stk, char *error, uint32_t cap)
+int32_t iip_config_apply(const struct iip_engine_cfg *cfg, struct iip_stack *stk, int l3, char *error, uint32_t cap)
 {
     static const struct iip_config_list tunables =
         {"tunable", " ,", "write name=number; docs/reference/tunables.md lists names and ranges", iip_config_tunable};
@@ -241,5 +299,7 @@ int32_t iip_config_apply(const struct iip_engine_cfg *cfg, struct iip_stack *stk
         st = iip_config_each(&addresses, cfg->addresses, stk, &err);
     if (!st)
         st = iip_config_each(&routes, cfg->routes, stk, &err);
+    if (!st)
+        st = iip_config_gateways(cfg, l3, &err);
     return st ? st : iip_config_each(&neighbours, cfg->neighbours, stk, &err);
 }

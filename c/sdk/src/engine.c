@@ -96,7 +96,7 @@ static int32_t iip_engine_loop_open(struct iip_engine *engine, uint32_t i, const
         iip_config_say(error, cap, "loop %u: %s", i, iip_status_text(st));
         return st;
     }
-    return iip_config_apply(cfg, loop->stk, error, cap);
+    return iip_config_apply(cfg, loop->stk, (engine->info.stack_flags & IIP_STACK_L3) != 0, error, cap);
 }
 
 static int32_t iip_engine_fill(struct iip_engine *engine, const struct iip_engine_cfg *cfg, char *error, uint32_t cap)

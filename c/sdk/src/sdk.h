@@ -419,7 +419,7 @@ void iip_log_write(struct iip_engine *engine, uint32_t level, uint32_t loop, uin
 
 /* ---- config.c ---- */
 int32_t iip_config_read(const struct iip_engine_cfg *in, struct iip_engine_cfg *out, char *error, uint32_t cap);
-int32_t iip_config_apply(const struct iip_engine_cfg *cfg, struct iip_stack *stk, char *error, uint32_t cap);
+int32_t iip_config_apply(const struct iip_engine_cfg *cfg, struct iip_stack *stk, int l3, char *error, uint32_t cap);
 void iip_config_say(char *error, uint32_t cap, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- addr.c ---- */
@@ -427,7 +427,9 @@ void iip_addr_from(struct iip_addr *out, const struct iip_endpoint *in);
 void iip_addr_to(struct iip_endpoint *out, const struct iip_addr *in);
 int32_t iip_addr_ip(const char *text, size_t len, struct iip_ip *out, uint32_t *family);
 
-/* ---- size.c: structures that grow ---- */
+/* ---- size.c: structures that grow, to 4,096 bytes at most: no more is read, whatever a size says ---- */
+enum { IIP_SIZE_MAX = 4096 };
+int32_t iip_size_check(const void *from, uint32_t known);          /* INVAL, or UNKNOWN_FIELD: beyond `known` it is not zero */
 int32_t iip_size_in(void *to, uint32_t known, const void *from);   /* copies an input, zero-extended */
 int32_t iip_size_out(void *to, const void *from, uint32_t known);  /* copies an output */
 

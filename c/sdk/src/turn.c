@@ -19,15 +19,11 @@ uint64_t iip_turn_deadline(struct iip_loop *loop)
 
 static int32_t iip_turn_check(const struct iip_loop *loop, const struct iip_turn *turn)
 {
+    int32_t st;
     if (!turn || turn->size < sizeof *turn)
         return IIP_E_INVAL;
-    if (turn->size > sizeof *turn) {
-        const uint8_t *bytes = (const uint8_t *)turn;
-        uint32_t i;
-        for (i = sizeof *turn; i < turn->size; i++)
-            if (bytes[i])
-                return IIP_E_UNKNOWN_FIELD;
-    }
+    if (IIP_UNLIKELY(turn->size != sizeof *turn) && (st = iip_size_check(turn, sizeof *turn)) != 0)
+        return st;
     if (turn->op_n > loop->op_cap || turn->release_n > loop->release_cap || turn->tx_taken > loop->tx_free_n)
         return IIP_E_RANGE;
     return IIP_OK;

@@ -54,6 +54,14 @@ static void what_is_wrong_is_named(void)
     bad = cfg, bad.addresses = "10.0.0.1/24,10.0.0.1/24", refuses(bad, IIP_E_EXISTS, "10.0.0.1/24");
     bad = cfg, bad.routes = "default", refuses(bad, IIP_E_INVAL, "default");
     bad = cfg, bad.routes = "10.1.0.0/16 via nobody", refuses(bad, IIP_E_INVAL, "nobody");
+    bad = cfg, bad.routes = "default via 10.0.0.1",
+    refuses(bad, IIP_E_INVAL, "\"default via 10.0.0.1\": the gateway is an address of our own");
+    bad = cfg, bad.routes = "10.9.0.0/16 via 10.0.1.1",
+    refuses(bad, IIP_E_INVAL, "\"10.9.0.0/16 via 10.0.1.1\": the gateway is on no network");
+    bad = cfg, bad.routes = "10.1.0.0/16,default via fd01::1", refuses(bad, IIP_E_INVAL, "\"default via fd01::1\"");
+    bad = cfg, bad.addresses = "10.0.0.1", bad.routes = "default via 10.0.0.254",
+    refuses(bad, IIP_E_INVAL, "give an address with the prefix");
+    bad = cfg, bad.addresses = "::/0", bad.routes = "default via 10.0.0.254", refuses(bad, IIP_E_INVAL, "");
     bad = cfg, bad.tunables = "tcp.mss=1400 no_such=1", refuses(bad, IIP_E_NOT_FOUND, "no_such=1");
     bad = cfg, bad.tunables = "mss", refuses(bad, IIP_E_INVAL, "\"mss\"");
     bad = cfg, bad.tunables = "tcp.mss=4000000000", refuses(bad, IIP_E_RANGE, "tcp.mss=4000000000");
@@ -76,6 +84,15 @@ static void everything_that_can_be_said(void)
     cfg.mtu = 1400;
     if (!CHECK_EQ(open_with(&cfg, why), IIP_OK))
         printf("    %s\n", why);
+    CHECK_STR(why, "");
+    cfg.addresses = "10.0.0.1 fd00::1"; /* a gateway that is said to be on the link, or is by its nature */
+    cfg.routes = "default via 10.0.0.254,10.0.0.254/32,default via fe80::1";
+    cfg.neighbours = NULL;
+    CHECK_EQ(open_with(&cfg, why), IIP_OK);
+    CHECK_STR(why, "");
+    cfg.port = "pair:config6,l3=on"; /* one wire: who is at its other end, is */
+    cfg.routes = "default via 10.9.9.9";
+    CHECK_EQ(open_with(&cfg, why), IIP_OK);
     CHECK_STR(why, "");
 }
 
@@ -136,6 +153,8 @@ static void a_turn_structure_may_grow_too(void)
     CHECK_EQ(iip_loop_turn(a.loop, &later.turn), 0);
     later.tail = 1;
     CHECK_EQ(iip_loop_turn(a.loop, &later.turn), IIP_E_UNKNOWN_FIELD);
+    later.turn.size = UINT32_MAX; /* nothing behind 4,096 bytes is read */
+    CHECK_EQ(iip_loop_turn(a.loop, &later.turn), IIP_E_INVAL);
     later.turn.size = 4;
     CHECK_EQ(iip_loop_turn(a.loop, &later.turn), IIP_E_INVAL);
     world_close(&a, &b);

@@ -1,4 +1,7 @@
 /* size_test.c - structures that grow: short inputs, long inputs, short and long outputs. */
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "check.h"
 #include "sdk.h"
 
@@ -27,6 +30,21 @@ static void a_long_input_is_read_if_its_tail_is_zero(void)
     CHECK_EQ(iip_size_in(&out, sizeof out, v3), IIP_E_UNKNOWN_FIELD);
 }
 
+/* A size of rubbish: what lies behind the structure is not ours to read. */
+static void a_size_beyond_all_reason_is_refused(void)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    uint8_t *at = mmap(NULL, 2 * (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint32_t *in = (uint32_t *)(void *)(at + page - sizeof(struct v2));
+    struct v2 out;
+    REQUIRE(at != MAP_FAILED && !mprotect(at + page, (size_t)page, PROT_NONE));
+    in[0] = IIP_SIZE_MAX + 1;
+    CHECK_EQ(iip_size_in(&out, sizeof out, in), IIP_E_INVAL);
+    in[0] = UINT32_MAX;
+    CHECK_EQ(iip_size_in(&out, sizeof out, in), IIP_E_INVAL);
+    munmap(at, 2 * (size_t)page);
+}
+
 static void sizes_that_hold_no_size_are_refused(void)
 {
     uint32_t none[2] = {3, 0};
@@ -53,6 +71,7 @@ int main(void)
 {
     RUN(a_short_input_is_extended_with_zeros);
     RUN(a_long_input_is_read_if_its_tail_is_zero);
+    RUN(a_size_beyond_all_reason_is_refused);
     RUN(sizes_that_hold_no_size_are_refused);
     RUN(an_output_gets_what_it_has_room_for);
     return check_done();

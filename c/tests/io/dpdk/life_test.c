@@ -159,7 +159,7 @@ static void errors_name_the_value_and_the_remedy(void)
 {
     fails("dpdk:", IIP_E_INVAL, "dpdk:", "PCI address");
     fails("dpdk:eal=[-m 5", IIP_E_INVAL, "eal=[-m 5", "brackets");
-    fails("dpdk:net_nonsense0", IIP_E_NO_DEVICE, "net_nonsense0", "driver's name");
+    fails("dpdk:net_nonsense0", IIP_E_NO_DEVICE, "net_nonsense0: DPDK", "driver's name");
     fails("dpdk:net_ring0,ring=many", IIP_E_RANGE, "ring=many", "a number");
     fails("dpdk:net_af_packet0", IIP_E_INVAL, "net_af_packet0", "iface=NAME");
     fails("dpdk:net_af_packet0,iface=nowhere7", IIP_E_NO_DEVICE, "nowhere7", "ip link");
