@@ -224,7 +224,7 @@ static void write_all(struct sim *sim, struct node *node, struct end *e)
             e->blocked = 1;
             return;
         }
-        if (got < 0 && e->at->dirty)
+        if (got < 0 && (e->at->dirty || (got == IIP_E_NOT_CONNECTED && sim->plan.harsh)))
             return; /* the end of it is on its way as a note */
         if (got <= 0 || got > (int64_t)len)
             sim_fail(sim, "connection %d: write of %u bytes says %lld", e->at->index, len, (long long)got);
