@@ -142,7 +142,8 @@ IIP_MERGED iip_verdict iip_tcp_rx_conn(struct iip_stack *stk, struct iip_tcp_con
                                        const struct iip_plain *in, iip_u32 l2_len, iip_u32 ts)
 {
     struct iip_tcp_seg seg;
-    if (!iip_plain_segment(&seg, in, ts) || !iip_tcp_expected(stk, conn, &seg, ts) || !iip_tcp_plain_sums_ok(pkt, in))
+    if (!iip_plain_segment(&seg, in, ts) || !iip_tcp_expected(stk, conn, &seg, ts) || IIP_UNLIKELY(conn->path.loop) ||
+        !iip_tcp_plain_sums_ok(pkt, in))
         return iip_tcp_rx_steps(stk, &conn->id, pkt, *in);
     stk->tcp->recent = conn;
     iip_count(stk, IIP_CTR_TCP_SEGS_IN);
@@ -151,7 +152,8 @@ IIP_MERGED iip_verdict iip_tcp_rx_conn(struct iip_stack *stk, struct iip_tcp_con
 
 /*
  * From the wire in one step: a plain packet whose tuple is that of a connection needs no check of its addresses, for
- * they were checked when the connection was made. Anything else is left as it was.
+ * they were checked when the connection was made. One with ourselves is not made of what comes from the wire. Anything
+ * else is left as it was.
  */
 IIP_LOCAL iip_verdict iip_tcp_rx_plain(struct iip_stack *stk, struct iip_pkt *pkt)
 {

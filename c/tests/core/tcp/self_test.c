@@ -148,6 +148,54 @@ static void a_port_to_itself(void)
     CHECK_EQ(end_all(&b), 0);
 }
 
+/* The very next segment of the connection, as somebody on the wire may send it, who knows all numbers. */
+static struct iip_pkt *next_segment(struct both *b, const struct iip_ip *ip, uint32_t len)
+{
+    static uint8_t payload[100], packet[200];
+    struct iip_tcp_info info;
+    struct segment s;
+    info.size = sizeof(info);
+    iip_tcp_info(b->stk, b->end[1], &info);
+    segment_init(&s, 4);
+    memcpy(s.src, ip->b, 16);
+    memcpy(s.dst, ip->b, 16);
+    s.sport = info.peer.port;
+    s.dport = info.local.port;
+    s.seq = info.rcv_nxt;
+    s.ack = info.snd_nxt;
+    s.flags = FL_ACK;
+    s.win = 65535;
+    s.data = payload;
+    s.len = len;
+    return testhost_pkt(&b->th, packet, segment_encode(&s, packet, sizeof(packet)), 0);
+}
+
+/* A source address of ours does not come from the wire [RFC 1122 3.2.1.3], also where all else is as expected. */
+static void the_wire_has_no_say(void)
+{
+    static struct both b;
+    struct iip_endpoint at;
+    struct iip_tcp_listener *lis;
+    struct iip_pkt *pkt;
+    memset(&at, 0, sizeof(at));
+    REQUIRE(set_up(&b, &at.ip) == 0);
+    at.port = 80;
+    iip_stack_set(b.stk, "tcp.timestamps", 0);
+    REQUIRE(iip_tcp_listen(b.stk, &at, 4, NULL, &lis) == 0);
+    REQUIRE(iip_tcp_connect(b.stk, NULL, &at, NULL, &b.end[0]) == 0);
+    turn(&b);
+    REQUIRE(b.end[0] && b.end[1]);
+    pkt = next_segment(&b, &at.ip, 100);
+    iip_stack_input(b.stk, &pkt, 1, b.now);
+    turn(&b);
+    CHECK_EQ(b.got[1], 0);
+    CHECK_EQ(testhost_counter(b.stk, "drop_ip_src"), 1);
+    iip_tcp_abort(b.stk, b.end[0]);
+    turn(&b);
+    CHECK_EQ(b.closed[0] + b.closed[1], 2);
+    CHECK_EQ(end_all(&b), 0);
+}
+
 /* Nobody listens: refused at once, without a wire. */
 static void nobody_listens(void)
 {
@@ -167,6 +215,7 @@ int main(void)
 {
     RUN(client_and_server_in_one);
     RUN(a_port_to_itself);
+    RUN(the_wire_has_no_say);
     RUN(nobody_listens);
     return check_done();
 }
