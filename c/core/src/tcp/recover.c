@@ -115,12 +115,17 @@ IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn)
         iip_tcp_recovery_begin(stk, conn);
 }
 
-/* A block of what was sent and is not acknowledged; others are lies or duplicates [RFC 2018, RFC 2883]. */
+/*
+ * A block of what was sent and is not acknowledged; others are lies or duplicates [RFC 2018, RFC 2883]. Measured from
+ * one end, for of three numbers each may seem to follow the one before it and the last yet lie before the first.
+ */
 static int iip_tcp_sack_valid(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg,
                               const struct iip_sack_block *b)
 {
     iip_u32 low = iip_seq_max(conn->snd.una, seg->ack);
-    return iip_seq_lt(b->left, b->right) && iip_seq_lt(low, b->left) && iip_seq_leq(b->right, conn->snd.nxt);
+    iip_u32 left = b->left - low;
+    iip_u32 right = b->right - low;
+    return left && left < right && right <= conn->snd.nxt - low;
 }
 
 IIP_LOCAL void iip_tcp_sack_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
