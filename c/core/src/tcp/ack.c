@@ -10,6 +10,8 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
     iip_u32 flight = conn->snd.nxt - conn->snd.una;
     iip_u32 recovering = conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS);
 
+    if (IIP_UNLIKELY(conn->retries))
+        iip_tcp_rto_keep(stk, conn);
     iip_tcp_acked_to(conn, ack);
     iip_tcp_acked_free(stk, conn);
     iip_tcp_rtt_acked(stk, conn);

@@ -27,11 +27,24 @@ IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *co
     conn->rto_us = iip_tcp_rto_bounded(stk, (conn->srtt8 >> 3) + conn->rttvar4);
 }
 
-/* [5.5] with back-off by the retransmissions so far; the user timeout is never overslept. */
-IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn)
+/* [5.5] with back-off by the retransmissions so far. */
+static iip_u32 iip_tcp_rto_backed_off(const struct iip_stack *stk, const struct iip_tcp_conn *conn)
 {
     iip_u64 rto = (iip_u64)conn->rto_us << iip_min32(conn->retries, 24);
-    conn->rto_at = stk->now + iip_min64(rto, iip_max32((iip_u32)stk->tune.tcp_rto_max_us, conn->rto_us));
+    return (iip_u32)iip_min64(rto, iip_max32((iip_u32)stk->tune.tcp_rto_max_us, conn->rto_us));
+}
+
+/* [5.7, Karn] what was sent again gives no sample, so the back-off outlives its ACK, until a round trip is measured. */
+IIP_LOCAL void iip_tcp_rto_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    if (!(conn->flags & IIP_F_PERSIST)) /* there the retries are probes */
+        conn->rto_us = iip_tcp_rto_backed_off(stk, conn);
+}
+
+/* The user timeout is never overslept. */
+IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    conn->rto_at = stk->now + iip_tcp_rto_backed_off(stk, conn);
     if (conn->extra && conn->extra->user_timeout_us)
         conn->rto_at = iip_min64(conn->rto_at, conn->extra->stalled_at + conn->extra->user_timeout_us);
     iip_tcp_arm(stk, conn);

@@ -431,6 +431,8 @@ IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, cons
 /* ---- timer.c, rto.c ---- */
 IIP_LOCAL void iip_tcp_arm(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn);
+/* Before an ACK of what was sent again ends the count of retransmissions. */
+IIP_LOCAL void iip_tcp_rto_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* [RFC 6298 5.1 - 5.3] A round trip that became shorter may bring the deadline before the timer's. */
 IIP_INLINE void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
