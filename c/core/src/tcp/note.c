@@ -63,6 +63,12 @@ IIP_LOCAL iip_u32 iip_tcp_unread(const struct iip_tcp_conn *conn)
     return bytes;
 }
 
+/* The number of the first of them; a FIN that waits to be told has one too. */
+static iip_u32 iip_tcp_read_to(const struct iip_tcp_conn *conn)
+{
+    return conn->rcv.nxt - (conn->flags & IIP_F_NOTE_FIN ? 1 : 0) - iip_tcp_unread(conn);
+}
+
 static void iip_tcp_note_flag(struct iip_tcp_conn *conn, struct iip_note *out, iip_u32 flag)
 {
     switch (flag) {
@@ -74,7 +80,7 @@ static void iip_tcp_note_flag(struct iip_tcp_conn *conn, struct iip_note *out, i
         iip_tcp_note_ends(conn, out);
         break;
     case IIP_F_NOTE_URGENT:
-        iip_tcp_note(conn, out, IIP_NOTE_URGENT)->value = conn->extra->rcv_up - (conn->rcv.nxt - iip_tcp_unread(conn));
+        iip_tcp_note(conn, out, IIP_NOTE_URGENT)->value = conn->extra->rcv_up - iip_tcp_read_to(conn);
         break;
     case IIP_F_NOTE_ERROR:
         iip_tcp_note(conn, out, IIP_NOTE_ERROR)->status = conn->extra->error;
