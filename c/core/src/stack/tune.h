@@ -44,7 +44,7 @@
     X(tcp_keepidle_us, "tcp.keepidle_us", 1000, IIP_U64(0x1000, 0), IIP_U64(1, 2905032704U), "us of silence before the first probe (2 h)") \
     X(tcp_keepintvl_us, "tcp.keepintvl_us", 1000, 0xffffffffU, 75000000, "us between probes")                 \
     X(tcp_keepcnt, "tcp.keepcnt", 1, 255, 9, "unanswered probes before the connection is given up")           \
-    X(tcp_user_timeout_us, "tcp.user_timeout_us", 0, IIP_U64(0x1000, 0), 0, "us that sent data may stay unacknowledged; 0: by tcp.retries") \
+    X(tcp_user_timeout_us, "tcp.user_timeout_us", 0, IIP_U64(0x1000, 0), 0, "us that data may stay unacknowledged or wait for a window; 0: by tcp.retries") \
     X(tcp_nodelay, "tcp.nodelay", 0, 1, 0, "1: no Nagle on new connections")                                  \
     X(tcp_ttl, "tcp.ttl", 1, 255, 64, "hop limit")                                                            \
     X(tcp_dscp, "tcp.dscp", 0, 63, 0, "DSCP of new connections")                                              \

@@ -104,6 +104,8 @@ IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const str
     conn->iss = secret.iss;
     conn->ts_off = secret.ts_off;
     iip_tcp_conn_defaults(stk, conn);
+    if (stk->tune.tcp_user_timeout_us)
+        iip_tcp_extra(stk, conn);
     return conn;
 }
 
@@ -199,6 +201,9 @@ IIP_LOCAL struct iip_tcp_extra *iip_tcp_extra(struct iip_stack *stk, struct iip_
     extra->keepintvl_us = (iip_u32)stk->tune.tcp_keepintvl_us;
     extra->keepcnt = (iip_u8)stk->tune.tcp_keepcnt;
     extra->syn_retries = (iip_u8)stk->tune.tcp_syn_retries;
+    extra->stalled_at = stk->now;
+    if (conn->rto_at != IIP_NEVER && !conn->retries && !(conn->flags & IIP_F_PERSIST))
+        extra->stalled_at = conn->rto_at - conn->rto_us; /* when the clock was started */
     conn->extra = extra;
     return extra;
 }

@@ -59,6 +59,7 @@ static int iip_tcp_set_extra(struct iip_stack *stk, struct iip_tcp_conn *conn, i
         break;
     case IIP_TCP_USER_TIMEOUT_US:
         extra->user_timeout_us = value;
+        iip_tcp_rto_limit(stk, conn);
         break;
     default:
         extra->syn_retries = (iip_u8)value;

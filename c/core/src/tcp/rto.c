@@ -27,6 +27,14 @@ IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *co
     conn->rto_us = iip_tcp_rto_bounded(stk, (conn->srtt8 >> 3) + conn->rttvar4);
 }
 
+IIP_LOCAL void iip_tcp_rto_limit(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    const struct iip_tcp_extra *extra = conn->extra;
+    if (extra && extra->user_timeout_us && conn->rto_at != IIP_NEVER)
+        conn->rto_at = iip_min64(conn->rto_at, extra->stalled_at + extra->user_timeout_us);
+    iip_tcp_arm(stk, conn);
+}
+
 /* [5.5] with back-off by the retransmissions so far. */
 static iip_u32 iip_tcp_rto_backed_off(const struct iip_stack *stk, const struct iip_tcp_conn *conn)
 {
@@ -41,11 +49,10 @@ IIP_LOCAL void iip_tcp_rto_keep(const struct iip_stack *stk, struct iip_tcp_conn
         conn->rto_us = iip_tcp_rto_backed_off(stk, conn);
 }
 
-/* The user timeout is never overslept. */
 IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     conn->rto_at = stk->now + iip_tcp_rto_backed_off(stk, conn);
-    if (conn->extra && conn->extra->user_timeout_us)
-        conn->rto_at = iip_min64(conn->rto_at, conn->extra->stalled_at + conn->extra->user_timeout_us);
-    iip_tcp_arm(stk, conn);
+    if (conn->extra && !conn->retries)
+        conn->extra->stalled_at = stk->now;
+    iip_tcp_rto_limit(stk, conn);
 }

@@ -87,7 +87,7 @@ struct iip_tcp_repair {
 /* What only few connections need: made when first needed, with the stack's tunables as defaults. */
 struct iip_tcp_extra {
     iip_u64 user_timeout_us, keepidle_us;
-    iip_u64 stalled_at;        /* since when nothing was acknowledged, while retransmitting */
+    iip_u64 stalled_at;        /* since when nothing was acknowledged of what was sent, or waits for a window */
     iip_u32 keepintvl_us;
     iip_u32 snd_up, rcv_up;
     iip_u32 challenge_us;      /* start of the second in which challenges are counted, us modulo 2^32 */
@@ -433,10 +433,12 @@ IIP_LOCAL void iip_tcp_arm(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* Before an ACK of what was sent again ends the count of retransmissions. */
 IIP_LOCAL void iip_tcp_rto_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn);
+/* The user timeout is never overslept. */
+IIP_LOCAL void iip_tcp_rto_limit(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* [RFC 6298 5.1 - 5.3] A round trip that became shorter may bring the deadline before the timer's. */
 IIP_INLINE void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    if (IIP_UNLIKELY(conn->retries)) {
+    if (IIP_UNLIKELY(conn->retries || conn->extra)) {
         iip_tcp_rto_again(stk, conn);
         return;
     }

@@ -37,19 +37,11 @@ static void iip_tcp_give_up(struct iip_stack *stk, struct iip_tcp_conn *conn, ii
     iip_tcp_end(stk, conn, reason);
 }
 
-/* The oldest byte was not acknowledged in time: since when it waits counts for a user timeout. */
-static void iip_tcp_stalled(struct iip_stack *stk, struct iip_tcp_conn *conn)
-{
-    struct iip_tcp_extra *extra = iip_tcp_user_timeout(stk, conn) ? iip_tcp_extra(stk, conn) : 0;
-    if (extra)
-        extra->stalled_at = stk->now - iip_min64(stk->now, conn->rto_us);
-}
-
 /* [RFC 9293 3.8.3] R1 tells, R2 gives up: by the number of retransmissions, or by the user timeout. */
 static int iip_tcp_r2_reached(const struct iip_stack *stk, const struct iip_tcp_conn *conn)
 {
     if (conn->extra && conn->extra->user_timeout_us)
-        return conn->retries && stk->now - conn->extra->stalled_at >= conn->extra->user_timeout_us;
+        return stk->now - conn->extra->stalled_at >= conn->extra->user_timeout_us;
     if (conn->id.state < IIP_TCP_ESTABLISHED)
         return conn->retries >= (conn->extra ? conn->extra->syn_retries : stk->tune.tcp_syn_retries);
     return conn->retries >= stk->tune.tcp_retries;
@@ -61,8 +53,6 @@ static void iip_tcp_rto_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
         iip_tcp_rto_start(stk, conn);
         return;
     }
-    if (!conn->retries)
-        iip_tcp_stalled(stk, conn);
     if (iip_tcp_r2_reached(stk, conn)) {
         iip_tcp_give_up(stk, conn,
                         conn->id.state < IIP_TCP_ESTABLISHED && conn->extra && conn->extra->error ? conn->extra->error
@@ -85,7 +75,10 @@ static void iip_tcp_rto_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
     iip_tcp_rto_start(stk, conn);
 }
 
-/* [RFC 9293 3.8.6.1] the first probe one RTO after the window closed, then at doubling intervals, for ever. */
+/*
+ * [RFC 9293 3.8.6.1] the first probe one RTO after the window closed, then at doubling intervals, for ever; unless there
+ * is a user timeout, which says how long data may wait for a window [RFC 6429].
+ */
 IIP_LOCAL void iip_tcp_persist_start(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     iip_u64 wait = iip_min64((iip_u64)conn->rto_us << iip_min32(conn->probes, 24), stk->tune.tcp_rto_max_us);
@@ -93,6 +86,10 @@ IIP_LOCAL void iip_tcp_persist_start(struct iip_stack *stk, struct iip_tcp_conn 
         wait = IIP_CORK_US;
     conn->flags |= IIP_F_PERSIST;
     conn->rto_at = stk->now + wait;
+    if (conn->extra && !conn->probes && conn->snd.una == conn->snd.nxt)
+        conn->extra->stalled_at = stk->now;
+    if (!conn->snd.wnd)
+        iip_tcp_rto_limit(stk, conn);
 }
 
 IIP_LOCAL void iip_tcp_persist_end(struct iip_stack *stk, struct iip_tcp_conn *conn)
@@ -115,7 +112,7 @@ static void iip_tcp_probe(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     iip_u32 len = iip_min32(conn->snd.end - conn->snd.una, iip_max32(1, iip_min32(conn->snd.wnd, conn->mss)));
     iip_u32 fin = (conn->flags & IIP_F_FIN_QUEUED) && conn->snd.una + len == conn->snd.end ? IIP_TCP_FIN : 0;
-    if (conn->retries >= stk->tune.tcp_retries) {
+    if ((conn->retries || !conn->snd.wnd) && iip_tcp_r2_reached(stk, conn)) {
         iip_tcp_give_up(stk, conn, IIP_E_TIMEOUT);
         return;
     }
