@@ -43,8 +43,9 @@ static int open_engine(struct side *s, const struct shape *shape)
     char why[256], tunables[256], port[512];
     memset(&cfg, 0, sizeof cfg);
     snprintf(tunables, sizeof tunables,
-             "tcp.rcvbuf=%u,tcp.sndbuf=65536,tcp.msl_us=2000000,tcp.keepalive=1,tcp.keepidle_us=2000000,"
-             "tcp.keepintvl_us=1000000,tcp.keepcnt=60,neigh.queue=1024", shape->rcvbuf);
+             "tcp.rcvbuf=%u,tcp.sndbuf=65536,tcp.keepalive=1,tcp.keepidle_us=2000000,tcp.keepintvl_us=1000000,"
+             "tcp.keepcnt=60,neigh.queue=1024",
+             shape->rcvbuf);
     snprintf(port, sizeof port, "%s,mtu=%u", s->options->port, shape->mtu);
     cfg.size = sizeof cfg;
     cfg.port = port;
@@ -53,7 +54,8 @@ static int open_engine(struct side *s, const struct shape *shape)
     cfg.frames = shape->frames;
     cfg.ring = shape->frames == 2048 ? 256 : 0;
     cfg.spill_bytes = shape->spill_bytes;
-    if (iip_engine_open(&cfg, &s->engine, why, sizeof why) == IIP_OK && iip_engine_loop(s->engine, 0, &s->loop) == IIP_OK)
+    if (iip_engine_open(&cfg, &s->engine, why, sizeof why) == IIP_OK &&
+        iip_engine_loop(s->engine, 0, &s->loop) == IIP_OK)
         return 1;
     wrong(&totals.errors, "no engine: %s", why);
     return 0;
@@ -65,7 +67,8 @@ static void close_engine(struct side *s, uint32_t late)
     int32_t st = iip_engine_close(s->engine, &leaks);
     if (st != IIP_OK)
         wrong(&totals.errors, "the engine cannot be closed: %s", iip_status_name(st));
-    if (leaks.bufs != late || leaks.conns || leaks.listeners || leaks.udps || leaks.timers || leaks.externs || leaks.regions)
+    if (leaks.bufs != late || leaks.conns || leaks.listeners || leaks.udps || leaks.timers || leaks.externs ||
+        leaks.regions)
         wrong(&totals.leaks, "%u buffers instead of %u, %u connections and %u listeners were left", leaks.bufs, late,
               leaks.conns, leaks.listeners);
 }
@@ -88,14 +91,16 @@ static void check_account(struct side *s, uint32_t late)
     uint32_t n = (uint32_t)iip_loop_counters(s->loop, values, 256);
     iip_loop_stats_get(s->loop, &stats);
     got = counters_sum(values, n, "rx_packets");
-    out = counters_sum(values, n, "rx_delivered") + counters_sum(values, n, "rx_held") + counters_sum(values, n, "drop_");
+    out =
+        counters_sum(values, n, "rx_delivered") + counters_sum(values, n, "rx_held") + counters_sum(values, n, "drop_");
     if (got != out || got != stats.rx_packets)
         wrong(&totals.errors, "%llu packets received by the port, %llu by the stack, %llu accounted for",
               (unsigned long long)stats.rx_packets, (unsigned long long)got, (unsigned long long)out);
     if (stats.bufs_held != late)
         wrong(&totals.leaks, "%llu buffers are held, should be %u", (unsigned long long)stats.bufs_held, late);
     if (stats.conns || stats.stale_handles)
-        wrong(&totals.errors, "%u connections, %llu stale handles", stats.conns, (unsigned long long)stats.stale_handles);
+        wrong(&totals.errors, "%u connections, %llu stale handles", stats.conns,
+              (unsigned long long)stats.stale_handles);
     totals.drop_pressure += counters_sum(values, n, "drop_pressure");
 }
 

@@ -1,15 +1,16 @@
 /* side.c - the thread of one end: turns the loop, opens and answers connections until it is told to end. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "soak.h"
 
-enum { SENDS = 64, OPENS = 64, PORT = 80 };
+enum { SENDS = 64, OPENS = 64, PORT = 80, PORTS = 16 }; /* several, as TIME-WAIT keeps tuples for a minute */
 
 int side_failed(int32_t st)
 {
-    return st < 0 && st != IIP_E_AGAIN && st != IIP_E_NOBUFS && st != IIP_E_STALE &&
-        st != IIP_E_CLOSED && st != IIP_E_RESET && st != IIP_E_SHUTDOWN;
+    return st < 0 && st != IIP_E_AGAIN && st != IIP_E_NOBUFS && st != IIP_E_STALE && st != IIP_E_CLOSED &&
+        st != IIP_E_RESET && st != IIP_E_SHUTDOWN;
 }
 
 static uint32_t slot_of(uint64_t handle)
@@ -56,12 +57,19 @@ static void add(struct side *s, struct talk *t)
     atomic_fetch_add(&totals.opened, 1);
 }
 
+static int32_t connect_one(struct side *s, uint64_t *conn)
+{
+    char to[32];
+    snprintf(to, sizeof to, "10.0.0.2:%u", PORT + (unsigned)rng_below(&s->rng, PORTS));
+    return iip_loop_connect(s->loop, to, 0, conn);
+}
+
 static void open_some(struct side *s)
 {
     uint32_t n;
     for (n = 0; s->live < s->options->connections && n < OPENS; n++) {
         uint64_t conn;
-        int32_t st = iip_loop_connect(s->loop, "10.0.0.2:80", 0, &conn);
+        int32_t st = connect_one(s, &conn);
         if (st != IIP_OK) {
             if (side_failed(st))
                 wrong(&totals.errors, "a connection cannot be opened: %s", iip_status_name(st));
@@ -115,11 +123,14 @@ static void turn(struct side *s)
 static void listen_here(struct side *s)
 {
     struct iip_addrs at;
-    struct iip_op op = {.code = IIP_OP_LISTEN, .len = 4096, .arg = (uintptr_t)&at};
+    uint16_t i;
     memset(&at, 0, sizeof at);
-    at.local.port = PORT;
-    if (iip_loop_op(s->loop, &op) != IIP_OK)
-        wrong(&totals.errors, "cannot listen: %s", iip_status_name(op.status));
+    for (i = 0; i < PORTS; i++) {
+        struct iip_op op = {.code = IIP_OP_LISTEN, .len = 4096, .arg = (uintptr_t)&at};
+        at.local.port = PORT + i;
+        if (iip_loop_op(s->loop, &op) != IIP_OK)
+            wrong(&totals.errors, "cannot listen: %s", iip_status_name(op.status));
+    }
 }
 
 /* Turns on, as buffers still come back, until it is told to end. */

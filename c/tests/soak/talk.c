@@ -94,7 +94,7 @@ static void finish(struct talk *t)
 {
     int32_t st = IIP_OK;
     if (!t->finished)
-        st = t->out.ending == END_ABORT ? iip_conn_abort(t->conn)
+        st = t->out.ending == END_ABORT  ? iip_conn_abort(t->conn)
             : t->out.ending == END_CLOSE ? iip_handle_close(t->conn)
                                          : iip_conn_shutdown(t->conn);
     if (side_failed(st))
@@ -197,9 +197,11 @@ static void closed(struct side *s, const struct talk *t, int32_t status)
         return;
     atomic_fetch_add(&totals.finished, 1);
     if (status != IIP_OK || !t->fin || t->got != t->in.bytes || t->sent != t->out.bytes)
-        wrong(&totals.errors, "connection %llu ended by %s, %llu of %llu bytes received, %llu of %llu sent",
-              (unsigned long long)t->id, iip_status_name(status), (unsigned long long)t->got,
-              (unsigned long long)t->in.bytes, (unsigned long long)t->sent, (unsigned long long)t->out.bytes);
+        wrong(&totals.errors,
+              "connection %llu, %s end, ended by %s, %s FIN, %llu of %llu bytes received, %llu of %llu sent",
+              (unsigned long long)t->id, s->opens ? "opening" : "answering", iip_status_name(status),
+              t->fin ? "with" : "without", (unsigned long long)t->got, (unsigned long long)t->in.bytes,
+              (unsigned long long)t->sent, (unsigned long long)t->out.bytes);
 }
 
 void talk_event(struct side *s, struct talk *t, const struct iip_event *e)
