@@ -139,10 +139,13 @@ end
 
 function Load:event(event)
   local kind, conn = event:type(), self.conns[event:src()]
-  if not conn then return end
+  if not conn or conn.bad and kind == iip.EVENT_DATA then
+    if event:buf() ~= 0 then event:release() end
+    return
+  end
   if kind == iip.EVENT_CLOSED then return self:closed(conn, event) end
   if kind == iip.EVENT_CONNECTED then self:connected(conn) end
-  if kind == iip.EVENT_DATA and not conn.bad then conn.talk:take(event:recv()) end
+  if kind == iip.EVENT_DATA then conn.talk:take(event:recv()) end
   if kind == iip.EVENT_WRITABLE then conn.blocked = false end
   if kind == iip.EVENT_FIN and not conn.bad then
     conn.eof = true

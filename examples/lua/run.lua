@@ -117,7 +117,6 @@ function App:signals()
     signal:start(name, function()
       if take == "finish" then self:finish() else stats.save(self) end
     end)
-    signal:unref()
   end
 end
 

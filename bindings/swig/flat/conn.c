@@ -6,7 +6,7 @@
 int32_t flat_send(uint64_t conn, const void *bytes, uint32_t len)
 {
     int32_t taken = iip_conn_send(conn, bytes, len);
-    return taken == IIP_E_AGAIN ? 0 : taken;
+    return flat_not_now(taken) ? 0 : taken;
 }
 
 int32_t flat_udp_send(uint64_t udp, const char *peer, const void *bytes, uint32_t len)

@@ -80,6 +80,12 @@ void flat_error_clear(void);
 /* Null when the library that is loaded is the one this module was compiled for, else a sentence. */
 const char *flat_check(void);
 
+/* A send that was refused for now: WRITABLE follows, as after one that was taken in part. */
+static inline int flat_not_now(int32_t status)
+{
+    return status == IIP_E_AGAIN || status == IIP_E_NOBUFS || status == IIP_E_NOMEM;
+}
+
 /* ---- engine.c ---- */
 struct iip_engine_cfg *flat_options(void); /* a new one, all defaults; its strings are its own */
 void flat_options_free(struct iip_engine_cfg *cfg);

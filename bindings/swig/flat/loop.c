@@ -188,7 +188,7 @@ int32_t flat_loop_send_event(struct flat_loop *loop, uint64_t conn, struct flat_
     op.len = event->is.len - event->sent;
     status = iip_loop_op(loop->raw, &op);
     flat_engine_unpin(loop->engine);
-    if (status < 0 && status != IIP_E_AGAIN) {
+    if (status < 0 && !flat_not_now(status)) {
         atomic_store(&event->owns, 1);
         return status;
     }

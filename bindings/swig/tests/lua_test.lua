@@ -224,6 +224,32 @@ function tests.an_exhausted_pool()
   server.engine:close()
 end
 
+-- One connection has all buffers in its send queue; another one gets none, is not told of an error, but when there are.
+function tests.sending_without_buffers()
+  local client, server = pair({ frames = 512, ring = 64, tunables = "tcp.sndbuf=4000000" }, { tunables = "tcp.rcvbuf=8192" })
+  local ends = connect(client, server)
+  local other = client.loop:connect("10.0.0.2:7", 0)
+  run(client, server, function(event) return event:src() == other and event:type() == iip.EVENT_CONNECTED end)
+  local kept, sent = {}, 0
+  for _ = 1, 1000 do
+    sent = sent + iip.send(ends.client, ("x"):rep(20000))
+    client.loop:turn(0, 0)
+    for _, event in ipairs(server.loop:turn(0, 0)) do
+      if event:type() == iip.EVENT_DATA then kept[#kept + 1] = event end
+    end
+  end
+  assert(sent < 1000 * 20000)
+  assert(iip.send(other, "y") == 0)
+  for _, event in ipairs(kept) do event:release() end
+  local told = run(client, server, function(event, side)
+    if event:type() == iip.EVENT_DATA then event:release() end
+    return side == client and event:type() == iip.EVENT_WRITABLE and event:src() == other
+  end)
+  assert(told and iip.send(other, "y") == 1)
+  client.engine:close()
+  server.engine:close()
+end
+
 function tests.closing_with_work_in_flight()
   local client, server = pair()
   local ends = connect(client, server)
