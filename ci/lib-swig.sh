@@ -32,6 +32,9 @@ lua_programs() {
     done
 }
 
+# iip_udp_echo: IipUdpEcho
+java_class() { sed -E 's/(^|_)([a-z])/\u\2/g' <<<"$1"; }
+
 # In build/java; needs the jar.
 java_programs() {
     local name
@@ -40,6 +43,7 @@ java_programs() {
     javac --release 17 -Xlint:all -Werror -cp "$SWIG_BUILD/java/iip.jar" -d build/java/classes examples/java/*.java ||
         die 1 "the examples in Java could not be compiled"
     for name in "${SWIG_PROGRAMS[@]}"; do
-        swig_program "build/java/$name" java -cp "'$SWIG_BUILD/java/iip.jar:$IIP_ROOT/build/java/classes'" "$name"
+        swig_program "build/java/$name" java -Xmx64m -XX:+UseSerialGC -XX:-UsePerfData -cp \
+            "'$SWIG_BUILD/java/iip.jar:$IIP_ROOT/build/java/classes'" "$(java_class "$name")"
     done
 }
