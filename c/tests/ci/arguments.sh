@@ -45,6 +45,9 @@ refuses demo wire --port wire
 refuses demo 5 --ip 5
 refuses test extra fast extra
 refuses test-swig extra fast extra
+refuses test-swig many soak --seconds many
+refuses test-swig --seconds soak --seconds
+refuses test-swig --seconds all --seconds 3
 refuses lint extra --fix extra
 refuses abi extra --update extra
 refuses soak many --minutes many
