@@ -3,6 +3,7 @@ import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
 import org.iip.Event;
+import org.iip.Iip;
 import org.iip.IipException;
 
 /**
@@ -18,6 +19,7 @@ final class HttpConn {
     private static final byte[] NONE = {};
 
     final long handle;
+    private final LoopThread loop;
     private final Run run;
     private final HttpSite site;
     private final Deque<Event> inbox = new ArrayDeque<>(); // what stays here keeps the peer's window closed
@@ -26,6 +28,7 @@ final class HttpConn {
     long progress; // bytes since then
     boolean eof;
     boolean blocked; // WRITABLE will come
+    boolean waits; // for the clock
     private boolean shut;
     private byte[] in = NONE;
     private int at;
@@ -41,8 +44,9 @@ final class HttpConn {
     private long answered; // bytes of its body
     private byte[] out = NONE;
 
-    HttpConn(Run run, HttpSite site, long handle) {
-        this.run = run;
+    HttpConn(LoopThread loop, HttpSite site, long handle) {
+        this.loop = loop;
+        run = loop.run;
         this.site = site;
         this.handle = handle;
         phase(Phase.IDLE);
@@ -90,9 +94,16 @@ final class HttpConn {
         answer = null;
     }
 
+    /** When buffers are few, a connection whose peer does not take what it was offered gets no more of them. */
+    private boolean isFed() {
+        return (loop.loop.state() & Iip.STATE_POOL_LOW) != 0
+            && Calls.attempt(() -> Iip.connInfo(handle).getUnsent()) > 0;
+    }
+
     /** Whether all of what waits is on its way. */
     private boolean flush() {
-        if (out.length > 0 && !blocked) {
+        waits = out.length > 0 && !blocked && isFed();
+        if (out.length > 0 && !blocked && !waits) {
             int taken = Calls.send(handle, out);
             progress += taken;
             run.count("bytes", taken);

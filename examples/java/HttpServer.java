@@ -28,7 +28,7 @@ final class HttpServer implements Worker {
     public void event(Event event) {
         long handle = event.src();
         if (event.type() == Iip.EVENT_ACCEPT) {
-            conns.put(handle, new HttpConn(at.run, site, handle));
+            conns.put(handle, new HttpConn(at, site, handle));
             at.run.count("accepted", 1);
             return;
         }
@@ -65,6 +65,7 @@ final class HttpServer implements Worker {
         looked = now;
         List<HttpConn> late = conns.values().stream().filter(c -> (now - c.since) / 1e9 >= limit(c.phase)).toList();
         late.forEach(this::late);
+        conns.values().stream().filter(c -> c.waits).toList().forEach(HttpConn::goOn);
     }
 
     private double limit(HttpConn.Phase phase) {

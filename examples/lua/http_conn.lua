@@ -49,8 +49,20 @@ end
 
 -- ---- output ----
 
+-- When buffers are few, a connection whose peer does not take what it was offered gets no more of them.
+function Conn:is_fed()
+  if self.loop:state() & iip.STATE_POOL_LOW == 0 then return false end
+  local info = run.attempt(iip.conn_info, self.handle)
+  return info and info.unsent > 0
+end
+
 function Conn:write(bytes)
   while bytes ~= "" do
+    while self:is_fed() do
+      self.waits = true -- for the clock
+      coroutine.yield()
+    end
+    self.waits = false
     local taken = run.attempt(iip.send, self.handle, bytes)
     if not taken then error(GONE) end
     self.progress = self.progress + taken
@@ -222,9 +234,9 @@ function Conn:free()
   coroutine.close(self.thread)
 end
 
-return function(app, config, handle)
+return function(app, config, loop, handle)
   local conn = setmetatable({
-    app = app, config = config, handle = handle, inbox = {}, first = 1, last = 0, text = "", keep = true,
+    app = app, config = config, loop = loop, handle = handle, inbox = {}, first = 1, last = 0, text = "", keep = true,
   }, Conn)
   conn:phase_is "idle"
   conn.thread = coroutine.create(function() conn:life() end)

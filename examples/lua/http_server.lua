@@ -42,17 +42,20 @@ function Server:look_at_clock(loop)
   local now = run.now()
   if now - (self.looked[loop] or 0) < TICK_S then return end
   self.looked[loop] = now
-  local late = {}
+  local late, waits = {}, {}
   for _, conn in pairs(self.conns) do
-    if conn.loop == loop and now - conn.since >= self:limit(loop, conn.phase) then late[#late + 1] = conn end
+    if conn.loop == loop and now - conn.since >= self:limit(loop, conn.phase) then
+      late[#late + 1] = conn
+    elseif conn.loop == loop and conn.waits then
+      waits[#waits + 1] = conn
+    end
   end
+  for _, conn in ipairs(waits) do conn:resume() end
   for _, conn in ipairs(late) do self:late(conn) end
 end
 
 function Server:accept(loop, handle)
-  local conn = http_conn(self.app, self.config, handle)
-  conn.loop = loop
-  self.conns[handle] = conn
+  self.conns[handle] = http_conn(self.app, self.config, loop, handle)
   self.app:count "accepted"
 end
 
