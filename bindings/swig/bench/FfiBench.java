@@ -1,3 +1,6 @@
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -11,8 +14,21 @@ import org.iip.Loop;
 import org.iip.Op;
 import org.iip.View;
 
-/** What a crossing costs from Java, in nanoseconds: the best of fifteen runs each, the first of which warm up. */
+/**
+ * FfiBench [--json FILE]: what a crossing costs from Java, in nanoseconds: the best of fifteen runs each, the first of which
+ * warm up.
+ */
 final class FfiBench {
+    private static final List<String> LINES = new ArrayList<>(); // of the file, as the other languages write them
+
+    private static final int MANY = 20_000; // of what takes about as long as looking at the clock
+
+    private static void many(Runnable call) {
+        for (int i = 0; i < MANY; i++) {
+            call.run();
+        }
+    }
+
     private static Engine open(String address) {
         EngineOptions options = new EngineOptions();
         options.setPort("pair:ffi");
@@ -33,7 +49,10 @@ final class FfiBench {
             }
             least = Math.min(least, spent);
         }
-        System.out.printf("%-34s %8.0f ns%n", name, least / times / units);
+        double ns = least / times / units;
+        System.out.printf("%-34s %8.0f ns%n", name, ns);
+        LINES.add(String.format("  {\"row\": \"crossing: %s\", \"value\": %.1f, \"unit\": \"ns\", \"ratio\": null, "
+            + "\"peer\": null}", name, ns));
     }
 
     private static Supplier<Void> replies(Loop loop, int n) {
@@ -67,7 +86,19 @@ final class FfiBench {
         return events;
     }
 
-    public static void main(String[] args) {
+    public static void main(String[] args) throws IOException {
+        boolean json = args.length == 2 && args[0].equals("--json");
+        if (args.length > 0 && !json) {
+            System.err.printf("ffi-bench: %s: no such argument; --json FILE writes the rows there%n", args[args.length - 1]);
+            System.exit(2);
+        }
+        measure();
+        if (json) {
+            Files.writeString(Path.of(args[1]), "[\n" + String.join(",\n", LINES) + "\n]\n");
+        }
+    }
+
+    private static void measure() {
         try (Engine one = open("10.0.0.1/24"); Engine two = open("10.0.0.2/24")) {
             Loop here = one.loop(0);
             Loop there = two.loop(0);
@@ -78,10 +109,10 @@ final class FfiBench {
             Iip.udpSend(from, "10.0.0.2:2", new byte[1]); // it waits for its neighbour's address
             while (here.turn(1000, 0).count() + there.turn(1000, 0).count() < 1) { }
             Supplier<List<Event>> arrived = () -> datagrams(here, there, from);
-            row("nop", 1000, 1, () -> null, x -> Iip.abiVersion());
-            row("turn without events", 1000, 1, () -> null, x -> here.turn(0, 0));
+            row("nop", 1, MANY, () -> null, x -> many(Iip::abiVersion));
+            row("turn, idle", 1, MANY, () -> null, x -> many(() -> here.turn(0, 0)));
             row("turn with 1 event", 300, 1, replies(here, 1), x -> all(here.turn(0, 0)));
-            row("turn with 64 events, each", 300, 64, replies(here, 64), x -> all(here.turn(0, 0)));
+            row("turn with 64 events", 300, 1, replies(here, 64), x -> all(here.turn(0, 0)));
             row("a field of an event", 50, 32, arrived, events -> events.forEach(Event::type));
             row("recv of 1400 bytes", 50, 32, arrived, events -> events.forEach(Event::recv));
             row("view and close", 50, 32, arrived, events -> events.forEach(event -> {

@@ -1,5 +1,11 @@
--- ffi_bench.lua - what a crossing costs from Lua, in nanoseconds of processor time: the best of five runs each.
+-- ffi_bench.lua [--json FILE] - what a crossing costs from Lua, in nanoseconds of processor time: the best of five runs each.
 local iip = require "iip"
+
+local out = arg[1] == "--json" and arg[2]
+if #arg > 0 and (not out or #arg > 2) then
+  io.stderr:write(("ffi-bench: %s: no such argument; --json FILE writes the rows there\n"):format(arg[#arg]))
+  os.exit(2)
+end
 
 local function open(address)
   local engine = iip.open { port = "pair:ffi", addresses = address }
@@ -29,7 +35,12 @@ local function best(times, units, prepare, work)
   return least / times / units * 1e9
 end
 
-local function row(name, ...) print(("%-34s %8.0f ns"):format(name, best(...))) end
+local lines = {} -- of the file, as the other languages write them
+local function row(name, ...)
+  local ns = best(...)
+  print(("%-34s %8.0f ns"):format(name, ns))
+  lines[#lines + 1] = ('  {"row": "crossing: %s", "value": %.1f, "unit": "ns", "ratio": null, "peer": null}'):format(name, ns)
+end
 local function nothing() end
 
 local op = iip.Op()
@@ -69,11 +80,17 @@ for _ = 1, 100 do
 end
 local many = 1000
 row("nop", 1, many, nothing, function() for _ = 1, many do iip.abi_version() end end)
-row("turn without events", 1, many, nothing, function() for _ = 1, many do here:turn(0, 0) end end)
+row("turn, idle", 1, many, nothing, function() for _ = 1, many do here:turn(0, 0) end end)
 row("turn with 1 event", 200, 1, replies(1), function() here:turn(0, 0) end)
-row("turn with 64 events, each", 200, 64, replies(64), function() here:turn(0, 0) end)
+row("turn with 64 events", 200, 1, replies(64), function() here:turn(0, 0) end)
 row("a field of an event", 50, 32, datagrams, each "type")
+row("view by copy, 1400 bytes", 50, 32, datagrams, each "peek")
 row("recv of 1400 bytes", 50, 32, datagrams, each "recv")
 row("release", 50, 32, datagrams, each "release")
 here_engine:close()
 there_engine:close()
+if out then
+  local file = assert(io.open(out, "w"))
+  file:write("[\n", table.concat(lines, ",\n"), "\n]\n")
+  file:close()
+end
