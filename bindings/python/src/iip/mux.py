@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .events import Batch, Event
     from .loop import Loop
 
+_NOT_NOW = (Status.OK, Status.E_AGAIN, Status.E_NOBUFS, Status.E_NOMEM)  # WRITABLE follows when there is room again
 _OPS_OF_ONE = 16  # operations that one stream puts into a turn at most, so that others get a turn as well
 
 
@@ -103,7 +104,7 @@ class Stream:
         """Of the oldest offer of `size` bytes, n were taken."""
         if not self._queue:
             return
-        if n < size and status != Status.OK and status != Status.E_AGAIN:
+        if n < size and status not in _NOT_NOW:
             self._queue.clear()  # the connection is over: its CLOSED says why
             self.queued = 0
             return
