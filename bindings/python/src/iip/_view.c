@@ -1,20 +1,19 @@
 /*
  * _view.c - bytes of the stack as a Python buffer, without a copy and without a dangling pointer.
  *
- * A View holds one reference of a buffer of libiip. Whoever looks at its bytes (memoryview, NumPy, re ...) is counted
- * as an export, in the View and in the Home of its engine. While there is one, the View cannot be released and the
- * engine cannot be closed: both say BufferError. Any thread may drop the last reference; libiip sends the buffer home.
+ * A View holds one reference of a buffer. Whoever looks at its bytes (memoryview, NumPy ...) is counted, in the View and
+ * in the Home of its engine; meanwhile releasing the one and closing the other is a BufferError. Any thread may do both.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <iip/iip.h>
 #include <stdatomic.h>
 
-/* One for each engine: how many exports there are, and whether its memory is gone. */
-struct home {
+enum { GONE = -1 }; /* in place of a number of exports: there can be none any more */
+
+struct home { /* one for each engine */
     PyObject_HEAD
     atomic_long exports;
-    atomic_int closed;
 };
 
 struct view {
@@ -22,29 +21,37 @@ struct view {
     struct home *home;
     void *bytes;
     Py_ssize_t len;
-    uint64_t buf; /* 0: released, or a view of a whole region */
-    int whole;
+    uint64_t buf; /* 0: of a whole region */
     atomic_long exports;
 };
-
 static PyTypeObject *home_type;
 
-static PyObject *home_close(PyObject *self, PyObject *unused)
+static int look(atomic_long *exports) /* one more; 0: there can be none */
 {
-    struct home *home = (struct home *)self;
-    long n = atomic_load(&home->exports);
-    (void)unused;
-    if (n)
-        return PyErr_Format(PyExc_BufferError, "%ld memoryviews of the engine's memory are alive: release them first", n);
-    atomic_store(&home->closed, 1);
-    Py_RETURN_NONE;
+    long n = atomic_load(exports);
+    while (n != GONE && !atomic_compare_exchange_weak(exports, &n, n + 1))
+        ;
+    return n != GONE;
 }
 
-/* The engine refused to close: its memory is there as before. */
-static PyObject *home_reopen(PyObject *self, PyObject *unused)
+/* From no exports to GONE: 0. Else what it is. */
+static long end_of(atomic_long *exports)
 {
-    (void)unused;
-    atomic_store(&((struct home *)self)->closed, 0);
+    long n = 0;
+    atomic_compare_exchange_strong(exports, &n, GONE);
+    return n;
+}
+
+static PyObject *home_close(PyObject *self, PyObject *Py_UNUSED(args))
+{
+    long n = end_of(&((struct home *)self)->exports);
+    return n <= 0 ? Py_NewRef(Py_None)
+                  : PyErr_Format(PyExc_BufferError, "%ld memoryviews of the engine's memory are alive: release them first", n);
+}
+
+static PyObject *home_reopen(PyObject *self, PyObject *Py_UNUSED(args))
+{
+    atomic_store(&((struct home *)self)->exports, 0); /* the engine refused to close: its memory is there as before */
     Py_RETURN_NONE;
 }
 
@@ -55,30 +62,26 @@ static void free_instance(PyObject *self)
     Py_DECREF(type);
 }
 
-static PyObject *view_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+static PyObject *view_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
     struct view *view;
     PyObject *home;
     unsigned long long address, buf;
     Py_ssize_t len;
-    (void)kwargs;
-    if (!PyArg_ParseTuple(args, "O!KnK", home_type, &home, &address, &len, &buf))
-        return NULL;
-    view = (struct view *)PyType_GenericAlloc(type, 0);
-    if (!view)
+    if (!PyArg_ParseTuple(args, "O!KnK", home_type, &home, &address, &len, &buf) ||
+        !(view = (struct view *)PyType_GenericAlloc(type, 0)))
         return NULL;
     view->home = (struct home *)Py_NewRef(home);
     view->bytes = (void *)(uintptr_t)address;
     view->len = len;
     view->buf = buf;
-    view->whole = !buf;
     return (PyObject *)view;
 }
 
 static void view_dealloc(PyObject *self)
 {
     struct view *view = (struct view *)self;
-    if (view->buf)
+    if (view->buf && atomic_load(&view->exports) != GONE)
         iip_buf_release(view->buf);
     Py_DECREF(view->home);
     free_instance(self);
@@ -87,37 +90,34 @@ static void view_dealloc(PyObject *self)
 static int view_getbuffer(PyObject *self, Py_buffer *out, int flags)
 {
     struct view *view = (struct view *)self;
-    if ((!view->buf && !view->whole) || atomic_load(&view->home->closed)) {
-        out->obj = NULL;
-        PyErr_SetString(PyExc_ValueError, view->home->closed ? "the engine is closed" : "the view is released");
-        return -1;
-    }
+    const char *why = "the view is released";
     if (PyBuffer_FillInfo(out, self, view->bytes, view->len, 1, flags) < 0)
         return -1;
-    atomic_fetch_add(&view->exports, 1);
-    atomic_fetch_add(&view->home->exports, 1);
-    return 0;
+    if (look(&view->exports)) {
+        if (look(&view->home->exports))
+            return 0;
+        atomic_fetch_sub(&view->exports, 1);
+        why = "the engine is closed";
+    }
+    Py_CLEAR(out->obj);
+    PyErr_SetString(PyExc_ValueError, why);
+    return -1;
 }
 
-static void view_releasebuffer(PyObject *self, Py_buffer *buffer)
+static void view_releasebuffer(PyObject *self, Py_buffer *Py_UNUSED(buffer))
 {
     struct view *view = (struct view *)self;
-    (void)buffer;
     atomic_fetch_sub(&view->exports, 1);
     atomic_fetch_sub(&view->home->exports, 1);
 }
 
-static PyObject *view_give_back(PyObject *self, PyObject *unused)
+static PyObject *view_give_back(PyObject *self, PyObject *Py_UNUSED(args))
 {
     struct view *view = (struct view *)self;
-    uint64_t buf = view->buf;
-    (void)unused;
-    if (atomic_load(&view->exports))
-        return PyErr_Format(PyExc_BufferError, "%ld memoryviews of this view are alive: release them first",
-                            atomic_load(&view->exports));
-    view->buf = 0;
-    view->whole = 0;
-    return PyLong_FromLong(buf ? iip_buf_release(buf) : IIP_OK);
+    long n = end_of(&view->exports);
+    if (n > 0)
+        return PyErr_Format(PyExc_BufferError, "%ld memoryviews of this view are alive: release them first", n);
+    return PyLong_FromLong(n == 0 && view->buf ? iip_buf_release(view->buf) : IIP_OK);
 }
 
 static Py_ssize_t view_length(PyObject *self)
@@ -143,5 +143,8 @@ PyMODINIT_FUNC PyInit__view(void)
     if (!m || !view || !home_type || PyModule_AddObjectRef(m, "Home", (PyObject *)home_type) < 0 || PyModule_AddObjectRef(m, "RawView", view) < 0)
         return NULL;
     Py_DECREF(view);
+#ifdef Py_GIL_DISABLED
+    PyUnstable_Module_SetGIL(m, Py_MOD_GIL_NOT_USED);
+#endif
     return m;
 }
