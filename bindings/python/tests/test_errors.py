@@ -81,6 +81,26 @@ def test_another_thread_may_only_post_wake_and_release(talk):
     assert [event.type for event in client.turn(1)] == [EventType.CLOSED]
 
 
+def test_wake_ends_a_wait_for_ever():
+    with iip.Engine("pair:wake", "10.0.0.1/24") as engine:
+        loop = engine.loop()
+        waits = threading.Event()
+
+        def owner():
+            with loop:
+                while list(loop.turn()):
+                    pass  # the link comes up
+                waits.set()
+                loop.turn(None)
+
+        thread = threading.Thread(target=owner, daemon=True)
+        thread.start()
+        waits.wait(30)
+        loop.wake()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
 def test_engine_that_is_never_closed_is_reported():
     engine = iip.Engine("pair:leak", "10.0.0.1/24")
     with pytest.warns(ResourceWarning, match="never closed"):
@@ -138,3 +158,28 @@ def test_too_many_operations_in_a_turn():
             loop.op(iip.OpCode.NOP)
         loop.turn()
         loop.op(iip.OpCode.NOP)
+
+
+def test_a_refused_close_leaves_the_owners_releases_alone(talk):
+    """Releases that wait for the owner's next turn are the owner's, whoever tries to close the engine meanwhile."""
+    server, accepted, client, conn = talk
+    client.send(conn, b"held")
+    client.turn()
+    event = next_event(server, client, EventType.DATA)
+    server.release(event.buf)
+    caught = []
+
+    def other():
+        try:
+            server.engine.close()
+        except iip.Error as error:
+            caught.append(error.errno)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert caught == [errno.EBUSY]
+    assert server.stats()["bufs_held"] == 1
+    assert server.turn().release_failed == 0
+    stats = server.stats()
+    assert (stats["bufs_held"], stats["foreign_releases"]) == (0, 0)

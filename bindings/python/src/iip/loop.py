@@ -59,7 +59,7 @@ class Loop:
         self._owner = 0
         self._keep: list[Any] = []  # what the operations of the next turn point at
         self._op_n = self._release_n = self._tx_taken = self._op_aux_n = self._scratch_n = 0
-        self._ready = False
+        self._ready = self._woken = False
 
     # ---- ownership ----
 
@@ -75,6 +75,8 @@ class Loop:
         self._owner = 0
 
     def detach_if_owner(self) -> None:
+        if self._owner not in (0, threading.get_ident()):
+            return  # what waits for the owner's next turn is the owner's
         if self._ready and self._release_n:  # no turn will take them any more
             lib.iip_buf_release_n(self._area.releases, self._release_n)
             self._release_n = 0
@@ -130,7 +132,8 @@ class Loop:
         while True:
             left = _FOREVER_US if until is None else max(0, int((until - time.monotonic()) * 1e6))
             batch = self._turn_once(flags | TurnFlag.WAIT, min(left, _WAIT_SLICE_US), event_max)
-            if batch.n or left <= _WAIT_SLICE_US or batch.op_short or batch.state:
+            if batch.n or left <= _WAIT_SLICE_US or batch.op_short or batch.state or self._woken:
+                self._woken = False
                 return batch
 
     def network(self, stop: threading.Event) -> None:
@@ -396,6 +399,7 @@ class Loop:
 
     def wake(self) -> None:
         """Ends the wait of the owner's turn, or of its next one."""
+        self._woken = True
         check(lib.iip_loop_wake(self.c))
 
     def post(self, code: int, obj: int = 0, *, user: int = 0, arg: int = 0, length: int = 0, flags: int = 0) -> None:
