@@ -15,9 +15,9 @@ PY
     return 1
 }
 
-# python_package [test] [lint]: the package from this checkout, with what its examples need, and its tests and lint.
+# python_package [test] [lint]: the package from this checkout, with what its tests and lint need.
 python_package() {
-    local python extra="aiohttp>=3.9"
+    local python extra=""
     # shellcheck disable=SC2086
     need $PACKAGES_BUILD
     python=$(python_found) || { (need python3-dev python3-venv) && python=$(python_found); } || {
@@ -25,14 +25,14 @@ python_package() {
         return 77
     }
     [[ " $* " != *" test "* ]] || need openssl $PACKAGES_NET
-    case " $* " in *" test "*) extra="$extra pytest numpy uvicorn" ;; esac
+    case " $* " in *" test "*) extra="aiohttp>=3.9 pytest numpy uvicorn" ;; esac
     case " $* " in *" lint "*) extra="$extra ruff mypy" ;; esac
     # shellcheck disable=SC2086
     set -- $extra
     say "building the Python package (log: build/python.log)"
     mkdir -p build
     { [ -x "$PYTHON_VENV/bin/pip" ] || "$python" -m venv "$PYTHON_VENV"; } >build/python.log 2>&1 &&
-        "$PYTHON_VENV/bin/pip" install --disable-pip-version-check "$@" >>build/python.log 2>&1 &&
+        { [ $# = 0 ] || "$PYTHON_VENV/bin/pip" install --disable-pip-version-check "$@" >>build/python.log 2>&1; } &&
         "$PYTHON_VENV/bin/pip" install --disable-pip-version-check ./bindings/python >>build/python.log 2>&1 ||
         { tail -30 build/python.log >&2; die 1 "the Python package could not be built: build/python.log"; }
 }

@@ -2,12 +2,13 @@
 """TCP echo server on the native loop: received buffers go back as they are, without a copy."""
 
 import itertools
-from collections import deque
+from collections import Counter, deque
 
 import iip
 from iip import EventType
 
-from iip_example import Parser, Run, run, say_ready
+from iip_example import Native, run
+from iip_options import Options
 
 
 class Connection:
@@ -22,8 +23,8 @@ class Connection:
 class Echo:
     """One loop's connections."""
 
-    def __init__(self, loop: iip.Loop, counted: Run) -> None:
-        self.loop, self.counted = loop, counted
+    def __init__(self, loop: iip.Loop, counts: Counter[str]) -> None:
+        self.loop, self.counts = loop, counts
         self.conns: dict[int, Connection] = {}
         self.ready: dict[int, None] = {}  # connections that have something to offer
         self.offered: list[tuple[int, Connection]] = []
@@ -60,20 +61,20 @@ class Echo:
     def handle(self, event: iip.Event) -> None:
         handle = event.src
         if event.type == EventType.ACCEPT:
-            self.counted.count("accepted")
+            self.counts["accepted"] += 1
             self.conns[handle] = Connection()
         conn = self.conns.get(handle)
         if conn is None:
             return  # the listener's own end
         if event.type == EventType.DATA:
-            self.counted.count("bytes", event.len)
+            self.counts["bytes"] += event.len
             conn.late.append((event.buf, 0, event.len))
         elif event.type == EventType.WRITABLE:
             conn.blocked = False
         elif event.type == EventType.FIN:
             conn.ended = True
         elif event.type == EventType.CLOSED:
-            self.counted.count("closed")
+            self.counts["closed"] += 1
             for buf, _, _ in self.conns.pop(handle).late:
                 self.loop.release(buf)
             return
@@ -81,24 +82,25 @@ class Echo:
 
 
 def main() -> int:
-    parser = Parser("iip_echo", "TCP echo server", listen=7)
-    args = parser.parse_args()
-    counted = Run("iip_echo", args)
-    with iip.Engine(**parser.engine_options(args)) as engine, engine.loop() as loop:
+    options = Options("iip_echo", "a TCP echo server", listen=7)
+    args = options.parse()
+    server = Native("iip_echo", args, ("accepted", "closed", "bytes"))
+
+    def worker(loop: iip.Loop, counts: Counter[str]) -> None:
         loop.listen(("", args.listen), backlog=1024)
-        say_ready(args.addr[0] if args.addr else "*", args.listen)
-        echo = Echo(loop, counted)
-        while counted.goes_on(loop):
+        server.ready()
+        echo = Echo(loop, counts)
+        while server.goes_on():
             echo.offer()
-            batch = loop.turn(0.0 if echo.ready else 0.1)
+            batch = loop.turn(0.0 if echo.ready else None)
             echo.account(batch.op_short)
             for event in batch:
                 echo.handle(event)
         for batch in loop.end():
             for event in batch:
                 echo.handle(event)
-        counted.write_stats(loop)
-    return 0
+
+    return server.serve(options.engine(args), worker)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,21 @@
-"""What the examples share: the flags and the output that examples/c/README.md promises for all languages."""
+"""What the examples share: bytes that can be verified, threads, signals, statistics, as examples/c/README.md says."""
 
 from __future__ import annotations
 
-import argparse
+import asyncio
 import json
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import iip
+from iip.aio import EventLoop
 
 try:
     import numpy
@@ -19,47 +23,11 @@ except ImportError:  # slower, that is all
     numpy = None  # type: ignore[assignment]
 
 _MASK = (1 << 64) - 1
-
-
-class Parser(argparse.ArgumentParser):
-    """One line of error that names the value, and exit code 2."""
-
-    def __init__(self, program: str, about: str, listen: int) -> None:
-        super().__init__(prog=program, description=about, allow_abbrev=False)
-        self.add_argument("--port", default="tap:iip0", metavar="STRING", help="tap:NAME, pair:NAME, sim:..., dpdk:...")
-        self.add_argument("--addr", action="append", default=[], metavar="A/PLEN", help="our own address; repeatable")
-        self.add_argument("--gateway", action="append", default=[], metavar="G", help="default gateway; repeatable")
-        self.add_argument("--listen", type=number(1, 65535), default=listen, metavar="PORT", help="port that is served")
-        self.add_argument("--pcap", metavar="FILE", help="record all packets")
-        self.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a tunable; repeatable")
-        self.add_argument("--stats-json", metavar="FILE", help="statistics, at the end and on SIGUSR1")
-        self.add_argument("--duration", type=float, default=0.0, metavar="S", help="end after S seconds")
-
-    def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}; --help lists what there is", file=sys.stderr)
-        sys.exit(2)
-
-    def engine_options(self, args: argparse.Namespace) -> dict[str, Any]:
-        """Keyword arguments of iip.Engine."""
-        for text in args.set:
-            if "=" not in text:
-                self.error(f"--set {text}: give name=value, for example tcp.mss=1400")
-        return {
-            "port": args.port,
-            "addresses": args.addr,
-            "routes": [f"default via {gateway}" for gateway in args.gateway],
-            "pcap": args.pcap,
-            "tunables": dict(text.split("=", 1) for text in args.set),
-        }
-
-
-def number(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text}: give a number from {least} to {most}")
-        return int(text)
-
-    return parse
+_TURNS = ("turns", "events", "ops", "ops_failed", "stale_handles", "spill_copies", "bufs_held", "mem_used")
+_PORTS = (
+    "rx_packets", "rx_bytes", "rx_dropped", "tx_packets", "tx_bytes", "tx_refused", "tx_pending", "wire_lost",
+    "wire_duplicated", "handed_over", "handed_lost",
+)  # fmt: skip
 
 
 def word(i: int) -> bytes:
@@ -79,74 +47,225 @@ def pattern(offset: int, length: int) -> bytes:
     return words[offset % 8 :][:length]
 
 
-def say_ready(address: str, port: int) -> None:
-    host = address.split("/")[0]
+def say_ready(addresses: Iterable[str], port: int) -> None:
+    host = next(iter(addresses)).replace(",", " ").split()[0].split("/")[0]
     print(f"ready [{host}]:{port}" if ":" in host else f"ready {host}:{port}", flush=True)
+
+
+class Networking:
+    """With --model split and merge, a second thread for each loop, which does its networking; else nothing."""
+
+    def __init__(self, loops: Iterable[iip.Loop], model: str) -> None:
+        self._stop = threading.Event()
+        self._loops = list(loops) if model != "unified" else []
+        self._threads = [threading.Thread(target=self._run, args=(loop, model)) for loop in self._loops]
+
+    def _run(self, loop: iip.Loop, model: str) -> None:
+        pin(loop.index, model)
+        loop.network(self._stop)
+
+    def __enter__(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for loop, thread in zip(self._loops, self._threads, strict=True):
+            loop.wake()
+            thread.join()
+
+
+def pin(index: int, model: str) -> None:
+    """With --model merge both threads of a loop share one core."""
+    cores = sorted(os.sched_getaffinity(0))
+    if model == "merge":
+        os.sched_setaffinity(0, {cores[index % len(cores)]})
 
 
 class Run:
     """A run of a server: when it ends, and what it counted."""
 
-    def __init__(self, program: str, args: argparse.Namespace) -> None:
+    def __init__(self, program: str, args: SimpleNamespace, names: Iterable[str]) -> None:
         self.program, self.args = program, args
-        self.begin = time.monotonic()
-        self.counts: dict[str, int] = {}
-        self.over = self._report = False
-        for number_ in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number_, self._end)
-        signal.signal(signal.SIGUSR1, self._ask)
+        self.began = time.monotonic()
+        self.over = threading.Event()
+        self.failure: BaseException | None = None
+        self._names = tuple(names)
+        self._counts: list[Counter[str]] = []
+        self._news = threading.Event()
+        self._report = False
 
-    def _end(self, *_: object) -> None:
-        self.over = True
+    def counter(self) -> Counter[str]:
+        """One for each thread that counts."""
+        self._counts.append(Counter(dict.fromkeys(self._names, 0)))
+        return self._counts[-1]
+
+    def end(self, *_: object) -> None:
+        self.over.set()
+        self._news.set()
 
     def _ask(self, *_: object) -> None:
         self._report = True
+        self._news.set()
 
-    def goes_on(self, loop: iip.Loop) -> bool:
-        """Between two turns: writes statistics if asked to; False once the run is over."""
-        if self._report:
-            self._report = False
-            self.write_stats(loop)
-        if self.args.duration and time.monotonic() - self.begin >= self.args.duration:
-            self.over = True
-        return not self.over
+    def wait(self, loops: list[iip.Loop]) -> None:
+        """In the main thread, until a signal, the end of --duration or of a loop. Writes statistics when asked to."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.end)
+        signal.signal(signal.SIGUSR1, self._ask)
+        until = self.began + self.args.duration if self.args.duration else float("inf")
+        while not self.over.is_set() and time.monotonic() < until:
+            self._news.wait(min(3600.0, max(0.0, until - time.monotonic())))
+            self._news.clear()
+            if self._report:
+                self._report = False
+                self.write_stats(loops)
+        self.end()
 
-    def count(self, name: str, n: int = 1) -> None:
-        self.counts[name] = self.counts.get(name, 0) + n
-
-    def write_stats(self, loop: iip.Loop) -> None:
-        """Whole: to a temporary file, then renamed."""
+    def write_stats(self, loops: list[iip.Loop]) -> None:
+        """Whole: to a temporary name beside it, then renamed."""
         if not self.args.stats_json:
             return
-        stats = loop.stats()
-        ports = (
-            "rx_packets",
-            "rx_bytes",
-            "rx_dropped",
-            "tx_packets",
-            "tx_bytes",
-            "tx_refused",
-            "tx_pending",
-            "wire_lost",
-        )
-        turns = ("turns", "events", "ops", "ops_failed", "stale_handles", "spill_copies", "bufs_held", "mem_used")
-        report = {
+        counters: Counter[str] = Counter()
+        stats: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
+        for loop in loops:
+            counters.update(loop.counters())
+            stats.update(loop.stats())
+        for one in self._counts:
+            counts.update(one)
+        report: dict[str, Any] = {
             "program": self.program,
             "version": iip.__version__,
-            "port": self.args.port,
+            "port": self.args.port or "tap:iip0",
             "addresses": " ".join(self.args.addr),
             "listen": self.args.listen,
-            "seconds": round(time.monotonic() - self.begin, 3),
-            **self.counts,
-            "counters": loop.counters(),
+            "seconds": round(time.monotonic() - self.began, 6),
+            **{name: counts[name] for name in self._names},
+            "counters": counters,
             "conns": stats["conns"],
-            "turns": {name: stats[name] for name in turns},
-            "ports": {name: stats[name] for name in ports},
+            "turns": {name: stats[name] for name in _TURNS},
+            "ports": {name: stats[name] for name in _PORTS},
         }
-        temporary = f"{self.args.stats_json}.{os.getpid()}"
+        temporary = f"{self.args.stats_json}.new"
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(report, file, indent=2)
         os.replace(temporary, self.args.stats_json)
+
+
+class Native(Run):
+    """One thread a loop, each runs `worker(loop, counts)` as long as `goes_on`."""
+
+    def serve(self, options: dict[str, Any], worker: Callable[[iip.Loop, Counter[str]], None]) -> int:
+        with iip.Engine(**options) as engine:
+            if engine.loops < self.args.loops:
+                had = f"the port has {engine.loops} queues, going on with as many"
+                print(f"{self.program}: --loops {self.args.loops}: {had}", file=sys.stderr)
+            loops = [engine.loop(i) for i in range(engine.loops)]
+            self._not_ready = len(loops)
+            self._lock = threading.Lock()
+            threads = [threading.Thread(target=self._work, args=(loop, worker)) for loop in loops]
+            with Networking(loops, self.args.model):
+                for thread in threads:
+                    thread.start()
+                self.wait(loops)
+                self.write_stats(loops)  # while the connections still live
+                for loop, thread in zip(loops, threads, strict=True):
+                    loop.wake()
+                    thread.join()
+            self.write_stats(loops)
+        if self.failure:
+            raise self.failure
+        return 0
+
+    def _work(self, loop: iip.Loop, worker: Callable[[iip.Loop, Counter[str]], None]) -> None:
+        try:
+            pin(loop.index, self.args.model)
+            with loop:
+                worker(loop, self.counter())
+        except BaseException as error:
+            self.failure = error
+            self.end()
+
+    def goes_on(self) -> bool:
+        return not self.over.is_set()
+
+    def ready(self) -> None:
+        """This loop serves now; the last one says so."""
+        with self._lock:
+            self._not_ready -= 1
+        if not self._not_ready:
+            say_ready(self.args.addr, self.args.listen)
+
+
+class Aio(Run):
+    """asyncio on one loop, in a thread of its own; the main thread has the signals. Override `begin` and `finish`."""
+
+    def __init__(self, program: str, args: SimpleNamespace, names: Iterable[str], options: dict[str, Any]) -> None:
+        super().__init__(program, args, names)
+        self.counts = self.counter()
+        self.started = threading.Event()
+        self.loop: EventLoop | None = None
+        self._stop = asyncio.Event()
+        self._options = options
+
+    async def begin(self) -> None:
+        """Serves, or starts to do what there is to do, which calls `end` when it is done."""
+
+    async def finish(self) -> None:
+        """The end has come."""
+
+    def count(self, name: str, n: int = 1) -> None:
+        self.counts[name] += n
+
+    def thread(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=self._make_loop) as runner:
+                runner.run(self._work())
+        except BaseException as error:
+            self.failure = error
+        self.started.set()
+        self.end()
+
+    def _make_loop(self) -> EventLoop:
+        self.loop = EventLoop(**self._options)
+        return self.loop
+
+    async def _work(self) -> None:
+        assert self.loop
+        with Networking([self.loop.stack], self.args.model):
+            await self.begin()
+            self.started.set()
+            await self._stop.wait()
+            self.write_stats([self.loop.stack])  # while the connections still live
+            await self.finish()
+            for batch in self.loop.stack.end():
+                self.loop.mux.dispatch(batch)
+        self.write_stats([self.loop.stack])
+
+    def stop(self) -> None:
+        if self.loop and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._stop.set)
+
+    def main(self, announce: bool = True) -> int:
+        thread = threading.Thread(target=self.thread)
+        thread.start()
+        self.started.wait()
+        if self.loop and not self.failure:
+            if announce:
+                say_ready(self._options["addresses"], self.args.listen)
+            self.wait([self.loop.stack])
+            self.stop()
+        thread.join()
+        if self.failure:
+            raise self.failure
+        return 0
+
+
+def one_loop(program: str, args: SimpleNamespace) -> None:
+    if args.loops > 1:
+        print(f"{program}: --loops {args.loops}: asyncio turns one loop, going on with that", file=sys.stderr)
+        args.loops = 1
 
 
 def run(program: str, main: Callable[[], int]) -> NoReturn:

@@ -1,40 +1,64 @@
 #!/usr/bin/env python3
 """UDP echo server: each datagram goes back to where it came from, from the address that it was sent to."""
 
+from collections import Counter
+
 import iip
 from iip import EventFlag, EventType
 
-from iip_example import Parser, Run, run, say_ready
+from iip_example import Native, run
+from iip_options import Options
+
+
+class Echo:
+    """One loop's endpoint."""
+
+    def __init__(self, loop: iip.Loop, counts: Counter[str], port: int) -> None:
+        self.loop, self.counts = loop, counts
+        self.endpoint = loop.udp(("", port))
+        self.pieces: list[bytes] = []
+        self.sent: list[int] = []
+
+    def account(self, short: int) -> None:
+        """What was not taken is lost, as on any network: UDP promises nothing."""
+        if short:
+            self.counts["refused"] += sum(self.loop.result(i)[1] < 0 for i in self.sent)
+        self.sent.clear()
+
+    def handle(self, event: iip.Event) -> None:
+        if event.type != EventType.UDP:
+            return
+        self.pieces.append(self.loop.take(event))
+        if event.flags & EventFlag.MORE:
+            return
+        datagram = b"".join(self.pieces)
+        self.pieces.clear()
+        self.counts["datagrams"] += 1
+        self.counts["bytes"] += len(datagram)
+        local, peer = self.loop.ends(event)
+        try:
+            self.sent.append(self.loop.send_to(self.endpoint, datagram, peer, local))
+        except BlockingIOError:
+            self.counts["refused"] += 1
 
 
 def main() -> int:
-    parser = Parser("iip_udp_echo", "UDP echo server", listen=7)
-    args = parser.parse_args()
-    counted = Run("iip_udp_echo", args)
-    with iip.Engine(**parser.engine_options(args)) as engine, engine.loop() as loop:
-        endpoint = loop.udp(("", args.listen))
-        say_ready(args.addr[0] if args.addr else "*", args.listen)
-        counted.count("refused", 0)
-        pieces: list[bytes] = []
-        sent: list[int] = []
-        while counted.goes_on(loop):
-            batch = loop.turn(0.1)
-            counted.count("refused", sum(loop.result(i)[1] < 0 for i in sent) if batch.op_short else 0)
-            sent.clear()
+    options = Options("iip_udp_echo", "a UDP echo server", listen=7)
+    args = options.parse()
+    server = Native("iip_udp_echo", args, ("datagrams", "bytes", "refused"))
+
+    def worker(loop: iip.Loop, counts: Counter[str]) -> None:
+        echo = Echo(loop, counts, args.listen)
+        server.ready()
+        while server.goes_on():
+            batch = loop.turn(None)
+            echo.account(batch.op_short)
             for event in batch:
-                if event.type != EventType.UDP:
-                    continue
-                pieces.append(loop.take(event))
-                if event.flags & EventFlag.MORE:
-                    continue
-                local, peer = loop.ends(event)
-                datagram = b"".join(pieces)
-                pieces.clear()
-                sent.append(loop.send_to(endpoint, datagram, peer, local))
-                counted.count("requests")
-                counted.count("bytes", len(datagram))
-        counted.write_stats(loop)
-    return 0
+                echo.handle(event)
+        for _ in loop.end():
+            pass
+
+    return server.serve(options.engine(args), worker)
 
 
 if __name__ == "__main__":

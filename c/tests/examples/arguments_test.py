@@ -58,7 +58,7 @@ def main():
             print("FAIL", program, [a[:40] for a in args], done.returncode, done.stdout, line[:300])
             failed += 1
     print(f"{len(here) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return 1 if failed or not here else 0
 
 
 if __name__ == "__main__":
