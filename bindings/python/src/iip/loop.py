@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ _RESULT = struct.Struct("=QiI")  # op.out, op.status, op.reserved
 _SPAN = _layout.format_of("iip_span")
 _WAIT_SLICE_US = 100_000  # a signal handler of Python runs at least this often while a turn waits
 _FOREVER_US = 2**62
+_CAREFUL = sys.flags.dev_mode  # what only fills the arrays of the next turn is checked as well
 _SEND_BUF, _SEND_COPY = int(OpCode.SEND_BUF), int(OpCode.SEND_COPY)  # an enum's member costs more to pack
 _WORD = struct.Struct("=Q")
 _SCRATCH = 1 << 16  # bytes that `send` copies by itself in a turn
@@ -49,7 +51,8 @@ class Loop:
                         with loop.view(event) as data:
                             loop.send(event.src, data)
 
-    What the methods below ask for happens in the next turn; a turn is the only call into the library.
+    What the methods below ask for happens in the next turn; a turn is the only call into the library. Called by another
+    thread they would spoil that turn: in Python's development mode (-X dev) each of them is a WrongThreadError then.
     """
 
     def __init__(self, engine: Engine, c: Any, index: int) -> None:
@@ -82,6 +85,10 @@ class Loop:
             self._release_n = 0
         if self._owner == threading.get_ident():
             self.detach()
+
+    def _check_owner(self) -> None:
+        if self._owner != threading.get_ident():
+            raise error_of(Status.E_WRONG_THREAD)
 
     def _map(self) -> None:
         """The loop's area as memory that Python reads and writes in place."""
@@ -188,6 +195,8 @@ class Loop:
     ) -> int:
         """Any operation, by the fields of struct iip_op; its index, for `result` after the turn."""
         i = self._op_n
+        if _CAREFUL:
+            self._check_owner()
         if i == self._op_cap:
             raise error_of(
                 Status.E_AGAIN, f"{i} operations wait for the next turn: turn first, or open with a larger op_cap"
@@ -263,6 +272,7 @@ class Loop:
         An empty buffer of the stack to write into, and its handle: it is sent by `send_buffer` without a copy, or given
         back by `release`. The memoryview may be written until then.
         """
+        self._check_owner()
         if self._tx_taken < self._tx_n:
             buf, address, room, *_ = _SPAN.unpack_from(self._spans, self._tx_taken * _SPAN.size)
             self._tx_taken += 1
@@ -388,6 +398,8 @@ class Loop:
 
     def release(self, buf: int) -> None:
         """Gives one reference back, in the next turn."""
+        if _CAREFUL:
+            self._check_owner()
         i = self._release_n
         if i == self._release_cap:
             check(lib.iip_buf_release(buf))
