@@ -37,6 +37,15 @@ python_package() {
         { tail -30 build/python.log >&2; die 1 "the Python package could not be built: build/python.log"; }
 }
 
+# What type checkers see: the package, its stubs beside the compiled modules, a user's program, the examples.
+python_types() {
+    local python=$PYTHON_VENV/bin/python
+    (cd bindings/python && "$python" -m mypy --python-executable "$python" &&
+        "$python" -m mypy.stubtest iip --allowlist stubtest.txt --ignore-unused-allowlist --concise) &&
+        "$python" -m mypy --strict --python-executable "$python" bindings/python/tests/typed_program.py &&
+        (cd examples/python && MYPYPATH=. "$python" -m mypy --strict --python-executable "$python" ./*.py)
+}
+
 # The examples as programs, under the names that those in C have.
 python_programs() {
     local name

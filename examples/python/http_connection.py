@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate
 from http import HTTPStatus
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 import http_parser
@@ -56,8 +58,10 @@ class Limit:
         await self._timeout.__aenter__()
         return self
 
-    async def __aexit__(self, *error: object) -> bool | None:
-        return await self._timeout.__aexit__(*error)  # type: ignore[arg-type]
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._timeout.__aexit__(kind, value, trace)  # raises TimeoutError
 
 
 class Connection:
@@ -93,7 +97,7 @@ class Connection:
         try:
             async with asyncio.timeout(self.server.idle_s):
                 while True:
-                    while self.data[:1] in (b"\r", b"\n"):
+                    while self.data.startswith((b"\r", b"\n")):
                         del self.data[:1]
                     if self.data:
                         return True
@@ -190,7 +194,7 @@ class Connection:
         await self.read_body(request, self.server.body_max, take)
         await self.send(200, text(f"{length} bytes, sha256 {digest.hexdigest()}\n".encode()))
 
-    async def read_body(self, request: Request, most: int, take) -> None:
+    async def read_body(self, request: Request, most: int, take: Callable[[bytes], object]) -> None:
         try:
             async with Limit(self.server.body_s) as limit:
                 n = 0
@@ -204,7 +208,7 @@ class Connection:
             self.server.count("timeouts")
             raise Refused(408) from None
 
-    async def pieces(self, request: Request):
+    async def pieces(self, request: Request) -> AsyncIterator[bytes]:
         """Of the body of the request, as they come."""
         chunks, left = Chunks(), request.length or 0
         while not chunks.done if request.chunked else left:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from iip.aio import EventLoop
 
@@ -16,7 +16,9 @@ TICK_S = 0.25
 
 
 class Server:
-    def __init__(self, site: Site, count, head_s: float, body_s: float, idle_s: float, body_max: int) -> None:
+    def __init__(
+        self, site: Site, count: Callable[..., None], head_s: float, body_s: float, idle_s: float, body_max: int
+    ) -> None:
         self.site, self.count = site, count
         self.head_s, self.body_s, self.idle_s, self.body_max = head_s, body_s, idle_s, body_max
         self._answering: dict[Connection, Limit] = {}

@@ -1,11 +1,15 @@
-from typing import Self
+from typing import Self, final
 
+from typing_extensions import disjoint_base
+
+@final
 class Home:
     """The exports of one engine's memory."""
 
     def close(self) -> None: ...
     def reopen(self) -> None: ...
 
+@disjoint_base
 class RawView:
     """One reference of a buffer."""
 

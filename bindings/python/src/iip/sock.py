@@ -23,7 +23,7 @@ from .errors import Error, error_of
 from .mux import Datagrams, Listener, Mux, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -247,7 +247,7 @@ class UdpSocket(Datagrams, _Closing):
 class Net(_Closing):
     """An engine with one loop that the calling thread owns; arguments as of Engine."""
 
-    def __init__(self, port: str, addresses: str | list[str] = (), **options: Any) -> None:  # type: ignore[assignment]
+    def __init__(self, port: str, addresses: str | Iterable[str] = (), **options: Any) -> None:
         options.setdefault("op_cap", 2048)  # a full turn of events may ask for that many
         self.engine = Engine(port, addresses, **options)
         self.loop = self.engine.loop(0)
