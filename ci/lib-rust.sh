@@ -27,3 +27,13 @@ rust_lint() (
         cargo clippy -p iip --no-default-features -- -D warnings &&
         RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
 )
+
+# The programs of bindings/rust/stress, built as RUST_PROFILE says: release, or dev, which shares what the tests build.
+rust_stress_dir() {
+    local dir=$IIP_ROOT/bindings/rust/target
+    [ "${RUST_PROFILE:-release}" = dev ] && dir=$dir/debug || dir=$dir/release
+    printf '%s\n' "$dir"
+}
+rust_stress_built() {
+    (cd bindings/rust && cargo build --quiet --profile "${RUST_PROFILE:-release}" -p iip-stress)
+}

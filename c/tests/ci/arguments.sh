@@ -48,6 +48,10 @@ refuses test-swig extra fast extra
 refuses test-swig many soak --seconds many
 refuses test-swig --seconds soak --seconds
 refuses test-swig --seconds all --seconds 3
+refuses test-rust extra fast extra
+refuses test-rust many soak --seconds many
+refuses test-rust --seconds soak --seconds
+refuses test-rust --requests soak --requests 5
 refuses lint extra --fix extra
 refuses abi extra --update extra
 refuses soak many --minutes many
