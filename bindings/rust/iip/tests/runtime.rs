@@ -299,5 +299,29 @@ fn an_engine_closes_when_its_runtime_has_ended() {
     drop(worker);
     handle.spawn(|| async { panic!("the runtime is gone") });
     let leaks = engine.close().expect("nothing of it lives");
-    assert_eq!((leaks.bufs, leaks.conns), (0, 0));
+    assert_eq!((leaks.bufs, leaks.conns, leaks.listeners, leaks.timers), (0, 0, 0, 0));
+}
+
+#[test]
+fn a_loop_that_is_given_back_has_nothing_open() {
+    let (_worker, runtime) = world("pair:rt-back", echo_server);
+    let held = runtime.block_on(async {
+        let listener = TcpListener::bind("0.0.0.0:9".parse().unwrap()).unwrap();
+        rt::spawn_local(async move { drop(listener.accept().await) });
+        let mut streams = Vec::new();
+        for _ in 0..300 {
+            streams.push(connect().await); // more than a turn has room to abort
+        }
+        rt::spawn_local(rt::sleep(Duration::from_secs(3600)));
+        rt::yield_now().await;
+        let task = streams.pop().unwrap();
+        rt::spawn_local(async move { task.recv().await });
+        (streams, UdpSocket::bind("0.0.0.0:9".parse().unwrap()).unwrap())
+    });
+    let l = runtime.into_loop().unwrap();
+    assert_eq!(l.stats().unwrap().conns, 0);
+    let engine = l.engine();
+    drop((l, held));
+    let leaks = engine.close().expect("nothing of it lives");
+    assert_eq!([leaks.bufs, leaks.conns, leaks.listeners, leaks.udps, leaks.timers], [0; 5], "{leaks:?}");
 }

@@ -1,7 +1,9 @@
 //! What the stress programs share: bytes that anybody can compute, and chance that a seed repeats.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "servers")]
 pub mod pages;
+#[cfg(feature = "servers")]
 pub mod servers;
 
 /// A stream of bytes: a function of its key and of the offset.

@@ -9,7 +9,7 @@ use std::task::Waker;
 use super::tcp::{ListenerState, StreamState};
 use super::udp::UdpState;
 use crate::rt::Timers;
-use crate::{Batch, Event, EventKind, Loop};
+use crate::{Batch, Conn, Event, EventKind, Listener, Loop, Result, Udp};
 
 /// Handles are well spread but in their lowest bits; a multiplication is enough.
 #[derive(Default)]
@@ -61,6 +61,21 @@ impl Sockets {
         self.listeners.borrow_mut().clear();
         self.udps.borrow_mut().clear();
         self.active.borrow_mut().clear();
+    }
+
+    /// What ends each object that is still open.
+    pub(crate) fn ends(&self) -> Vec<Box<dyn Fn(&Loop) -> Result<()>>> {
+        let mut all: Vec<Box<dyn Fn(&Loop) -> Result<()>>> = Vec::new();
+        for &raw in self.listeners.borrow().keys() {
+            all.push(Box::new(move |l| l.close_listener(Listener(raw))));
+        }
+        for &raw in self.udps.borrow().keys() {
+            all.push(Box::new(move |l| l.close_udp(Udp(raw))));
+        }
+        for &raw in self.streams.borrow().keys() {
+            all.push(Box::new(move |l| l.abort(Conn(raw))));
+        }
+        all
     }
 
     pub(crate) fn turned(&self, batch: Batch<'_>, timers: &Timers, wakers: &mut Vec<Waker>) {

@@ -91,13 +91,27 @@ impl Inner {
     }
 
     /// What was queued last goes out, and the ends behind it.
-    fn flush(&self) {
+    fn flush(&self) -> Result<()> {
         for _ in 0..FLUSH_TURNS {
-            self.turn(Wait::No).expect("a turn");
+            self.turn(Wait::No)?;
             if !self.sockets.is_pending() {
-                return;
+                break;
             }
         }
+        Ok(())
+    }
+
+    /// Aborts and closes what is still open; the turns between make room for it.
+    fn end(&self) -> Result<()> {
+        self.flush()?;
+        for end in self.sockets.ends() {
+            while self.with(|l| end(l)) == Err(Error::AGAIN) {
+                self.turn(Wait::No)?;
+            }
+        }
+        self.flush()?;
+        self.sockets.clear();
+        Ok(())
     }
 
     /// One turn, and what it brought to those who wait for it; they are woken when the batch is read.
@@ -174,7 +188,7 @@ impl Runtime {
         loop {
             if inner.tasks.run() {
                 if let Poll::Ready(out) = future.as_mut().poll(&mut context) {
-                    inner.flush();
+                    inner.flush().expect("a turn");
                     return out;
                 }
             }
@@ -196,9 +210,8 @@ impl Runtime {
     /// Ends all tasks and aborts all connections in order, and gives the loop back.
     pub fn into_loop(self) -> Result<Loop> {
         self.end_tasks();
-        let sockets = &self.inner.sockets;
-        sockets.clear();
         let inner = self.inner.clone();
+        inner.end()?;
         drop(self);
         let inner = Rc::try_unwrap(inner).map_err(|_| Error::BUSY)?;
         Ok(inner.looper.into_inner())
@@ -215,6 +228,10 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         self.end_tasks();
         self.inner.tasks.close();
+        if !std::thread::panicking() {
+            let _ = self.inner.flush(); // listeners and sockets of the tasks end; not in a forked child
+            self.inner.with(|l| self.inner.timers.disarm(l));
+        }
     }
 }
 

@@ -48,6 +48,13 @@ impl Timers {
         self.armed.set(l.timer_at(first, 0).ok().map(|timer| (timer, first)));
     }
 
+    /// The loop is given up.
+    pub(crate) fn disarm(&self, l: &Loop) {
+        if let Some((timer, _)) = self.armed.take() {
+            let _ = l.cancel(timer); // or it has expired
+        }
+    }
+
     /// The loop's timer expired.
     pub(crate) fn expired(&self, timer: Timer) {
         if self.armed.get().is_some_and(|(armed, _)| armed == timer) {

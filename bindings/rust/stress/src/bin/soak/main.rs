@@ -229,12 +229,15 @@ fn run(options: &Options) -> bool {
     let world = World { tally: tally.clone(), kept: kept.clone(), keepers, over: Arc::default() };
     let engines = [open("10.0.0.1/24", options), open("10.0.0.2/24", options)];
     let (listening, told) = mpsc::channel();
-    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
     let (there, seed) = (world.clone(), options.seed);
     let server = side(&engines[0], "server", move || async move {
         let tally = there.tally.clone();
         let serving = rt::spawn_local(serve(there, seed, listening));
-        let _ = stopped.await; // and then it has no keepers any more
+        while !stopped.load(Ordering::Relaxed) {
+            rt::sleep(Duration::from_millis(1)).await;
+        }
         drop(serving);
         at_rest("server", &tally).await;
     });
@@ -255,7 +258,7 @@ fn run(options: &Options) -> bool {
     });
     client.join().expect("the client's thread");
 
-    stop.send(()).expect("the server waits");
+    stop.store(true, Ordering::Relaxed);
     server.join().expect("the server's thread");
     drop(world);
     threads.into_iter().for_each(|thread| thread.join().expect("a keeper"));

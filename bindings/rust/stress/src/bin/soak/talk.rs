@@ -3,7 +3,7 @@
 use std::io;
 use std::rc::Rc;
 
-use hyper::body::Bytes;
+use bytes::Bytes;
 use iip::net::TcpStream;
 use iip::{rt, RxBuf};
 use iip_stress::{Chance, Content};
