@@ -18,6 +18,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,27 +94,28 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-func serveHTTP(t testing.TB, stack *iipnet.Stack, cert *tls.Certificate) {
+func serveHTTP(t testing.TB, stack *iipnet.Stack, v version, cert tls.Certificate) {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /bytes/{n}", bytesN)
-	srv := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
+	srv := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0), Protocols: v.protocols()}
 	l, err := stack.Listen("tcp", ":80")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = srv.Close() })
-	if cert == nil {
+	if !v.tls {
 		go func() { _ = srv.Serve(l) }()
 		return
 	}
-	srv.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*cert}}
+	srv.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
 	go func() { _ = srv.ServeTLS(l, "", "") }()
 }
 
 func fetchAll(t *testing.T, client *http.Client, url string, proto int) {
 	t.Helper()
 	var wg sync.WaitGroup
+	var right atomic.Int64
 	for w := range 16 {
 		wg.Add(1)
 		go func() {
@@ -127,10 +129,12 @@ func fetchAll(t *testing.T, client *http.Client, url string, proto int) {
 					t.Error(err)
 					return
 				}
+				right.Add(1)
 			}
 		}()
 	}
 	wg.Wait()
+	t.Logf("%d of %d bodies were right", right.Load(), requests)
 }
 
 func fetch(client *http.Client, url string, n, proto int) error {
@@ -151,23 +155,40 @@ func fetch(client *http.Client, url string, n, proto int) error {
 	return verifyBody(resp.Body, n)
 }
 
-// TestHTTP: an unmodified net/http server and client, by HTTP/1.1, by TLS, and by HTTP/2.
+// version is a way to speak HTTP.
+type version struct {
+	name  string
+	proto int
+	tls   bool
+}
+
+var versions = []version{{"1.1", 1, false}, {"1.1 over TLS", 1, true}, {"2", 2, false}, {"2 over TLS", 2, true}}
+
+func (v version) protocols() *http.Protocols {
+	p := &http.Protocols{}
+	p.SetHTTP1(v.proto == 1)
+	p.SetHTTP2(v.proto == 2 && v.tls)
+	p.SetUnencryptedHTTP2(v.proto == 2 && !v.tls)
+	return p
+}
+
+// TestHTTP: an unmodified net/http server and client, by HTTP/1.1 and HTTP/2, plain and by TLS.
 func TestHTTP(t *testing.T) {
 	for _, port := range []string{"pair:http%d", "sim:http%d,loss=1%%,seed=9,delay=50us"} {
 		t.Run(port[:4], func(t *testing.T) {
 			cert, pool := certificate(t)
-			for _, c := range []struct {
-				name, url string
-				proto     int
-				cert      *tls.Certificate
-			}{{"1.1", "http://10.0.0.2:80", 1, nil}, {"1.1 over TLS", "https://10.0.0.2:80", 1, &cert}, {"2", "https://10.0.0.2:80", 2, &cert}} {
-				t.Run(c.name, func(t *testing.T) {
+			for _, v := range versions {
+				t.Run(v.name, func(t *testing.T) {
 					server, client := pair(t, port)
-					serveHTTP(t, server, c.cert)
+					url := "http://10.0.0.2:80"
+					if v.tls {
+						url = "https://10.0.0.2:80"
+					}
+					serveHTTP(t, server, v, cert)
 					transport := &http.Transport{DialContext: client.DialContext, TLSClientConfig: &tls.Config{RootCAs: pool},
-						ForceAttemptHTTP2: c.proto == 2, MaxIdleConnsPerHost: 16}
+						Protocols: v.protocols(), MaxIdleConnsPerHost: 16}
 					defer transport.CloseIdleConnections()
-					fetchAll(t, &http.Client{Transport: transport}, c.url, c.proto)
+					fetchAll(t, &http.Client{Transport: transport}, url, v.proto)
 				})
 			}
 		})

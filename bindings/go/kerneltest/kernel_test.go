@@ -75,7 +75,7 @@ func selfSigned(t *testing.T) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// serve serves 300,000 random bytes by HTTP on port 80, and by TLS (and so HTTP/2) on port 443.
+// serve serves 300,000 random bytes by HTTP/1.1 and HTTP/2 on port 80, and by TLS on port 443.
 func serve(t *testing.T, s *iipnet.Stack) []byte {
 	t.Helper()
 	body := make([]byte, 300_000)
@@ -85,7 +85,10 @@ func serve(t *testing.T, s *iipnet.Stack) []byte {
 		_, _ = w.Write(body)
 	})
 	quiet := log.New(io.Discard, "", 0)
-	plain := &http.Server{Handler: handler, ErrorLog: quiet}
+	both := &http.Protocols{}
+	both.SetHTTP1(true)
+	both.SetUnencryptedHTTP2(true)
+	plain := &http.Server{Handler: handler, ErrorLog: quiet, Protocols: both}
 	secure := &http.Server{Handler: handler, ErrorLog: quiet, TLSConfig: &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}}
 	for port, run := range map[string]func(net.Listener) error{":80": plain.Serve,
 		":443": func(l net.Listener) error { return secure.ServeTLS(l, "", "") }} {
@@ -114,6 +117,7 @@ func TestCurlOverTAP(t *testing.T) {
 	body := serve(t, wired(t, "tap:iipgo", "iipgo"))
 	for range 20 {
 		curl(t, body, "http://10.78.0.2/")
+		curl(t, body, "--http2-prior-knowledge", "http://10.78.0.2/")
 		curl(t, body, "--http1.1", "https://10.78.0.2/")
 		curl(t, body, "--http2", "https://10.78.0.2/")
 	}
