@@ -29,6 +29,7 @@ type ends struct{ local, peer netip.AddrPort }
 // Conn is a TCP connection. It is a net.Conn with half-close; its methods may be called by any goroutine.
 type Conn struct {
 	lp            *loop
+	network       string     // as it was dialed or listened on
 	handle        iip.Handle // written by the loop before anybody sees the connection
 	local, remote *net.TCPAddr
 	dialed        chan iip.Status // a dial waits here
@@ -58,8 +59,8 @@ type Conn struct {
 	told    bool       // the loop knows that there is something to do
 }
 
-func newConn(lp *loop) *Conn {
-	c := &Conn{lp: lp}
+func newConn(lp *loop, network string) *Conn {
+	c := &Conn{lp: lp, network: network}
 	c.readable.L = &c.mu
 	c.writable.L = &c.mu
 	return c
@@ -70,8 +71,11 @@ func (c *Conn) named(e ends) {
 }
 
 func (c *Conn) error(op string, err error) error {
-	return opError(op, "tcp", c.local, c.remote, err)
+	return opError(op, c.network, c.local, c.remote, err)
 }
+
+// setError is of calls that are no business of the peer's.
+func (c *Conn) setError(err error) error { return opError("set", c.network, nil, c.local, err) }
 
 // tell is called with the lock held.
 func (c *Conn) tell() {
@@ -150,7 +154,8 @@ func (c *Conn) dropFirst() {
 func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
-	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{c}, *buf)
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{c}, *buf)
+	return n, c.copyError("writeto", err)
 }
 
 // ---- writing ----
@@ -239,7 +244,15 @@ var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return 
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
-	return io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{r}, *buf)
+	n, err := io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{r}, *buf)
+	return n, c.copyError("readfrom", err)
+}
+
+func (c *Conn) copyError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return c.error(op, err)
 }
 
 // ---- the end ----
@@ -298,6 +311,12 @@ func (c *Conn) Close() error {
 	return nil
 }
 
+// abort is Close with a reset, for connections that nobody has seen.
+func (c *Conn) abort() {
+	_ = c.SetLinger(0)
+	_ = c.Close()
+}
+
 // ---- addresses, deadlines, options ----
 
 // LocalAddr is this end.
@@ -320,7 +339,7 @@ func (c *Conn) setDeadlines(t time.Time, read, write bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return c.error("set", net.ErrClosed)
+		return c.setError(net.ErrClosed)
 	}
 	if read {
 		c.rd.set(t, &c.readable)
@@ -335,7 +354,7 @@ func (c *Conn) set(option iip.Option, value uint64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return c.error("set", net.ErrClosed)
+		return c.setError(net.ErrClosed)
 	}
 	c.opts = append(c.opts, iip.Op{Code: iip.OpSet, Obj: c.handle, Offset: uint32(option), Arg: value})
 	c.tell()
@@ -375,7 +394,7 @@ func (c *Conn) SetLinger(sec int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return c.error("set", net.ErrClosed)
+		return c.setError(net.ErrClosed)
 	}
 	c.linger0 = sec == 0
 	return nil
@@ -383,7 +402,7 @@ func (c *Conn) SetLinger(sec int) error {
 
 // SyscallConn says that there is no descriptor.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
-	return noSyscallConn("tcp", c.local, c.remote)
+	return noSyscallConn(c.network, c.local, c.remote)
 }
 
 var _ interface {

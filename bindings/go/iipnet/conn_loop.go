@@ -143,6 +143,8 @@ func (c *Conn) event(lp *loop, e *iip.Event) {
 		c.retry(lp)
 	case iip.EventConnected:
 		c.connected(lp, e)
+	case iip.EventError:
+		c.answerDial(e.Status) // one that waits gives up; connections live on
 	case iip.EventClosed:
 		c.over(e.Status)
 		c.dropOut(lp)

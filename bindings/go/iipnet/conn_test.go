@@ -3,6 +3,7 @@ package iipnet_test
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 )
 
 var names atomic.Int32
+var anyPort7 = netip.AddrPortFrom(netip.Addr{}, 7)
 
 // pair opens two stacks on one port of memory: 10.0.0.2 and 10.0.0.1.
 func pair(t testing.TB, port string, tunables ...string) (server, client *iipnet.Stack) {

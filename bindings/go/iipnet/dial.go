@@ -38,7 +38,7 @@ func (s *Stack) DialContext(ctx context.Context, network, address string) (net.C
 	}
 	var c net.Conn
 	for _, a := range addrs { // one after the other
-		if c, err = dial(ctx, a); err == nil {
+		if c, err = dial(ctx, network, a); err == nil {
 			return c, nil
 		}
 	}
@@ -49,34 +49,50 @@ func (s *Stack) DialContext(ctx context.Context, network, address string) (net.C
 func dialError(ctx context.Context, err error) error {
 	switch ctx.Err() {
 	case context.DeadlineExceeded:
-		return os.ErrDeadlineExceeded
-	case nil:
-		return err
+		return errDialTimeout{}
+	case context.Canceled:
+		return errDialCanceled{}
 	}
-	return ctx.Err()
+	return err
 }
 
-func (s *Stack) dialTCP(ctx context.Context, peer netip.AddrPort) (net.Conn, error) {
+// What package net says of dials whose context ended.
+type (
+	errDialTimeout  struct{}
+	errDialCanceled struct{}
+)
+
+func (errDialTimeout) Error() string   { return "i/o timeout" }
+func (errDialTimeout) Timeout() bool   { return true }
+func (errDialTimeout) Temporary() bool { return true }
+func (errDialTimeout) Is(target error) bool {
+	return target == context.DeadlineExceeded || target == os.ErrDeadlineExceeded
+}
+
+func (errDialCanceled) Error() string        { return "operation was canceled" }
+func (errDialCanceled) Is(target error) bool { return target == context.Canceled }
+
+func (s *Stack) dialTCP(ctx context.Context, network string, peer netip.AddrPort) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, opError("dial", "tcp", nil, tcpAddr(peer), dialError(ctx, err))
+		return nil, opError("dial", network, nil, tcpAddr(peer), dialError(ctx, err))
 	}
-	c := newConn(s.pick())
+	c := newConn(s.pick(), network)
 	c.remote = tcpAddr(peer)
 	answer := make(chan iip.Status, 1)
 	c.dialed = answer
 	if !c.lp.do(func(lp *loop) { c.begin(lp, peer) }) {
-		return nil, opError("dial", "tcp", nil, c.remote, net.ErrClosed)
+		return nil, opError("dial", network, nil, tcpAddr(peer), net.ErrClosed)
 	}
 	select {
 	case st := <-answer:
-		if st != iip.OK {
-			return nil, opError("dial", "tcp", nil, c.remote, system("connect", st))
+		if st == iip.OK {
+			return c, nil
 		}
-		return c, nil
+		c.abort()
+		return nil, opError("dial", network, nil, tcpAddr(peer), system("connect", st))
 	case <-ctx.Done():
-		_ = c.SetLinger(0)
-		_ = c.Close()
-		return nil, opError("dial", "tcp", nil, c.remote, dialError(ctx, ctx.Err()))
+		c.abort()
+		return nil, opError("dial", network, nil, tcpAddr(peer), dialError(ctx, ctx.Err()))
 	}
 }
 

@@ -21,6 +21,7 @@ type Listener struct {
 	id     uint64
 	handle iip.Handle
 	addr   *net.TCPAddr
+	named  string // the network
 
 	mu      sync.Mutex
 	ready   sync.Cond
@@ -49,7 +50,7 @@ func (s *Stack) Listen(network, address string) (net.Listener, error) {
 		if at.Port() == 0 {
 			at = withPort(at, s.ephemeral())
 		}
-		l, err := s.listen(at)
+		l, err := s.listen(network, at)
 		if err == nil {
 			return l, nil
 		}
@@ -59,8 +60,8 @@ func (s *Stack) Listen(network, address string) (net.Listener, error) {
 	}
 }
 
-func (s *Stack) listen(at netip.AddrPort) (*Listener, error) {
-	l := &Listener{stack: s, addr: tcpAddr(at), answers: len(s.loops)}
+func (s *Stack) listen(network string, at netip.AddrPort) (*Listener, error) {
+	l := &Listener{stack: s, addr: tcpAddr(at), named: network, answers: len(s.loops)}
 	l.ready.L = &l.mu
 	s.mu.Lock()
 	if s.closed || s.failure != nil {
@@ -77,23 +78,47 @@ func (s *Stack) listen(at netip.AddrPort) (*Listener, error) {
 		return nil, err
 	}
 	l.handle = h
-	l.mu.Lock()
-	for l.answers != 0 && l.failed == iip.OK {
-		l.ready.Wait()
-	}
-	st := min(l.status, l.failed)
-	l.mu.Unlock()
-	if st != iip.OK {
-		s.forget(l)
-		_ = s.engine.Unlisten(h)
+	if st := l.answered(); st != iip.OK {
+		l.unlisten()
 		return nil, st
 	}
 	return l, nil
 }
 
+// answered waits until all loops have said what they had to, or the stack ends.
+func (l *Listener) answered() iip.Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.answers != 0 && l.failed == iip.OK {
+		l.ready.Wait()
+	}
+	return min(l.status, l.failed)
+}
+
+// unlisten ends it on all loops, and waits for that: from then on the address is free, and connects are refused.
+func (l *Listener) unlisten() {
+	l.mu.Lock()
+	l.answers = len(l.stack.loops)
+	l.mu.Unlock()
+	if l.stack.ending(l) && l.stack.engine.Unlisten(l.handle) == nil {
+		l.answered()
+	}
+	l.stack.forget(l)
+}
+
+// ending has the answers of loops to Unlisten, which name no id, find the listener. False: there are no loops to answer.
+func (s *Stack) ending(l *Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, l.id)
+	s.ended[l.handle] = l
+	return s.failure == nil
+}
+
 func (s *Stack) forget(l *Listener) {
 	s.mu.Lock()
 	delete(s.listeners, l.id)
+	delete(s.ended, l.handle)
 	s.mu.Unlock()
 }
 
@@ -103,17 +128,19 @@ func (s *Stack) listener(id uint64) *Listener {
 	return s.listeners[id]
 }
 
-// listenDone is what one loop says to Listen. (What it says to Unlisten comes when the listener is forgotten.)
+// listenDone is what one loop says to Listen or, without an id, to Unlisten.
 func (s *Stack) listenDone(e *iip.Event) {
 	l := s.listener(e.User)
+	if l == nil {
+		s.mu.Lock()
+		l = s.ended[e.Src]
+		s.mu.Unlock()
+	}
 	if l == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.answers == 0 {
-		return
-	}
 	l.answers--
 	l.status = min(l.status, e.Status)
 	l.ready.Broadcast()
@@ -121,16 +148,19 @@ func (s *Stack) listenDone(e *iip.Event) {
 
 // accept makes a connection of an event.
 func (lp *loop) accept(e *iip.Event) {
-	c := newConn(lp)
+	l := lp.stack.listener(e.User)
+	c := newConn(lp, "tcp")
+	if l != nil {
+		c.network = l.named
+	}
 	local, peer := lp.l.Addrs(e)
 	c.named(ends{local, peer})
 	c.handle = e.Src
 	lp.objects[e.Src.KindSlot()] = c
 	lp.stack.conns.Add(1)
 	lp.roused = true
-	if l := lp.stack.listener(e.User); l == nil || !l.offer(c) {
-		_ = c.SetLinger(0)
-		_ = c.Close()
+	if l == nil || !l.offer(c) {
+		c.abort()
 	}
 }
 
@@ -169,9 +199,10 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *Listener) error(op string, err error) error { return opError(op, "tcp", nil, l.addr, err) }
+func (l *Listener) error(op string, err error) error { return opError(op, l.named, nil, l.addr, err) }
 
-// Close ends listening. Connections that were accepted live on; those that wait for Accept are reset.
+// Close ends listening: when it returns, connects are refused and the address is free. Connections that were accepted
+// live on; those that wait for Accept are reset.
 func (l *Listener) Close() error {
 	l.mu.Lock()
 	if l.closed {
@@ -184,11 +215,9 @@ func (l *Listener) Close() error {
 	l.waiting = nil
 	l.ready.Broadcast()
 	l.mu.Unlock()
-	l.stack.forget(l)
-	_ = l.stack.engine.Unlisten(l.handle) // the engine may be closed already
+	l.unlisten()
 	for _, c := range waiting {
-		_ = c.SetLinger(0)
-		_ = c.Close()
+		c.abort()
 	}
 	return nil
 }
@@ -215,4 +244,4 @@ func (l *Listener) SetDeadline(t time.Time) error {
 }
 
 // SyscallConn says that there is no descriptor.
-func (l *Listener) SyscallConn() (syscall.RawConn, error) { return noSyscallConn("tcp", nil, l.addr) }
+func (l *Listener) SyscallConn() (syscall.RawConn, error) { return noSyscallConn(l.named, nil, l.addr) }

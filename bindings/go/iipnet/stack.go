@@ -23,6 +23,7 @@ type Stack struct {
 
 	mu        sync.Mutex
 	listeners map[uint64]*Listener
+	ended     map[iip.Handle]*Listener // whose loops have not all said that they ended it
 	ids       uint64
 	closed    bool
 	failure   error
@@ -42,7 +43,7 @@ func Open(cfg iip.Config) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{engine: engine, listeners: map[uint64]*Listener{}, cores: cfg.Cores}
+	s := &Stack{engine: engine, listeners: map[uint64]*Listener{}, ended: map[iip.Handle]*Listener{}, cores: cfg.Cores}
 	for _, l := range engine.Loops() {
 		lp, err := newLoop(s, l)
 		if err != nil {
@@ -119,6 +120,9 @@ func (s *Stack) loopEnded(st iip.Status) {
 	s.mu.Lock()
 	all := make([]*Listener, 0, len(s.listeners))
 	for _, l := range s.listeners {
+		all = append(all, l)
+	}
+	for _, l := range s.ended {
 		all = append(all, l)
 	}
 	if s.failure == nil {

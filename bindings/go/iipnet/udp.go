@@ -24,10 +24,11 @@ type datagram struct {
 
 // PacketConn is a UDP endpoint: a net.PacketConn and, when it is connected, a net.Conn.
 type PacketConn struct {
-	lp     *loop
-	handle iip.Handle
-	local  *net.UDPAddr
-	remote *net.UDPAddr // nil: not connected
+	lp      *loop
+	network string
+	handle  iip.Handle
+	local   *net.UDPAddr
+	remote  *net.UDPAddr // nil: not connected
 
 	mu       sync.Mutex
 	readable sync.Cond
@@ -53,27 +54,27 @@ func (s *Stack) ListenPacket(network, address string) (net.PacketConn, error) {
 	if err != nil {
 		return nil, opError("listen", network, nil, nil, err)
 	}
-	c, err := s.openUDP(context.Background(), ends{local: addrs[0]})
+	c, err := s.openUDP(context.Background(), network, ends{local: addrs[0]})
 	if err != nil {
 		return nil, opError("listen", network, nil, udpAddr(addrs[0]), err)
 	}
 	return c, nil
 }
 
-func (s *Stack) dialUDP(ctx context.Context, peer netip.AddrPort) (net.Conn, error) {
-	c, err := s.openUDP(ctx, ends{peer: peer})
+func (s *Stack) dialUDP(ctx context.Context, network string, peer netip.AddrPort) (net.Conn, error) {
+	c, err := s.openUDP(ctx, network, ends{peer: peer})
 	if err != nil {
-		return nil, opError("dial", "udp", nil, udpAddr(peer), err)
+		return nil, opError("dial", network, nil, udpAddr(peer), err)
 	}
 	c.remote = udpAddr(peer)
 	return c, nil
 }
 
-func (s *Stack) openUDP(ctx context.Context, e ends) (*PacketConn, error) {
+func (s *Stack) openUDP(ctx context.Context, network string, e ends) (*PacketConn, error) {
 	if e.local.Port() == 0 {
 		e.local = withPort(e.local, s.ephemeral())
 	}
-	c := &PacketConn{lp: s.pick(), local: udpAddr(e.local)}
+	c := &PacketConn{lp: s.pick(), network: network, local: udpAddr(e.local)}
 	c.readable.L, c.writable.L = &c.mu, &c.mu
 	answer := make(chan iip.Status, 1)
 	ok := c.lp.do(func(lp *loop) {
@@ -109,7 +110,7 @@ func (s *Stack) openUDP(ctx context.Context, e ends) (*PacketConn, error) {
 }
 
 func (c *PacketConn) error(op string, addr net.Addr, err error) error {
-	return opError(op, "udp", c.local, addr, err)
+	return opError(op, c.network, c.local, addr, err)
 }
 
 func (c *PacketConn) peer() net.Addr {
@@ -180,7 +181,7 @@ func (c *PacketConn) WriteTo(p []byte, to net.Addr) (int, error) {
 // Write sends one datagram to the peer of a connected endpoint.
 func (c *PacketConn) Write(p []byte) (int, error) {
 	if c.remote == nil {
-		return 0, c.error("write", nil, system("write", iip.ErrNotConnected))
+		return 0, c.error("write", nil, os.NewSyscallError("write", syscall.EDESTADDRREQ))
 	}
 	return c.write(p, netip.AddrPort{}, c.remote)
 }
@@ -215,7 +216,8 @@ func (c *PacketConn) tell() {
 	}
 }
 
-// Close ends the endpoint. Blocked calls return net.ErrClosed.
+// Close ends the endpoint, behind what was written: when it returns, the address is free. Blocked calls return
+// net.ErrClosed.
 func (c *PacketConn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -229,6 +231,9 @@ func (c *PacketConn) Close() error {
 	c.readable.Broadcast()
 	c.writable.Broadcast()
 	c.tell()
+	for !c.gone {
+		c.writable.Wait()
+	}
 	return nil
 }
 
@@ -251,7 +256,7 @@ func (c *PacketConn) setDeadlines(t time.Time, read, write bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return c.error("set", c.peer(), net.ErrClosed)
+		return opError("set", c.network, nil, c.local, net.ErrClosed)
 	}
 	if read {
 		c.rd.set(t, &c.readable)
@@ -264,7 +269,7 @@ func (c *PacketConn) setDeadlines(t time.Time, read, write bool) error {
 
 // SyscallConn says that there is no descriptor.
 func (c *PacketConn) SyscallConn() (syscall.RawConn, error) {
-	return noSyscallConn("udp", c.local, c.peer())
+	return noSyscallConn(c.network, c.local, c.peer())
 }
 
 // ---- on the loop's goroutine ----
@@ -287,7 +292,7 @@ func (c *PacketConn) pump(lp *loop) {
 		c.writable.Broadcast()
 	}
 	if len(c.out) == 0 && c.closed && lp.l.Room() > 0 {
-		lp.push(iip.Op{Code: iip.OpClose, Obj: c.handle}, sent{})
+		lp.push(iip.Op{Code: iip.OpClose, Obj: c.handle}, sent{done: func(*iip.Op) { c.ended(lp) }})
 	} else if len(c.out) != 0 || c.closed {
 		c.told = true
 		lp.later = append(lp.later, c)
@@ -348,6 +353,13 @@ func (c *PacketConn) arrived(lp *loop, e *iip.Event) {
 		c.readable.Signal()
 	}
 	c.partial = nil
+}
+
+func (c *PacketConn) ended(lp *loop) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(lp.objects, c.handle.KindSlot())
+	c.over(iip.ErrClosed)
 }
 
 func (c *PacketConn) over(st iip.Status) {
