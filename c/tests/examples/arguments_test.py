@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the examples say to arguments that cannot be understood: exit code 2 and one line with the value and the remedy.
 
-    arguments_test.py DIRECTORY      where the programs are
+    arguments_test.py DIRECTORY      where the programs are, in whichever language; iip_embed is one of C only
 """
 
 import pathlib
@@ -44,7 +44,7 @@ WRONG = (
 def main():
     programs = pathlib.Path(sys.argv[1]).resolve()
     failed = 0
-    here = [case for case in WRONG if (programs / case[0]).exists()]  # iip_embed is of C alone
+    here = [case for case in WRONG if case[0] != "iip_embed" or (programs / "iip_embed").exists()]
     for program, words, args in here:
         try:
             done = subprocess.run([programs / program, *args], capture_output=True, text=True, timeout=LIMIT_S)
@@ -58,7 +58,7 @@ def main():
             print("FAIL", program, [a[:40] for a in args], done.returncode, done.stdout, line[:300])
             failed += 1
     print(f"{len(here) - failed} passed, {failed} failed")
-    return 1 if failed or not here else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

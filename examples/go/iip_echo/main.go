@@ -10,9 +10,12 @@ import (
 )
 
 func main() {
-	cfg := app.New("iip_echo", "TCP echo server", 7)
+	cfg := app.New("iip_echo", "a TCP echo server", 7)
 	cfg.Parse()
 	run := cfg.Open()
+	for _, name := range []string{"accepted", "bytes", "closed"} {
+		run.Counts.Of(name)
+	}
 	l, err := run.Stack.Listen("tcp", app.Any(cfg.Listen))
 	if err != nil {
 		cfg.Fail(err)

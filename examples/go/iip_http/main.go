@@ -23,28 +23,29 @@ type site struct {
 }
 
 func main() {
-	cfg := app.New("iip_http", "HTTP server", 80)
-	root := cfg.Flags.String("root", "", "directory to serve")
-	bodyMax := cfg.Flags.Int64("body-max", 1<<40, "bytes of a body at most")
-	selfTest := cfg.Flags.Bool("self-test", false, "serve on pair: to a client in the same process, and verify")
-	requests := cfg.Flags.Uint("requests", 1000, "of the self-test")
-	head, body, idle := 10*time.Second, 30*time.Second, 60*time.Second
-	cfg.Seconds(&head, "head-timeout", "seconds for a head to arrive")
-	cfg.Seconds(&body, "body-timeout", "seconds for a request to arrive and to be answered; 0: none")
-	cfg.Seconds(&idle, "idle-timeout", "seconds of a connection without request")
+	cfg := app.New("iip_http", "an HTTP/1.1 server", 80)
+	var root string
+	var selfTest bool
+	bodyMax, requests := uint64(1<<40), uint64(1000)
+	head, body, idle := 10*time.Second, 20*time.Second, 60*time.Second
+	cfg.Text(&root, "root", "DIR", "directory to serve (default: a built-in page, and /bytes/N)")
+	cfg.Number(&bodyMax, "body-max", "BYTES", "longest body of a PUT to /sink", 0, 1<<60)
+	cfg.Seconds(&head, "head-timeout", "S", "for the head of a request (10)")
+	cfg.Seconds(&body, "body-timeout", "S", "for 16 KiB of a body, either way (20)")
+	cfg.Seconds(&idle, "idle-timeout", "S", "between requests (60)")
+	cfg.Flag(&selfTest, "self-test", "serve a client in this process, on pair: or sim:")
+	cfg.Number(&requests, "requests", "N", "how many the self-test makes (1000)", 1, 1000000000)
 	cfg.Parse()
-	if *selfTest && cfg.Port == "" {
-		cfg.Port = "pair:self-test"
-	}
-	if *selfTest {
-		cfg.Addrs = []string{app.Server + "/24"}
+	var client *app.Config
+	if selfTest {
+		client = app.TwoEnds(cfg)
 	}
 	run := cfg.Open()
-	s := &site{run: run, bodyMax: *bodyMax, files: http.NotFoundHandler()}
-	if *root != "" {
-		dir, err := os.OpenRoot(*root) // no path and no symbolic link leads out of it
+	s := &site{run: run, bodyMax: int64(bodyMax), files: http.HandlerFunc(welcome)}
+	if root != "" {
+		dir, err := os.OpenRoot(root) // no path and no symbolic link leads out of it
 		if err != nil {
-			cfg.Usage("--root %s: %v", *root, err)
+			cfg.Usage("root", root, err.Error())
 		}
 		s.files = index(http.FileServerFS(dir.FS()))
 	}
@@ -55,10 +56,10 @@ func main() {
 	server := &http.Server{Handler: s.mux(), ReadHeaderTimeout: head, ReadTimeout: body, IdleTimeout: idle,
 		ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { _ = server.Serve(l) }()
-	if *selfTest {
-		err = s.selfTest(cfg, *requests)
+	run.Ready()
+	if selfTest {
+		err = s.selfTest(client, requests)
 	} else {
-		run.Ready()
 		run.Wait(nil)
 	}
 	_ = server.Close()
@@ -66,6 +67,19 @@ func main() {
 	if err != nil {
 		cfg.Fail(err)
 	}
+}
+
+// welcome is what is served where no directory is.
+func welcome(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/" {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = io.WriteString(w, "<!doctype html><title>iip</title><h1>It works</h1>\n"+
+		"<p>This page was sent by a TCP/IP stack in user space.\n"+
+		"<p><a href=\"/bytes/1000\">/bytes/1000</a> is 1000 bytes that can be verified; "+
+		"a PUT to /sink is answered with its SHA-256.\n")
 }
 
 // index has /index.html served, which net/http answers with a redirection to the directory.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,34 +24,42 @@ type plan struct {
 }
 
 func flags(cfg *app.Config, p *plan) {
-	f := cfg.Flags
-	f.StringVar(&p.connect, "connect", "", "the server, A:PORT")
-	f.StringVar(&p.mode, "mode", "pp", "pp: messages that an echo server returns; send, recv: bulk; http")
-	f.Uint64Var(&p.conns, "conns", 1, "connections")
-	f.Uint64Var(&p.size, "size", 1, "pp: bytes of a message")
-	f.Uint64Var(&p.depth, "depth", 1, "pp: messages on their way per connection")
-	f.Uint64Var(&p.count, "count", 0, "messages in all (10000 without --duration)")
-	f.Uint64Var(&p.bytes, "bytes", 0, "send, recv: per connection (10^8 without --duration)")
-	f.StringVar(&p.path, "path", "/bytes/1000", "http: what to get")
-	f.BoolVar(&p.serve, "serve", false, "be the server of this mode on --listen")
-	f.BoolVar(&p.self, "self", false, "be both, on a pair: or sim: port")
-	f.BoolVar(&p.json, "json", false, "no table, only the last line")
+	*p = plan{mode: "pp", path: "/bytes/1000", conns: 1, size: 1, depth: 1}
+	cfg.Text(&p.connect, "connect", "A:PORT", "the server")
+	cfg.Text(&p.mode, "mode", "MODE", "pp: messages that an echo server returns; send, recv: bulk; http")
+	cfg.Number(&p.conns, "conns", "N", "connections (1)", 1, 1000000)
+	cfg.Number(&p.size, "size", "BYTES", "pp: of a message (1)", 1, 1<<24)
+	cfg.Number(&p.depth, "depth", "N", "pp, http: messages on their way per connection (1)", 1, 256)
+	cfg.Number(&p.count, "count", "N", "messages in all (10000 without --duration)", 1, 1<<64-1)
+	cfg.Number(&p.bytes, "bytes", "N", "send, recv: per connection (10^8 without --duration)", 1, 1<<50)
+	cfg.Text(&p.path, "path", "PATH", "http: what to get (/bytes/1000)")
+	cfg.Flag(&p.serve, "serve", "be the server of this mode on --listen")
+	cfg.Flag(&p.self, "self", "be both, on a pair: or sim: port")
+	cfg.Flag(&p.json, "json", "no table, only the last line")
 }
+
+func blank(r rune) bool { return r <= ' ' || r == 0x7f }
 
 func check(cfg *app.Config, p *plan) {
 	if p.mode != "pp" && p.mode != "send" && p.mode != "recv" && p.mode != "http" {
-		cfg.Usage("--mode %s: give pp, send, recv or http", p.mode)
+		cfg.Usage("mode", p.mode, "give pp, send, recv or http")
 	}
-	if p.mode == "http" && (p.serve || p.self) {
-		cfg.Usage("--mode http: is what iip_http serves")
+	if p.mode == "http" && p.serve {
+		cfg.Usage("mode", p.mode, "is what iip_http serves")
 	}
-	if p.conns == 0 || p.size == 0 || p.depth == 0 {
-		cfg.Usage("--conns, --size and --depth are 1 or more")
+	if p.mode == "http" && p.self {
+		cfg.Usage("mode", p.mode, "with a server in the same process is `iip_http --self-test`")
 	}
 	if !p.serve && !p.self {
-		if ap, err := netip.ParseAddrPort(p.connect); err != nil || ap.Port() == 0 {
-			cfg.Usage("--connect %s: give ADDRESS:PORT, for example 10.0.0.1:7 or [fd00::1]:7", p.connect)
+		if p.connect == "" {
+			cfg.Usage("connect", "", "missing; give the server as ADDRESS:PORT, or --serve, or --self")
 		}
+		if ap, err := netip.ParseAddrPort(p.connect); err != nil || ap.Port() == 0 {
+			cfg.Usage("connect", p.connect, "give ADDRESS:PORT, for example 10.0.0.1:7 or [fd00::1]:7")
+		}
+	}
+	if p.mode == "http" && (!strings.HasPrefix(p.path, "/") || len(p.path) > 400 || strings.ContainsFunc(p.path, blank)) {
+		cfg.Usage("path", p.path, "give a path without blanks, up to 400 bytes, for example /bytes/1000")
 	}
 	p.duration = cfg.Duration
 	if p.duration == 0 && p.count == 0 {
@@ -75,31 +84,26 @@ func main() {
 		run.Wait(nil)
 		run.End()
 	case p.self:
-		if cfg.Port == "" {
-			cfg.Port = "pair:self-test"
-		}
-		cfg.Addrs = []string{app.Server + "/24"}
+		other := app.TwoEnds(cfg)
 		server := cfg.Open()
 		serve(cfg, server.Stack, &p)
 		p.connect = fmt.Sprintf("%s:%d", app.Server, cfg.Listen)
-		stack, err := app.Peer(cfg)
-		if err != nil {
-			cfg.Usage("%v", err)
-		}
-		failed := client(stack, &p)
-		_ = stack.Close()
+		server.Ready()
+		run := other.Open()
+		failed := client(other, run.Stack, &p)
+		run.End()
 		server.End()
 		os.Exit(failed)
 	default:
 		run := cfg.Open()
-		failed := client(run.Stack, &p)
+		failed := client(cfg, run.Stack, &p)
 		run.End()
 		os.Exit(failed)
 	}
 }
 
 // client runs all connections, and reports; it returns the exit code.
-func client(stack *iipnet.Stack, p *plan) int {
+func client(cfg *app.Config, stack *iipnet.Stack, p *plan) int {
 	r := &result{}
 	r.left.Store(int64(p.count))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -121,7 +125,7 @@ func client(stack *iipnet.Stack, p *plan) int {
 	}
 	all.Wait()
 	r.seconds = time.Since(began).Seconds()
-	r.report(stack, p)
+	r.report(cfg, stack, p)
 	if r.errors.Load()+r.mismatches.Load() != 0 {
 		return 1
 	}

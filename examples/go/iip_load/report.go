@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -46,20 +45,22 @@ func (r *result) at(part float64) float64 {
 	return r.latency[min(int(part*float64(len(r.latency))), len(r.latency)-1)]
 }
 
-func (r *result) report(stack *iipnet.Stack, p *plan) {
+func (r *result) report(cfg *app.Config, stack *iipnet.Stack, p *plan) {
 	slices.Sort(r.latency)
-	requests, bytes, seconds := float64(r.requests.Load()), float64(r.bytes.Load()), max(r.seconds, 1e-9)
+	requests, bytes, seconds := r.requests.Load(), r.bytes.Load(), max(r.seconds, 1e-9)
+	perS, bytesPerS := float64(requests)/seconds, float64(bytes)/seconds
 	counters, _ := app.Sums(stack)
 	if !p.json {
-		fmt.Printf("connections   %d\nrequests      %.0f in %.3f s, %.0f/s\n", p.conns, requests, seconds, requests/seconds)
-		fmt.Printf("payload       %.0f bytes, %.3f Gbit/s\n", bytes, bytes*8/seconds/1e9)
-		fmt.Printf("latency [us]  p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f\n", r.at(.5), r.at(.9), r.at(.99), r.at(.999))
+		fmt.Printf("port          %s\nconnections   %d\nrequests      %d in %.3f s, %.0f/s\n", cfg.Engine().Port, p.conns, requests, seconds, perS)
+		fmt.Printf("payload       %d bytes, %.3f Gbit/s\n", bytes, bytesPerS*8/1e9)
+		if len(r.latency) != 0 {
+			fmt.Printf("latency [us]  p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f\n", r.at(.5), r.at(.9), r.at(.99), r.at(.999), r.at(1))
+		}
 		fmt.Printf("errors        %d, mismatches %d\nretransmits   %d\ndropped       %s\n", r.errors.Load(), r.mismatches.Load(),
 			counters["tcp_retrans"], app.Drops(stack))
 	}
-	line, _ := json.Marshal(map[string]any{"requests": r.requests.Load(), "requests_per_s": requests / seconds, "bytes": r.bytes.Load(),
-		"bytes_per_s": bytes / seconds, "seconds": seconds, "errors": r.errors.Load(), "mismatches": r.mismatches.Load(),
-		"p50_us": r.at(.5), "p90_us": r.at(.9), "p99_us": r.at(.99), "p999_us": r.at(.999), "max_us": r.at(1),
-		"retransmits": counters["tcp_retrans"]})
-	fmt.Println(string(line))
+	fmt.Printf(`{"requests": %d, "requests_per_s": %.1f, "bytes": %d, "bytes_per_s": %.1f, "seconds": %.6f, "errors": %d, `+
+		`"mismatches": %d, "p50_us": %.3f, "p90_us": %.3f, "p99_us": %.3f, "p999_us": %.3f, "max_us": %.3f, "retransmits": %d}`+"\n",
+		requests, perS, bytes, bytesPerS, seconds, r.errors.Load(), r.mismatches.Load(), r.at(.5), r.at(.9), r.at(.99),
+		r.at(.999), r.at(1), counters["tcp_retrans"])
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func main() {
-	cfg := app.New("iip_udp_echo", "UDP echo server", 7)
+	cfg := app.New("iip_udp_echo", "a UDP echo server", 7)
 	cfg.Parse()
 	run := cfg.Open()
 	c, err := run.Stack.ListenPacket("udp", app.Any(cfg.Listen))

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	iip "iip.example/iip"
 	"iip.example/iip/iipnet"
 )
 
@@ -23,9 +25,23 @@ type Run struct {
 func (c *Config) Open() *Run {
 	s, err := iipnet.Open(c.Engine())
 	if err != nil {
-		c.Usage("%v", err)
+		c.cannotOpen(err)
+	}
+	if info, err := s.Engine().Info(); err == nil && uint64(info.Loops) < c.Loops {
+		fmt.Fprintf(os.Stderr, "%s: --loops %d: the port has %d queues, going on with as many\n", c.Program, c.Loops, info.Loops)
 	}
 	return &Run{Stack: s, cfg: c, began: time.Now()}
+}
+
+// cannotOpen ends the program with what the library says of the port, the addresses or the tunables.
+func (c *Config) cannotOpen(err error) {
+	var failed *iip.OpError
+	text := err.Error()
+	if errors.As(err, &failed) && failed.Detail != "" {
+		text = failed.Detail
+	}
+	fmt.Fprintf(os.Stderr, "%s: %s\n", c.Program, text)
+	os.Exit(2)
 }
 
 // Ready says that a server listens.
@@ -80,17 +96,4 @@ func (r *Run) End() {
 }
 
 // Any is a port of all addresses of the stack.
-func Any(port uint) string { return fmt.Sprintf(":%d", port) }
-
-// Server and client of a program that is both ends of a port of memory.
-const (
-	Server = "10.9.0.1"
-	Client = "10.9.0.2"
-)
-
-// Peer opens the client's end of the server's port.
-func Peer(c *Config) (*iipnet.Stack, error) {
-	cfg := c.Engine()
-	cfg.Addresses, cfg.Pcap = []string{Client + "/24"}, ""
-	return iipnet.Open(cfg)
-}
+func Any(port uint64) string { return fmt.Sprintf(":%d", port) }

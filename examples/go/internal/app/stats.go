@@ -3,7 +3,6 @@ package app
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,16 +98,8 @@ func (r *Run) WriteStats() error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(r.cfg.StatsJSON), ".stats-*")
-	if err != nil {
+	if err := os.WriteFile(r.cfg.newStats(), append(text, '\n'), 0o666); err != nil {
 		return err
 	}
-	_, err = f.Write(append(text, '\n'))
-	if err2 := f.Close(); err == nil {
-		err = err2
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), r.cfg.StatsJSON)
+	return os.Rename(r.cfg.newStats(), r.cfg.StatsJSON)
 }
