@@ -13,9 +13,7 @@ func main() {
 	cfg := app.New("iip_echo", "a TCP echo server", 7)
 	cfg.Parse()
 	run := cfg.Open()
-	for _, name := range []string{"accepted", "bytes", "closed"} {
-		run.Counts.Of(name)
-	}
+	run.Counts.Are("accepted", "bytes")
 	l, err := run.Stack.Listen("tcp", app.Any(cfg.Listen))
 	if err != nil {
 		cfg.Fail(err)
@@ -42,7 +40,6 @@ func serve(run *app.Run, l net.Listener, all *sync.WaitGroup) {
 			n, _ := io.Copy(c, c) // a connection that fails ends: there is nobody to tell
 			_ = c.Close()
 			run.Counts.Of("bytes").Add(n)
-			run.Counts.Of("closed").Add(1)
 		}()
 	}
 }

@@ -55,7 +55,8 @@ func main() {
 	}
 	server := &http.Server{Handler: s.mux(), ReadHeaderTimeout: head, ReadTimeout: body, IdleTimeout: idle,
 		ErrorLog: log.New(io.Discard, "", 0)}
-	go func() { _ = server.Serve(l) }()
+	run.Counts.Are("accepted", "requests", "answers_ok", "answers_refused", "bytes")
+	go func() { _ = server.Serve(counted{l, run}) }()
 	run.Ready()
 	if selfTest {
 		err = s.selfTest(client, requests)
@@ -99,9 +100,10 @@ func (s *site) mux() http.Handler {
 	mux.HandleFunc("POST /sink", s.sink)
 	mux.Handle("GET /", s.files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.run.Counts.Of("requests").Add(1)
-		r.Body = http.MaxBytesReader(w, r.Body, s.bodyMax)
-		mux.ServeHTTP(w, r)
+		answer := &answer{ResponseWriter: w, status: http.StatusOK}
+		r.Body = http.MaxBytesReader(answer, r.Body, s.bodyMax)
+		mux.ServeHTTP(answer, r)
+		answer.count(&s.run.Counts)
 	})
 }
 

@@ -90,20 +90,20 @@ func main() {
 		p.connect = fmt.Sprintf("%s:%d", app.Server, cfg.Listen)
 		server.Ready()
 		run := other.Open()
-		failed := client(other, run.Stack, &p)
+		failed := client(other, run.Stack, &run.Counts, &p)
 		run.End()
 		server.End()
 		os.Exit(failed)
 	default:
 		run := cfg.Open()
-		failed := client(cfg, run.Stack, &p)
+		failed := client(cfg, run.Stack, &run.Counts, &p)
 		run.End()
 		os.Exit(failed)
 	}
 }
 
 // client runs all connections, and reports; it returns the exit code.
-func client(cfg *app.Config, stack *iipnet.Stack, p *plan) int {
+func client(cfg *app.Config, stack *iipnet.Stack, counts *app.Counts, p *plan) int {
 	r := &result{}
 	r.left.Store(int64(p.count))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -126,6 +126,9 @@ func client(cfg *app.Config, stack *iipnet.Stack, p *plan) int {
 	all.Wait()
 	r.seconds = time.Since(began).Seconds()
 	r.report(cfg, stack, p)
+	counts.Of("opened").Add(int64(p.conns))
+	counts.Of("messages").Add(r.requests.Load())
+	counts.Of("payload_bytes").Add(r.bytes.Load())
 	if r.errors.Load()+r.mismatches.Load() != 0 {
 		return 1
 	}

@@ -15,8 +15,7 @@ func main() {
 	if err != nil {
 		cfg.Fail(err)
 	}
-	run.Counts.Of("datagrams")
-	run.Counts.Of("refused")
+	run.Counts.Are("datagrams", "bytes", "refused")
 	run.Ready()
 	go serve(run, c)
 	run.Wait(nil)
@@ -32,6 +31,7 @@ func serve(run *app.Run, c net.PacketConn) {
 			return
 		}
 		run.Counts.Of("datagrams").Add(1)
+		run.Counts.Of("bytes").Add(int64(n))
 		if _, err := c.WriteTo(buf[:n], from); err != nil {
 			run.Counts.Of("refused").Add(1)
 		}

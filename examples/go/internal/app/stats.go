@@ -31,6 +31,13 @@ func (c *Counts) Of(name string) *atomic.Int64 {
 	return c.n[name]
 }
 
+// Are names all that will be counted, so that zeros are told too.
+func (c *Counts) Are(names ...string) {
+	for _, name := range names {
+		c.Of(name)
+	}
+}
+
 // Sums are the counters of all loops, and their statistics.
 func Sums(s *iipnet.Stack) (map[string]uint64, []iip.Stats) {
 	sum := map[string]uint64{}
@@ -71,6 +78,7 @@ func (r *Run) document() map[string]any {
 	for name, n := range r.Counts.n {
 		doc[name] = n.Load()
 	}
+	accepted, serves := r.Counts.n["accepted"]
 	r.Counts.mu.Unlock()
 	turns, ports, conns := map[string]uint64{}, map[string]uint64{}, uint64(0)
 	for _, s := range all {
@@ -84,6 +92,9 @@ func (r *Run) document() map[string]any {
 			"wire_lost": s.WireLost, "wire_duplicated": s.WireDuplicated, "handed_over": s.HandedOver, "handed_lost": s.HandedLost} {
 			ports[name] += n
 		}
+	}
+	if serves { // over for the stack, not only for the program: what was sent has arrived
+		doc["closed"] = max(accepted.Load()-int64(conns), 0)
 	}
 	doc["conns"], doc["turns"], doc["ports"] = conns, turns, ports
 	return doc
