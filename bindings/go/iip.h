@@ -229,7 +229,7 @@ struct iip_engine_cfg {
     uint32_t loops;         /* queues of the port, one loop each; 0: 1 */
     uint32_t cores;         /* how cores are assigned: IIP_CORES_...; 0: unified */
     uint32_t frames;        /* packet buffers of each queue; 0: the port's default */
-    uint32_t frame_bytes;   /* of each packet buffer; 0: by MTU */
+    uint32_t frame_bytes;   /* of each packet buffer, MTU + 146 at least; 0: by MTU */
     uint32_t ring;          /* descriptors of each ring; 0: the port's default */
     uint32_t mtu;           /* bytes of an IP packet; 0: the port's */
     uint32_t op_cap;        /* operations a turn takes; 0: 256 */

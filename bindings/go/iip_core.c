@@ -2249,7 +2249,7 @@ enum {
     X(tcp_keepidle_us, "tcp.keepidle_us", 1000, IIP_U64(0x1000, 0), IIP_U64(1, 2905032704U), "us of silence before the first probe (2 h)") \
     X(tcp_keepintvl_us, "tcp.keepintvl_us", 1000, 0xffffffffU, 75000000, "us between probes")                 \
     X(tcp_keepcnt, "tcp.keepcnt", 1, 255, 9, "unanswered probes before the connection is given up")           \
-    X(tcp_user_timeout_us, "tcp.user_timeout_us", 0, IIP_U64(0x1000, 0), 0, "us that sent data may stay unacknowledged; 0: by tcp.retries") \
+    X(tcp_user_timeout_us, "tcp.user_timeout_us", 0, IIP_U64(0x1000, 0), 0, "us that data may stay unacknowledged or wait for a window; 0: by tcp.retries") \
     X(tcp_nodelay, "tcp.nodelay", 0, 1, 0, "1: no Nagle on new connections")                                  \
     X(tcp_ttl, "tcp.ttl", 1, 255, 64, "hop limit")                                                            \
     X(tcp_dscp, "tcp.dscp", 0, 63, 0, "DSCP of new connections")                                              \
@@ -8022,7 +8022,7 @@ struct iip_tcp_repair {
 /* What only few connections need: made when first needed, with the stack's tunables as defaults. */
 struct iip_tcp_extra {
     iip_u64 user_timeout_us, keepidle_us;
-    iip_u64 stalled_at;        /* since when nothing was acknowledged, while retransmitting */
+    iip_u64 stalled_at;        /* since when nothing was acknowledged of what was sent, or waits for a window */
     iip_u32 keepintvl_us;
     iip_u32 snd_up, rcv_up;
     iip_u32 challenge_us;      /* start of the second in which challenges are counted, us modulo 2^32 */
@@ -8366,10 +8366,14 @@ IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, cons
 /* ---- timer.c, rto.c ---- */
 IIP_LOCAL void iip_tcp_arm(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn);
+/* Before an ACK of what was sent again ends the count of retransmissions. */
+IIP_LOCAL void iip_tcp_rto_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn);
+/* The user timeout is never overslept. */
+IIP_LOCAL void iip_tcp_rto_limit(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* [RFC 6298 5.1 - 5.3] A round trip that became shorter may bring the deadline before the timer's. */
 IIP_INLINE void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
-    if (IIP_UNLIKELY(conn->retries)) {
+    if (IIP_UNLIKELY(conn->retries || conn->extra)) {
         iip_tcp_rto_again(stk, conn);
         return;
     }
@@ -8753,6 +8757,8 @@ IIP_LOCAL struct iip_tcp_conn *iip_tcp_conn_new(struct iip_stack *stk, const str
     conn->iss = secret.iss;
     conn->ts_off = secret.ts_off;
     iip_tcp_conn_defaults(stk, conn);
+    if (stk->tune.tcp_user_timeout_us)
+        iip_tcp_extra(stk, conn);
     return conn;
 }
 
@@ -8848,6 +8854,9 @@ IIP_LOCAL struct iip_tcp_extra *iip_tcp_extra(struct iip_stack *stk, struct iip_
     extra->keepintvl_us = (iip_u32)stk->tune.tcp_keepintvl_us;
     extra->keepcnt = (iip_u8)stk->tune.tcp_keepcnt;
     extra->syn_retries = (iip_u8)stk->tune.tcp_syn_retries;
+    extra->stalled_at = stk->now;
+    if (conn->rto_at != IIP_NEVER && !conn->retries && !(conn->flags & IIP_F_PERSIST))
+        extra->stalled_at = conn->rto_at - conn->rto_us; /* when the clock was started */
     conn->extra = extra;
     return extra;
 }
@@ -9583,6 +9592,7 @@ static int iip_tcp_set_extra(struct iip_stack *stk, struct iip_tcp_conn *conn, i
         break;
     case IIP_TCP_USER_TIMEOUT_US:
         extra->user_timeout_us = value;
+        iip_tcp_rto_limit(stk, conn);
         break;
     default:
         extra->syn_retries = (iip_u8)value;
@@ -9828,6 +9838,12 @@ IIP_LOCAL iip_u32 iip_tcp_unread(const struct iip_tcp_conn *conn)
     return bytes;
 }
 
+/* The number of the first of them; a FIN that waits to be told has one too. */
+static iip_u32 iip_tcp_read_to(const struct iip_tcp_conn *conn)
+{
+    return conn->rcv.nxt - (conn->flags & IIP_F_NOTE_FIN ? 1 : 0) - iip_tcp_unread(conn);
+}
+
 static void iip_tcp_note_flag(struct iip_tcp_conn *conn, struct iip_note *out, iip_u32 flag)
 {
     switch (flag) {
@@ -9839,7 +9855,7 @@ static void iip_tcp_note_flag(struct iip_tcp_conn *conn, struct iip_note *out, i
         iip_tcp_note_ends(conn, out);
         break;
     case IIP_F_NOTE_URGENT:
-        iip_tcp_note(conn, out, IIP_NOTE_URGENT)->value = conn->extra->rcv_up - (conn->rcv.nxt - iip_tcp_unread(conn));
+        iip_tcp_note(conn, out, IIP_NOTE_URGENT)->value = conn->extra->rcv_up - iip_tcp_read_to(conn);
         break;
     case IIP_F_NOTE_ERROR:
         iip_tcp_note(conn, out, IIP_NOTE_ERROR)->status = conn->extra->error;
@@ -10242,7 +10258,8 @@ IIP_MERGED iip_verdict iip_tcp_rx_conn(struct iip_stack *stk, struct iip_tcp_con
                                        const struct iip_plain *in, iip_u32 l2_len, iip_u32 ts)
 {
     struct iip_tcp_seg seg;
-    if (!iip_plain_segment(&seg, in, ts) || !iip_tcp_expected(stk, conn, &seg, ts) || !iip_tcp_plain_sums_ok(pkt, in))
+    if (!iip_plain_segment(&seg, in, ts) || !iip_tcp_expected(stk, conn, &seg, ts) || IIP_UNLIKELY(conn->path.loop) ||
+        !iip_tcp_plain_sums_ok(pkt, in))
         return iip_tcp_rx_steps(stk, &conn->id, pkt, *in);
     stk->tcp->recent = conn;
     iip_count(stk, IIP_CTR_TCP_SEGS_IN);
@@ -10251,7 +10268,8 @@ IIP_MERGED iip_verdict iip_tcp_rx_conn(struct iip_stack *stk, struct iip_tcp_con
 
 /*
  * From the wire in one step: a plain packet whose tuple is that of a connection needs no check of its addresses, for
- * they were checked when the connection was made. Anything else is left as it was.
+ * they were checked when the connection was made. One with ourselves is not made of what comes from the wire. Anything
+ * else is left as it was.
  */
 IIP_LOCAL iip_verdict iip_tcp_rx_plain(struct iip_stack *stk, struct iip_pkt *pkt)
 {
@@ -11110,6 +11128,8 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
     iip_u32 flight = conn->snd.nxt - conn->snd.una;
     iip_u32 recovering = conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS);
 
+    if (IIP_UNLIKELY(conn->retries))
+        iip_tcp_rto_keep(stk, conn);
     iip_tcp_acked_to(conn, ack);
     iip_tcp_acked_free(stk, conn);
     iip_tcp_rtt_acked(stk, conn);
@@ -11338,12 +11358,17 @@ IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn)
         iip_tcp_recovery_begin(stk, conn);
 }
 
-/* A block of what was sent and is not acknowledged; others are lies or duplicates [RFC 2018, RFC 2883]. */
+/*
+ * A block of what was sent and is not acknowledged; others are lies or duplicates [RFC 2018, RFC 2883]. Measured from
+ * one end, for of three numbers each may seem to follow the one before it and the last yet lie before the first.
+ */
 static int iip_tcp_sack_valid(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg,
                               const struct iip_sack_block *b)
 {
     iip_u32 low = iip_seq_max(conn->snd.una, seg->ack);
-    return iip_seq_lt(b->left, b->right) && iip_seq_lt(low, b->left) && iip_seq_leq(b->right, conn->snd.nxt);
+    iip_u32 left = b->left - low;
+    iip_u32 right = b->right - low;
+    return left && left < right && right <= conn->snd.nxt - low;
 }
 
 IIP_LOCAL void iip_tcp_sack_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
@@ -12791,19 +12816,11 @@ static void iip_tcp_give_up(struct iip_stack *stk, struct iip_tcp_conn *conn, ii
     iip_tcp_end(stk, conn, reason);
 }
 
-/* The oldest byte was not acknowledged in time: since when it waits counts for a user timeout. */
-static void iip_tcp_stalled(struct iip_stack *stk, struct iip_tcp_conn *conn)
-{
-    struct iip_tcp_extra *extra = iip_tcp_user_timeout(stk, conn) ? iip_tcp_extra(stk, conn) : 0;
-    if (extra)
-        extra->stalled_at = stk->now - iip_min64(stk->now, conn->rto_us);
-}
-
 /* [RFC 9293 3.8.3] R1 tells, R2 gives up: by the number of retransmissions, or by the user timeout. */
 static int iip_tcp_r2_reached(const struct iip_stack *stk, const struct iip_tcp_conn *conn)
 {
     if (conn->extra && conn->extra->user_timeout_us)
-        return conn->retries && stk->now - conn->extra->stalled_at >= conn->extra->user_timeout_us;
+        return stk->now - conn->extra->stalled_at >= conn->extra->user_timeout_us;
     if (conn->id.state < IIP_TCP_ESTABLISHED)
         return conn->retries >= (conn->extra ? conn->extra->syn_retries : stk->tune.tcp_syn_retries);
     return conn->retries >= stk->tune.tcp_retries;
@@ -12815,8 +12832,6 @@ static void iip_tcp_rto_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
         iip_tcp_rto_start(stk, conn);
         return;
     }
-    if (!conn->retries)
-        iip_tcp_stalled(stk, conn);
     if (iip_tcp_r2_reached(stk, conn)) {
         iip_tcp_give_up(stk, conn,
                         conn->id.state < IIP_TCP_ESTABLISHED && conn->extra && conn->extra->error ? conn->extra->error
@@ -12839,7 +12854,10 @@ static void iip_tcp_rto_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
     iip_tcp_rto_start(stk, conn);
 }
 
-/* [RFC 9293 3.8.6.1] the first probe one RTO after the window closed, then at doubling intervals, for ever. */
+/*
+ * [RFC 9293 3.8.6.1] the first probe one RTO after the window closed, then at doubling intervals, for ever; unless there
+ * is a user timeout, which says how long data may wait for a window [RFC 6429].
+ */
 IIP_LOCAL void iip_tcp_persist_start(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     iip_u64 wait = iip_min64((iip_u64)conn->rto_us << iip_min32(conn->probes, 24), stk->tune.tcp_rto_max_us);
@@ -12847,6 +12865,10 @@ IIP_LOCAL void iip_tcp_persist_start(struct iip_stack *stk, struct iip_tcp_conn 
         wait = IIP_CORK_US;
     conn->flags |= IIP_F_PERSIST;
     conn->rto_at = stk->now + wait;
+    if (conn->extra && !conn->probes && conn->snd.una == conn->snd.nxt)
+        conn->extra->stalled_at = stk->now;
+    if (!conn->snd.wnd)
+        iip_tcp_rto_limit(stk, conn);
 }
 
 IIP_LOCAL void iip_tcp_persist_end(struct iip_stack *stk, struct iip_tcp_conn *conn)
@@ -12869,7 +12891,7 @@ static void iip_tcp_probe(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     iip_u32 len = iip_min32(conn->snd.end - conn->snd.una, iip_max32(1, iip_min32(conn->snd.wnd, conn->mss)));
     iip_u32 fin = (conn->flags & IIP_F_FIN_QUEUED) && conn->snd.una + len == conn->snd.end ? IIP_TCP_FIN : 0;
-    if (conn->retries >= stk->tune.tcp_retries) {
+    if ((conn->retries || !conn->snd.wnd) && iip_tcp_r2_reached(stk, conn)) {
         iip_tcp_give_up(stk, conn, IIP_E_TIMEOUT);
         return;
     }
@@ -12982,14 +13004,34 @@ IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *co
     conn->rto_us = iip_tcp_rto_bounded(stk, (conn->srtt8 >> 3) + conn->rttvar4);
 }
 
-/* [5.5] with back-off by the retransmissions so far; the user timeout is never overslept. */
-IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn)
+IIP_LOCAL void iip_tcp_rto_limit(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    const struct iip_tcp_extra *extra = conn->extra;
+    if (extra && extra->user_timeout_us && conn->rto_at != IIP_NEVER)
+        conn->rto_at = iip_min64(conn->rto_at, extra->stalled_at + extra->user_timeout_us);
+    iip_tcp_arm(stk, conn);
+}
+
+/* [5.5] with back-off by the retransmissions so far. */
+static iip_u32 iip_tcp_rto_backed_off(const struct iip_stack *stk, const struct iip_tcp_conn *conn)
 {
     iip_u64 rto = (iip_u64)conn->rto_us << iip_min32(conn->retries, 24);
-    conn->rto_at = stk->now + iip_min64(rto, iip_max32((iip_u32)stk->tune.tcp_rto_max_us, conn->rto_us));
-    if (conn->extra && conn->extra->user_timeout_us)
-        conn->rto_at = iip_min64(conn->rto_at, conn->extra->stalled_at + conn->extra->user_timeout_us);
-    iip_tcp_arm(stk, conn);
+    return (iip_u32)iip_min64(rto, iip_max32((iip_u32)stk->tune.tcp_rto_max_us, conn->rto_us));
+}
+
+/* [5.7, Karn] what was sent again gives no sample, so the back-off outlives its ACK, until a round trip is measured. */
+IIP_LOCAL void iip_tcp_rto_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    if (!(conn->flags & IIP_F_PERSIST)) /* there the retries are probes */
+        conn->rto_us = iip_tcp_rto_backed_off(stk, conn);
+}
+
+IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn)
+{
+    conn->rto_at = stk->now + iip_tcp_rto_backed_off(stk, conn);
+    if (conn->extra && !conn->retries)
+        conn->extra->stalled_at = stk->now;
+    iip_tcp_rto_limit(stk, conn);
 }
 
 /* ==== src/tcp/cc.c ==== */

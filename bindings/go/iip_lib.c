@@ -555,6 +555,10 @@ struct iip_pool {
 
 /* Size of a frame for an MTU: headroom, link header with a VLAN tag, packet; rounded up to a power of two. */
 uint32_t iip_pool_frame_size(uint32_t mtu);
+/* *size becomes that of 0, of any other what it is rounded to: RANGE if a packet of the MTU does not fit into it. */
+int iip_pool_fit(uint32_t *size, uint32_t mtu, struct iip_port_err *err);
+/* The largest packet that fits into a frame: what may be received is longer, what is to be sent is not. */
+uint32_t iip_pool_mtu(const struct iip_pool *p);
 /* Zero count or size: never. Fails with NOMEM or RANGE; a pool that was zeroed or has failed may be freed. */
 int iip_pool_init(struct iip_pool *p, uint32_t id, uint32_t count, uint32_t frame_size, struct iip_port_err *err);
 void iip_pool_free(struct iip_pool *p);
@@ -928,15 +932,21 @@ static int iip_pair_queue_check(const struct iip_pair_queue *q, struct iip_port_
 }
 
 /*
- * Rings take half of a small pool at most: one that could hold all of it would take every frame that comes free, and
- * what is to be sent, ACKs too, would have those of the reserve only. The longest packet fits all the same.
+ * Rings take half of the pool at most: one that could hold all of it would take every frame that comes free, and what is
+ * to be sent, ACKs too, would have those of the reserve only. The longest packet must fit all the same.
  */
-static uint32_t iip_pair_ring_fit(const struct iip_pair_queue *q, uint32_t size)
+static int iip_pair_ring_fit(const struct iip_pair_queue *q, uint32_t *size, struct iip_port_err *err)
 {
-    uint32_t most = q->pool.count / 2 / q->end->wire->queues, room = q->pool.frame_size - IIP_POOL_HEADROOM;
-    while (size > most && size > 1 && (size / 2) * room >= iip_pair_longest(q->end->wire))
-        size /= 2;
-    return size;
+    const struct iip_pair_wire *wire = q->end->wire;
+    uint32_t rings = 2 * wire->queues, room = q->pool.frame_size - IIP_POOL_HEADROOM, longest = iip_pair_longest(wire);
+    while (*size > q->pool.count / rings && *size > 1 && (*size / 2) * room >= longest)
+        *size /= 2;
+    if (*size <= q->pool.count / rings)
+        return IIP_OK;
+    return iip_port_fail(err, IIP_E_RANGE,
+                         "pair:%s: frames=%u: a packet of %u bytes takes up to %u frames of %u bytes; use at least %u",
+                         wire->name, q->pool.count, longest, (longest + room - 1) / room, q->pool.frame_size,
+                         *size * rings);
 }
 
 /* One ring for each queue that may send to this one; the one that most flows take is long. */
@@ -945,7 +955,9 @@ static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_
     uint32_t senders = q->end->wire->queues, left;
     for (uint32_t i = 0; i < senders; i++) {
         uint32_t size = i % q->end->queues == q->index ? iip_pair_ring_size(ask) : IIP_PAIR_RING_SIDE;
-        size = iip_pair_ring_fit(q, size);
+        int status = iip_pair_ring_fit(q, &size, err);
+        if (status < 0)
+            return status;
         if (iip_pair_ring_new(&q->in[i], size, q))
             return iip_port_fail(err, IIP_E_NOMEM,
                                  "pair:%s: no memory for a ring of %u descriptors: ask for fewer with ring=", ask->name,
@@ -964,16 +976,18 @@ static int iip_pair_queue_pool(struct iip_pair_queue *q, const struct iip_pair_a
 {
     struct iip_pair_wire *wire = q->end->wire;
     struct iip_pool *spare = &wire->spare[q->index];
-    uint32_t size = ask->cfg.frame_size ? ask->cfg.frame_size : iip_pool_frame_size(wire->mtu);
+    uint32_t size = ask->cfg.frame_size, side = q->end->side;
     uint32_t count = ask->cfg.frames ? ask->cfg.frames : IIP_PAIR_FRAMES;
-    uint32_t side = q->end->side;
+    int status = iip_pool_fit(&size, wire->mtu, err);
+    if (status < 0)
+        return status;
     if (side && (count != wire->frames || size != wire->frame_size))
         return iip_pool_init(&q->pool, IIP_PAIR_QUEUES + q->index, count, size, err);
     if (side) {
         q->pool = *spare;
         memset(spare, 0, sizeof(*spare));
     } else {
-        int status = iip_pool_init(&q->pool, q->index, count, size, err);
+        status = iip_pool_init(&q->pool, q->index, count, size, err);
         if (status < 0)
             return status;
     }
@@ -2302,14 +2316,16 @@ static void iip_replay_load(struct iip_replay *rp)
 static int iip_replay_start(struct iip_replay *rp, const char *in, const char *out, const struct iip_port_cfg *cfg,
                             struct iip_port_err *err)
 {
+    uint32_t size = cfg->frame_size;
     int status = iip_pcap_open(&rp->reader, in, err);
     if (status >= 0 && *out) {
         status = iip_pcap_create(&rp->writer, out, rp->reader.l3, err);
         rp->has_writer = status >= 0;
     }
     if (status >= 0)
-        status = iip_pool_init(&rp->pool, 0, cfg->frames ? cfg->frames : IIP_REPLAY_FRAMES,
-                               cfg->frame_size ? cfg->frame_size : iip_pool_frame_size(IIP_REPLAY_MTU), err);
+        status = iip_pool_fit(&size, IIP_REPLAY_MTU, err);
+    if (status >= 0)
+        status = iip_pool_init(&rp->pool, 0, cfg->frames ? cfg->frames : IIP_REPLAY_FRAMES, size, err);
     if (status < 0)
         return status;
     rp->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -2680,6 +2696,23 @@ static uint32_t iip_pool_round(uint32_t v)
 uint32_t iip_pool_frame_size(uint32_t mtu)
 {
     return iip_pool_round(IIP_POOL_HEADROOM + IIP_POOL_LINK + mtu);
+}
+
+int iip_pool_fit(uint32_t *size, uint32_t mtu, struct iip_port_err *err)
+{
+    uint32_t least = iip_pool_frame_size(mtu);
+    if (!*size)
+        *size = least;
+    if (*size >= least || iip_pool_round(*size) >= least)
+        return IIP_OK;
+    return iip_port_fail(err, IIP_E_RANGE,
+                         "frame_size=%u: a packet of mtu=%u does not fit; use at least %u, or a smaller mtu", *size,
+                         mtu, least);
+}
+
+uint32_t iip_pool_mtu(const struct iip_pool *p)
+{
+    return p->frame_size - IIP_POOL_HEADROOM - IIP_POOL_LINK;
 }
 
 /* A mapping whose base is a multiple of `align`; null when there is no memory. */
@@ -3456,9 +3489,12 @@ static void iip_sim_wire_drop(struct iip_sim_wire *wire)
 
 static int iip_sim_end_new(struct iip_sim_wire *wire, const struct iip_sim_ask *ask, struct iip_port_err *err)
 {
-    struct iip_sim_end *end = calloc(1, sizeof(*end));
-    uint32_t size = ask->cfg.frame_size ? ask->cfg.frame_size : iip_pool_frame_size(wire->mtu);
-    int status;
+    struct iip_sim_end *end;
+    uint32_t size = ask->cfg.frame_size;
+    int status = iip_pool_fit(&size, wire->mtu, err);
+    if (status < 0)
+        return status;
+    end = calloc(1, sizeof(*end));
     if (!end)
         return iip_port_fail(err, IIP_E_NOMEM, "sim:%s: no memory", wire->name);
     end->wire = wire;
@@ -3547,7 +3583,7 @@ static void iip_sim_info(struct iip_port *port, struct iip_port_info *out)
     if (wire->csum)
         out->caps |= IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM | IIP_CAP_TX_UDP_CSUM;
     pthread_mutex_lock(&wire->lock);
-    out->mtu = wire->mtu;
+    out->mtu = wire->mtu < iip_pool_mtu(&end->pool) ? wire->mtu : iip_pool_mtu(&end->pool);
     out->link_up = wire->opened == 2 && !wire->closed;
     pthread_mutex_unlock(&wire->lock);
     out->queues = 1;
@@ -4164,10 +4200,11 @@ enum { IIP_TAP_FRAMES = 8192, IIP_TAP_GSO = 65535 };
 
 int iip_tap_queue_init(struct iip_tap_queue *q, const struct iip_tap_ask *ask, uint32_t i, struct iip_port_err *err)
 {
-    uint32_t longest = (q->tap->tso ? IIP_TAP_GSO : IIP_TAP_MTU_MAX) + IIP_TAP_LINK, size;
-    int status;
-    size = ask->cfg.frame_size ? ask->cfg.frame_size : iip_pool_frame_size(q->tap->mtu);
-    status = iip_pool_init(&q->pool, i, ask->cfg.frames ? ask->cfg.frames : IIP_TAP_FRAMES, size, err);
+    uint32_t longest = (q->tap->tso ? IIP_TAP_GSO : IIP_TAP_MTU_MAX) + IIP_TAP_LINK;
+    uint32_t size = ask->cfg.frame_size;
+    int status = iip_pool_fit(&size, q->tap->mtu, err);
+    if (status >= 0)
+        status = iip_pool_init(&q->pool, i, ask->cfg.frames ? ask->cfg.frames : IIP_TAP_FRAMES, size, err);
     if (status < 0)
         return status;
     size = q->pool.frame_size;
@@ -4606,7 +4643,7 @@ static void iip_tap_info(struct iip_port *port, struct iip_port_info *out)
         out->caps |= IIP_CAP_TX_TSO;
         out->tso_max = 65535 - 120; /* less both headers with their options */
     }
-    out->mtu = tap->mtu;
+    out->mtu = tap->mtu < iip_pool_mtu(&tap->q[0]->pool) ? tap->mtu : iip_pool_mtu(&tap->q[0]->pool);
     out->queues = tap->queues;
     out->link_up = tap->up;
     memcpy(out->mac, tap->mac, 6);
@@ -5291,6 +5328,7 @@ struct iip_loop {
     struct iip_port_queue *queue;
     uint64_t now;
     uint32_t burst_n;             /* packets that the wait already received */
+    uint32_t burst_max;           /* ... that are received at once */
     uint32_t frames_low;          /* fewer free ones than this are few */
     uint32_t frames_reserve;      /* the last ones: for what neither the application nor the stack keeps */
     uint32_t for_app;             /* frames that are taken now are the application's to fill */
@@ -5530,7 +5568,7 @@ void iip_log_write(struct iip_engine *engine, uint32_t level, uint32_t loop, uin
 
 /* ---- config.c ---- */
 int32_t iip_config_read(const struct iip_engine_cfg *in, struct iip_engine_cfg *out, char *error, uint32_t cap);
-int32_t iip_config_apply(const struct iip_engine_cfg *cfg, struct iip_stack *stk, char *error, uint32_t cap);
+int32_t iip_config_apply(const struct iip_engine_cfg *cfg, struct iip_stack *stk, int l3, char *error, uint32_t cap);
 void iip_config_say(char *error, uint32_t cap, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- addr.c ---- */
@@ -5538,7 +5576,9 @@ void iip_addr_from(struct iip_addr *out, const struct iip_endpoint *in);
 void iip_addr_to(struct iip_endpoint *out, const struct iip_addr *in);
 int32_t iip_addr_ip(const char *text, size_t len, struct iip_ip *out, uint32_t *family);
 
-/* ---- size.c: structures that grow ---- */
+/* ---- size.c: structures that grow, to 4,096 bytes at most: no more is read, whatever a size says ---- */
+enum { IIP_SIZE_MAX = 4096 };
+int32_t iip_size_check(const void *from, uint32_t known);          /* INVAL, or UNKNOWN_FIELD: beyond `known` it is not zero */
 int32_t iip_size_in(void *to, uint32_t known, const void *from);   /* copies an input, zero-extended */
 int32_t iip_size_out(void *to, const void *from, uint32_t known);  /* copies an output */
 
@@ -6572,8 +6612,66 @@ static int32_t iip_config_each(const struct iip_config_list *list, const char *t
     return IIP_OK;
 }
 
+/* ---- gateways: whoever is on no network of ours would be asked for on the wire for ever ---- */
+
+static int iip_config_same(const struct iip_ip *a, const struct iip_ip *b, uint32_t bits)
+{
+    uint32_t bytes = bits / 8, rest = bits % 8;
+    return !memcmp(a->b, b->b, bytes) && (!rest || !((a->b[bytes] ^ b->b[bytes]) >> (8 - rest)));
+}
+
+/* Whether a network of the list (of addresses, or of routes, where one without a gateway is such) has the address. */
+static int iip_config_covers(const char *text, const char *ends, const struct iip_ip *ip, int own)
+{
+    static const struct iip_ip mapped = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}};
+    char word[IIP_CONFIG_WORD];
+    struct iip_ip net;
+    uint32_t prefix;
+    while (text && iip_config_word(&text, ends, word) > 0) {
+        uint32_t v4;
+        if (iip_config_prefix(word, &net, &prefix))
+            continue;
+        v4 = iip_config_same(&net, &mapped, 96);
+        if (v4 == (uint32_t)iip_config_same(ip, &mapped, 96) && iip_config_same(&net, ip, own ? 128 : prefix + 96 * v4))
+            return 1;
+    }
+    return 0;
+}
+
+static int32_t iip_config_gateway(const struct iip_engine_cfg *cfg, const char *word, int l3,
+                                  const struct iip_config_err *err)
+{
+    static const struct iip_ip link_local = {{0xfe, 0x80}};
+    const char *via = strstr(word, " via "), *wrong = NULL;
+    struct iip_ip gateway;
+    uint32_t family;
+    if (!via || iip_addr_ip(via + 5, strlen(via + 5), &gateway, &family))
+        return IIP_OK;
+    if (iip_config_covers(cfg->addresses, " ,", &gateway, 1))
+        wrong = "the gateway is an address of our own; name the router's";
+    else if (!l3 && !iip_config_same(&gateway, &link_local, 10) &&
+             !iip_config_covers(cfg->addresses, " ,", &gateway, 0) && !iip_config_covers(cfg->routes, ",", &gateway, 0))
+        wrong = "the gateway is on no network of ours; give an address with the prefix length of its network, or the "
+                "gateway itself as a route without \"via\"";
+    if (wrong)
+        iip_config_say(err->text, err->cap, "route \"%s\": %s", word, wrong);
+    return wrong ? IIP_E_INVAL : IIP_OK;
+}
+
+static int32_t iip_config_gateways(const struct iip_engine_cfg *cfg, int l3, const struct iip_config_err *err)
+{
+    const char *text = cfg->routes;
+    char word[IIP_CONFIG_WORD];
+    while (text && iip_config_word(&text, ",", word) > 0) {
+        int32_t st = iip_config_gateway(cfg, word, l3, err);
+        if (st)
+            return st;
+    }
+    return IIP_OK;
+}
+
 /* Tunables first: some of them shape what addresses and routes make. */
-int32_t iip_config_apply(const struct iip_engine_cfg *cfg, struct iip_stack *stk, char *error, uint32_t cap)
+int32_t iip_config_apply(const struct iip_engine_cfg *cfg, struct iip_stack *stk, int l3, char *error, uint32_t cap)
 {
     static const struct iip_config_list tunables =
         {"tunable", " ,", "write name=number; docs/reference/tunables.md lists names and ranges", iip_config_tunable};
@@ -6590,6 +6688,8 @@ int32_t iip_config_apply(const struct iip_engine_cfg *cfg, struct iip_stack *stk
         st = iip_config_each(&addresses, cfg->addresses, stk, &err);
     if (!st)
         st = iip_config_each(&routes, cfg->routes, stk, &err);
+    if (!st)
+        st = iip_config_gateways(cfg, l3, &err);
     return st ? st : iip_config_each(&neighbours, cfg->neighbours, stk, &err);
 }
 
@@ -6917,7 +7017,7 @@ static int32_t iip_engine_loop_open(struct iip_engine *engine, uint32_t i, const
         iip_config_say(error, cap, "loop %u: %s", i, iip_status_text(st));
         return st;
     }
-    return iip_config_apply(cfg, loop->stk, error, cap);
+    return iip_config_apply(cfg, loop->stk, (engine->info.stack_flags & IIP_STACK_L3) != 0, error, cap);
 }
 
 static int32_t iip_engine_fill(struct iip_engine *engine, const struct iip_engine_cfg *cfg, char *error, uint32_t cap)
@@ -8215,7 +8315,11 @@ static void iip_loop_low_mark(struct iip_loop *loop)
 {
     loop->frames_low = loop->ops->frames_free(loop->queue) / 4;
     loop->frames_reserve = loop->frames_low - loop->frames_low / 4;
-    if (loop->tx_free_cap > loop->frames_low) /* a small pool is not all for sending */
+    /* A burst does not pass both marks before anybody saw that frames are few; small pools are not all for sending. */
+    loop->burst_max = loop->frames_low - loop->frames_reserve;
+    if (loop->burst_max > IIP_RX_BURST || !loop->burst_max)
+        loop->burst_max = loop->burst_max ? IIP_RX_BURST : 1;
+    if (loop->tx_free_cap > loop->frames_low)
         loop->tx_free_cap = loop->frames_low ? loop->frames_low : 1;
 }
 
@@ -9813,16 +9917,26 @@ int32_t iip_op_udp_send_copy(struct iip_loop *loop, struct iip_op *op)
 #include <string.h>
 
 
-int32_t iip_size_in(void *to, uint32_t known, const void *from)
+int32_t iip_size_check(const void *from, uint32_t known)
 {
     const uint8_t *bytes = from;
     uint32_t size, i;
     memcpy(&size, from, sizeof size);
-    if (size < sizeof size)
+    if (size < sizeof size || size > IIP_SIZE_MAX)
         return IIP_E_INVAL;
     for (i = known; i < size; i++)
         if (bytes[i])
             return IIP_E_UNKNOWN_FIELD;
+    return IIP_OK;
+}
+
+int32_t iip_size_in(void *to, uint32_t known, const void *from)
+{
+    uint32_t size;
+    int32_t st = iip_size_check(from, known);
+    if (st)
+        return st;
+    memcpy(&size, from, sizeof size);
     memset(to, 0, known);
     memcpy(to, from, size < known ? size : known);
     memcpy(to, &known, sizeof known);
@@ -10156,15 +10270,11 @@ uint64_t iip_turn_deadline(struct iip_loop *loop)
 
 static int32_t iip_turn_check(const struct iip_loop *loop, const struct iip_turn *turn)
 {
+    int32_t st;
     if (!turn || turn->size < sizeof *turn)
         return IIP_E_INVAL;
-    if (turn->size > sizeof *turn) {
-        const uint8_t *bytes = (const uint8_t *)turn;
-        uint32_t i;
-        for (i = sizeof *turn; i < turn->size; i++)
-            if (bytes[i])
-                return IIP_E_UNKNOWN_FIELD;
-    }
+    if (IIP_UNLIKELY(turn->size != sizeof *turn) && (st = iip_size_check(turn, sizeof *turn)) != 0)
+        return st;
     if (turn->op_n > loop->op_cap || turn->release_n > loop->release_cap || turn->tx_taken > loop->tx_free_n)
         return IIP_E_RANGE;
     return IIP_OK;
@@ -10212,9 +10322,9 @@ static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more)
 {
     uint32_t n = loop->burst_n;
     if (!n && !more) {
-        n = loop->ops->rx(loop->queue, loop->burst, IIP_RX_BURST);
-        if (n < IIP_RX_BURST && loop->inbox.cells)
-            n += iip_inbox_take(loop, loop->burst + n, IIP_RX_BURST - n);
+        n = loop->ops->rx(loop->queue, loop->burst, loop->burst_max);
+        if (n < loop->burst_max && loop->inbox.cells)
+            n += iip_inbox_take(loop, loop->burst + n, loop->burst_max - n);
     }
     loop->burst_n = 0;
     if (loop->pool_low || loop->pressed)
@@ -10554,7 +10664,7 @@ static void iip_wake_poll(struct iip_loop *loop, uint64_t until)
         left = until > loop->now ? until - loop->now : 0;
         if (!left || iip_wake_sleep(loop, left < loop->poll_us ? left : loop->poll_us, 0))
             return;
-        loop->burst_n = loop->ops->rx(loop->queue, loop->burst, IIP_RX_BURST);
+        loop->burst_n = loop->ops->rx(loop->queue, loop->burst, loop->burst_max);
         if (iip_stack_tx_pending(loop->stk))
             return;
     }
