@@ -232,7 +232,8 @@ static iip_verdict iip_tcp_steps(struct iip_stack *stk, struct iip_tcp_conn *con
     if (verdict != IIP_NEXT_STEP)
         return verdict;
     iip_tcp_ts_take(stk, conn, &arr->seg);
-    iip_tcp_idle_restart(stk, conn);
+    if (conn->id.state != IIP_TCP_FIN_WAIT_2 || !(conn->flags & IIP_F_DETACHED))
+        iip_tcp_idle_restart(stk, conn); /* it waits for a FIN alone, however much else comes */
     verdict = iip_tcp_step_ack(stk, conn, arr);
     if (verdict == IIP_NEXT_STEP)
         verdict = iip_tcp_step_urg(stk, conn, arr);
