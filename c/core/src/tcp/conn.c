@@ -334,7 +334,8 @@ IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvb
 
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    iip_u32 shift = iip_tcp_wscale_offer(stk, conn->rcvbuf);
+    iip_u32 shift = conn->id.state == IIP_TCP_SYN_SENT ? conn->rcv_wscale : iip_tcp_wscale_offer(stk, conn->rcvbuf);
+    conn->rcv_wscale = 0;
     conn->id.word = seg->seq;
     conn->rcv.nxt = conn->rcv.acked = seg->seq + 1;
     conn->rcv.edge = conn->rcv.nxt;

@@ -196,9 +196,10 @@ IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
     struct iip_pkt *pkt = iip_pkt_alloc(stk, IIP_TCP_HEADER_MAX);
     struct iip_tcp_tuple t;
     struct iip_tcp_seg seg;
-    iip_u32 shift = iip_tcp_wscale_offer(stk, conn->rcvbuf);
     if (!pkt)
         return 0;
+    if (conn->rto_at == IIP_NEVER) /* the first: what it says holds, whatever becomes of the buffer */
+        conn->rcv_wscale = (iip_u8)iip_tcp_wscale_offer(stk, conn->rcvbuf);
     iip_tcp_tuple_of(&conn->id, &t);
     seg.seq = conn->iss;
     seg.ack = both ? conn->rcv.nxt : 0;
@@ -207,11 +208,11 @@ IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
     seg.has = IIP_HAS_MSS;
     seg.has |= stk->tune.tcp_timestamps ? IIP_HAS_TS : 0;
     seg.has |= stk->tune.tcp_sack ? IIP_HAS_SACK_OK : 0;
-    seg.has |= shift <= 14 ? IIP_HAS_WSCALE : 0;
+    seg.has |= conn->rcv_wscale <= 14 ? IIP_HAS_WSCALE : 0;
     if (both)
         seg.has &= conn->id.options | IIP_HAS_MSS;
     seg.mss = (iip_u16)iip_tcp_mss_offer(stk, &t);
-    seg.wscale = (iip_u8)shift;
+    seg.wscale = conn->rcv_wscale;
     seg.ts_val = iip_tcp_ts_now(stk, conn->ts_off);
     seg.ts_ecr = both ? conn->ts_recent : 0;
     conn->rcv.edge = conn->rcv.nxt + seg.wnd;
