@@ -323,11 +323,29 @@ IIP_LOCAL void iip_tcp_path_check(struct iip_stack *stk, struct iip_tcp_conn *co
         iip_tcp_mss_update(stk, conn);
 }
 
+IIP_LOCAL iip_u32 iip_tcp_offers(const struct iip_stack *stk)
+{
+    iip_u64 order = stk->tune.tcp_syn_options;
+    iip_u32 placed = 0;
+    iip_u32 has = IIP_HAS_MSS;
+    for (; order; order >>= 4)
+        placed |= 1U << (order & 15);
+    if (stk->tune.tcp_timestamps && (placed >> IIP_OPT_TS & 1))
+        has |= IIP_HAS_TS;
+    if (stk->tune.tcp_sack && (placed >> IIP_OPT_SACK_OK & 1))
+        has |= IIP_HAS_SACK_OK;
+    if (stk->tune.tcp_wscale != 15 && (placed >> IIP_OPT_WSCALE & 1))
+        has |= IIP_HAS_WSCALE;
+    return has;
+}
+
 /* The shift that lets the window field name the whole receive buffer; 15: do not offer the option. */
 IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvbuf)
 {
     iip_u32 log2 = iip_log2_64(rcvbuf);
-    if (stk->tune.tcp_wscale <= 15)
+    if (!(iip_tcp_offers(stk) & IIP_HAS_WSCALE))
+        return 15;
+    if (stk->tune.tcp_wscale < 15)
         return (iip_u32)stk->tune.tcp_wscale;
     return log2 <= 15 ? 0 : iip_min32(log2 - 15, 14);
 }
@@ -335,16 +353,17 @@ IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvb
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
     iip_u32 shift = conn->id.state == IIP_TCP_SYN_SENT ? conn->rcv_wscale : iip_tcp_wscale_offer(stk, conn->rcvbuf);
+    iip_u32 has = seg->has & iip_tcp_offers(stk);
     conn->rcv_wscale = 0;
     conn->id.word = seg->seq;
     conn->rcv.nxt = conn->rcv.acked = seg->seq + 1;
     conn->rcv.edge = conn->rcv.nxt;
     conn->id.options = 0;
-    if ((seg->has & IIP_HAS_TS) && stk->tune.tcp_timestamps) {
+    if (has & IIP_HAS_TS) {
         conn->id.options |= IIP_HAS_TS;
         iip_tcp_ts_keep(stk, conn, seg->ts_val);
     }
-    if ((seg->has & IIP_HAS_SACK_OK) && stk->tune.tcp_sack)
+    if (has & IIP_HAS_SACK_OK)
         conn->id.options |= IIP_HAS_SACK_OK;
     if ((seg->has & IIP_HAS_WSCALE) && shift <= 14) { /* [RFC 7323 2.3] more than 14 counts as 14 */
         conn->id.options |= IIP_HAS_WSCALE;

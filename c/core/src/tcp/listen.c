@@ -30,14 +30,7 @@ static void iip_tcp_synack_send(struct iip_stack *stk, const struct iip_tcp_tupl
 /* Options that the SYN offers and that we want. */
 static iip_u32 iip_tcp_agree(const struct iip_stack *stk, const struct iip_tcp_seg *syn)
 {
-    iip_u32 options = 0;
-    if (stk->tune.tcp_timestamps)
-        options |= syn->has & IIP_HAS_TS;
-    if (stk->tune.tcp_sack)
-        options |= syn->has & IIP_HAS_SACK_OK;
-    if (stk->tune.tcp_wscale != 15)
-        options |= syn->has & IIP_HAS_WSCALE;
-    return options;
+    return syn->has & iip_tcp_offers(stk) & ~(iip_u32)IIP_HAS_MSS;
 }
 
 /*

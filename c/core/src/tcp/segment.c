@@ -205,9 +205,7 @@ IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
     seg.ack = both ? conn->rcv.nxt : 0;
     seg.flags = both ? IIP_TCP_SYN | IIP_TCP_ACK : IIP_TCP_SYN;
     seg.wnd = iip_min32(conn->rcvbuf, 65535);
-    seg.has = IIP_HAS_MSS;
-    seg.has |= stk->tune.tcp_timestamps ? IIP_HAS_TS : 0;
-    seg.has |= stk->tune.tcp_sack ? IIP_HAS_SACK_OK : 0;
+    seg.has = (iip_u8)(iip_tcp_offers(stk) & ~(iip_u32)IIP_HAS_WSCALE);
     seg.has |= conn->rcv_wscale <= 14 ? IIP_HAS_WSCALE : 0;
     if (both)
         seg.has &= conn->id.options | IIP_HAS_MSS;
