@@ -33,8 +33,9 @@ Set them before the first connection; a later change holds for later connections
 ## The order of the SYN's options
 
 `tcp.syn_options` is a number read in hexadecimal, lowest digit first; each digit places one option: 1 NOP, 2 MSS,
-3 window scale, 4 SACK-permitted, 8 timestamps. An option that is switched off is left out, and the header is padded
-to a multiple of four bytes.
+3 window scale, 4 SACK-permitted, 8 timestamps, 0 nothing; other digits are `IIP_E_RANGE`, as are shifts from 16 to 254.
+An option that is switched off is left out, one that has no place is not offered, and the header is padded to a multiple
+of four bytes.
 """
 
 COUNTERS = """\

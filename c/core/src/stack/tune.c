@@ -19,6 +19,8 @@ static const struct iip_tunable iip_tunables[] = {
 #undef IIP_TUNE_ROW
 };
 
+enum { IIP_SYN_OPTIONS = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 8 }; /* 0: a place left empty */
+
 static int iip_name_same(const char *a, const char *b)
 {
     while (*a && *a == *b) {
@@ -38,12 +40,26 @@ static const struct iip_tunable *iip_tunable_find(const char *name)
     return 0;
 }
 
+/* Digits that name no option, and shifts between "do not offer" and "from tcp.rcvbuf". */
+static int iip_tune_strange(const struct iip_tunable *t, iip_u64 value)
+{
+    if (t->offset == __builtin_offsetof(struct iip_tune, tcp_wscale))
+        return value > 15 && value < 255;
+    if (t->offset != __builtin_offsetof(struct iip_tune, tcp_syn_options))
+        return 0;
+    for (; value; value >>= 4) {
+        if (!(IIP_SYN_OPTIONS >> (value & 15) & 1))
+            return 1;
+    }
+    return 0;
+}
+
 IIP_API int iip_stack_set(struct iip_stack *stk, const char *name, iip_u64 value)
 {
     const struct iip_tunable *t = iip_tunable_find(name);
     if (!t)
         return IIP_E_NOT_FOUND;
-    if (value < t->min || value > t->max)
+    if (value < t->min || value > t->max || iip_tune_strange(t, value))
         return IIP_E_RANGE;
     if (t->offset == __builtin_offsetof(struct iip_tune, mtu))
         return iip_stack_mtu_set(stk, (iip_u32)value);

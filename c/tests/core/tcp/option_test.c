@@ -101,6 +101,15 @@ static void each_tunable_is_found_by_its_name(void)
     CHECK(i > 40);
     CHECK_EQ(iip_stack_get(p.stk, "tcp.msss", &value), IIP_E_NOT_FOUND);
     CHECK_EQ(iip_stack_set(p.stk, "", 1), IIP_E_NOT_FOUND);
+    CHECK_EQ(iip_stack_set(p.stk, "tcp.window_scale", 15), IIP_OK);
+    CHECK_EQ(iip_stack_set(p.stk, "tcp.window_scale", 16), IIP_E_RANGE);
+    CHECK_EQ(iip_stack_set(p.stk, "tcp.window_scale", 254), IIP_E_RANGE);
+    CHECK_EQ(iip_stack_set(p.stk, "tcp.window_scale", 255), IIP_OK);
+    CHECK_EQ(iip_stack_set(p.stk, "tcp.syn_options", 0x1118432), IIP_OK);
+    CHECK_EQ(iip_stack_set(p.stk, "tcp.syn_options", 0x5), IIP_E_RANGE);
+    CHECK_EQ(iip_stack_set(p.stk, "tcp.syn_options", 0xf0000002), IIP_E_RANGE);
+    CHECK_EQ(iip_stack_get(p.stk, "tcp.syn_options", &value), IIP_OK);
+    CHECK_EQ(value, 0x1118432);
     CHECK_EQ(iip_stack_get(p.stk, "tcp.keepcnt", &value), IIP_OK);
     CHECK_EQ(value, 9);
     CHECK_EQ(peer_free(&p), 0);
