@@ -50,6 +50,8 @@ static int iip_tcp_r2_reached(const struct iip_stack *stk, const struct iip_tcp_
 static void iip_tcp_rto_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     if (stk->held.head) { /* the port is closed, not the network */
+        if (conn->extra)
+            conn->extra->stalled_at = stk->now;
         iip_tcp_rto_start(stk, conn);
         return;
     }
