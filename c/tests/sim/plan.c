@@ -34,6 +34,7 @@ void plan_make(struct sim *sim)
     p->rx_frame_min = swarm & 32768 ? PICK(sim, 0, 512, 2048, 4096) : 0;
     p->view = (swarm & 0x30000) == 0x30000 ? PICK(sim, 7, 60, 333, 1000) : 0;
     p->harsh = p->loss >= 200000 || p->mem_fail || p->rate == 20; /* a connection may have to be given up, cleanly */
+    p->pressure = swarm >> 60 == 15 ? 1 + (uint32_t)(swarm >> 32 & 0xff) : 0;
     p->twice = (swarm & 0x40000) != 0;
     p->l2 = (swarm & 0x180000) == 0x180000 ? 14 : 0;
 }
@@ -72,6 +73,21 @@ void plan_tune(struct sim *sim, struct node *node)
     set(sim, node, "neigh.retries", 20);
     set(sim, node, "tcp.fast_path", (uint64_t)sim->fast_path);
     set(sim, node, "tcp.rto_max_us", PICK(sim, 1000000, 10000000, 120000000));
+}
+
+/*
+ * An application that keeps what it gets makes its host short of memory for a while: what would be held is refused, and
+ * is there in the end. Dice of its own: seeds without such episodes stay what they were.
+ */
+void plan_press(struct sim *sim, struct node *node)
+{
+    if (!sim->plan.pressure || sim->now < node->press_at)
+        return;
+    if (!node->press_rng)
+        node->press_rng = sim->plan.pressure * 3u + (uint32_t)node->index;
+    node->pressed = node->pressed ? IIP_PRESSURE_NONE : 1 + (uint32_t)(testhost_random(&node->press_rng) % 2);
+    node->press_at = sim->now + testhost_random(&node->press_rng) % (node->pressed ? 300000 : 2000000);
+    iip_stack_pressure(node->stk, node->pressed);
 }
 
 static uint64_t stream_length(struct sim *sim)

@@ -109,6 +109,7 @@ static void settle(struct sim *sim, struct node *node)
 
 static void faults(struct sim *sim, struct node *node)
 {
+    plan_press(sim, node);
     if (node->room_at <= sim->now) {
         node->room_at = UINT64_MAX;
         node->th.room = UINT32_MAX;
@@ -255,9 +256,10 @@ static void describe(const struct sim *sim)
     int i, side;
     printf(
         "plan: %d nodes, IPv%d, %d connections; millionths: loss %u dup %u reorder %u corrupt %u frames %u memory %u refuse %u; "
-        "delay %u us jitter %u us rate %u/ms mtu %u then %u lag %u us frame %u view %u harsh %d\n",
+        "delay %u us jitter %u us rate %u/ms mtu %u then %u lag %u us frame %u view %u pressure %u harsh %d\n",
         p->nodes, p->family, p->conns, p->loss, p->dup, p->reorder, p->corrupt, p->frame_fail, p->mem_fail, p->refuse,
-        p->delay_us, p->jitter_us, p->rate, p->mtu, p->mtu_small, p->lag_us, p->rx_frame_min, p->view, p->harsh);
+        p->delay_us, p->jitter_us, p->rate, p->mtu, p->mtu_small, p->lag_us, p->rx_frame_min, p->view, p->pressure,
+        p->harsh);
     for (i = 0; i < sim->attempts; i++)
         for (side = 0; side < 2; side++) {
             const struct end *e = &sim->attempt[i].end[side];

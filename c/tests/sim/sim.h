@@ -28,6 +28,7 @@ struct plan {
     uint32_t rx_frame_min;                  /* bytes of memory that a received packet pins at least */
     uint32_t view;                          /* received packets are cut into views of this size; 0: whole */
     int harsh;                              /* so much loss that giving up is right */
+    uint32_t pressure;                      /* 0, or where episodes begin in which a node's host is short of memory */
     int twice;                              /* output is called more often than needed */
     uint32_t l2;                            /* bytes of link header: 14 with Ethernet, ARP and NDP, or 0 */
 };
@@ -79,6 +80,8 @@ struct node {
     uint32_t caps;
     struct iip_tcp_conn *stray[8]; /* accepted for a client that has long gone; aborted */
     uint64_t busy_until[MAX_NODES];
+    uint64_t press_rng, press_at; /* when the host becomes short of memory, or has enough again */
+    uint32_t pressed;             /* IIP_PRESSURE_... */
 };
 
 struct event {
@@ -125,6 +128,7 @@ static inline uint8_t stream_byte(const struct attempt *at, int side, uint64_t o
 /* plan.c */
 void plan_make(struct sim *sim);
 void plan_tune(struct sim *sim, struct node *node);
+void plan_press(struct sim *sim, struct node *node);
 void plan_conn(struct sim *sim, struct attempt *at);
 /* wire.c */
 void node_mac(uint8_t mac[6], int index);
