@@ -68,6 +68,14 @@ int iip_post_ready(const struct iip_loop *loop)
     return loop->told_n + 2 <= loop->told_mask && iip_post_any(&loop->post);
 }
 
+/* What an operation is called outside. */
+static uint32_t iip_post_code(const struct iip_op *op)
+{
+    if (op->code == IIP_OP_LISTEN_ALL)
+        return IIP_OP_LISTEN;
+    return op->code == IIP_OP_UNLISTEN_ALL ? IIP_OP_CLOSE : op->code;
+}
+
 /* Who posted is told what he asked to know, and what he must know. */
 static void iip_post_answer(struct iip_loop *loop, const struct iip_op *op)
 {
@@ -76,7 +84,7 @@ static void iip_post_answer(struct iip_loop *loop, const struct iip_op *op)
         return;
     ev = iip_event_tell(loop, op->obj, op->user, IIP_EVENT_DONE, op->status);
     ev->value = op->out;
-    ev->len = op->code;
+    ev->len = iip_post_code(op);
     if (op->code == IIP_OP_CONNECT || op->code == IIP_OP_LISTEN || op->code == IIP_OP_UDP_OPEN ||
         op->code == IIP_OP_TIMER)
         ev->src = op->out;
