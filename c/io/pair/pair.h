@@ -31,6 +31,7 @@
 enum {
     IIP_PAIR_QUEUES = 16,
     IIP_PAIR_NAME = 64,
+    IIP_PAIR_LINK = 18,     /* an Ethernet header with one tag */
     IIP_PAIR_MORE = 0x8000, /* flag of a descriptor: the packet goes on in the next one */
     IIP_PAIR_LENT = 0x4000, /* ... : its bytes are `data`, and `buf` stays empty */
     IIP_PAIR_MARKS = IIP_PAIR_MORE | IIP_PAIR_LENT
@@ -120,6 +121,24 @@ struct iip_pair_wire {
     _Atomic uint32_t epoch;
     _Atomic uint32_t up;
 };
+
+/* What one open asks for; -1 or 0: nothing was said. */
+struct iip_pair_ask {
+    char name[IIP_PAIR_NAME];
+    struct iip_port_cfg cfg;
+    uint32_t mtu;
+    int csum, tso, l3, has_mac;
+    uint8_t mac[6];
+};
+
+/* ask.c: each returns a status */
+int iip_pair_ask(struct iip_pair_ask *ask, const char *args, const struct iip_port_cfg *cfg, struct iip_port_err *err);
+/* Whether an end that asks for this may be the other one of the wire. */
+int iip_pair_agree(const struct iip_pair_wire *wire, const struct iip_pair_ask *ask, struct iip_port_err *err);
+
+/* setup.c: end->q[i], which is freed with the end also where this failed. A status. */
+int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct iip_pair_ask *ask, struct iip_port_err *err);
+void iip_pair_queue_free(struct iip_pair_queue *q);
 
 /* ring.c */
 int iip_pair_ring_new(struct iip_pair_ring **out, uint32_t size, struct iip_pair_queue *receiver);
