@@ -413,7 +413,8 @@ IIP_API void iip_tcp_credit(struct iip_stack *stk, struct iip_tcp_conn *conn, ii
 /* Frees packets of a DATA note (`run`, linked by `link`, each one view as the note gave it) and gives their window back:
    what iip_pkt_charge, iip_pkt_free and iip_tcp_credit do one by one. `conn` must still be valid. Null is fine. */
 IIP_API void iip_tcp_done(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_pkt *run);
-/* No more to send: FIN follows the queued bytes. Receiving goes on. */
+/* No more to send: FIN follows the queued bytes, also where the connection is still being made. Receiving goes on.
+   NOT_CONNECTED: it is over; SHUTDOWN: it was said before. */
 IIP_API int iip_tcp_shutdown(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* CLOSE: shutdown, and nothing more is wanted: bytes that arrive from now on, or unread ones, are answered with RST
    (RFC 9293 3.6.1). The CLOSED note still comes. */
