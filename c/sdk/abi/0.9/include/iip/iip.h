@@ -162,7 +162,7 @@ struct iip_engine_cfg {
     uint32_t loops;         /* queues of the port, one loop each; 0: 1 */
     uint32_t cores;         /* how cores are assigned: IIP_CORES_...; 0: unified */
     uint32_t frames;        /* packet buffers of each queue; 0: the port's default */
-    uint32_t frame_bytes;   /* of each packet buffer; 0: by MTU */
+    uint32_t frame_bytes;   /* of each packet buffer, MTU + 146 at least; 0: by MTU */
     uint32_t ring;          /* descriptors of each ring; 0: the port's default */
     uint32_t mtu;           /* bytes of an IP packet; 0: the port's */
     uint32_t op_cap;        /* operations a turn takes; 0: 256 */
@@ -242,11 +242,11 @@ const char *iip_engine_kind(uint32_t i);
 /*
  * [any] Listens on all loops: one handle, and connections come up as IIP_EVENT_ACCEPT on the loop that owns them, with
  * `user` as the event's cookie. Each loop takes it over at its next turn (it is woken) and tells by IIP_EVENT_DONE
- * (user, status, src = the handle) if it could. IIP_E_INVAL, NOMEM.
+ * (user, status, src = the handle, len = IIP_OP_LISTEN) if it could. IIP_E_INVAL, NOMEM.
  */
 int32_t iip_engine_listen(struct iip_engine *engine, const struct iip_addr *local, uint32_t backlog, uint64_t user,
                           uint64_t *out);
-/* [any] Ends it on all loops; accepted connections live on. IIP_E_STALE. */
+/* [any] Ends it on all loops, each of which tells by DONE (len = IIP_OP_CLOSE); accepted connections live on. IIP_E_STALE. */
 int32_t iip_engine_unlisten(struct iip_engine *engine, uint64_t listener);
 
 /* A piece of memory in which buffers lie: event.region and span.region are indices into this list. */
@@ -403,7 +403,7 @@ enum { /* iip_op.code */
                                or not at all: on failure the buffer stays yours */
     IIP_OP_UDP_SEND_COPY = 8, /* the same with `len` bytes at address `buf` */
     IIP_OP_CREDIT = 9,      /* obj: connection with IIP_OPT_EXPLICIT_CREDIT; `len` bytes of DATA are used up */
-    IIP_OP_SHUTDOWN = 10,   /* obj: connection: no more to send, FIN follows the queue; receiving goes on */
+    IIP_OP_SHUTDOWN = 10,   /* obj: connection, CONNECTED or not yet: no more to send, FIN follows the queue; receiving goes on */
     IIP_OP_CLOSE = 11,      /* obj: connection, listener, endpoint: done with it. Bytes in the send queue still go out;
                                bytes that arrive, or were not read, are answered with RST. CLOSED follows. Of a timer:
                                as CANCEL */
