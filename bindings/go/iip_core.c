@@ -9488,7 +9488,7 @@ IIP_API int iip_tcp_shutdown(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     if (conn->flags & IIP_F_FIN_QUEUED)
         return IIP_E_SHUTDOWN;
-    if (conn->id.state < IIP_TCP_SYN_RECEIVED)
+    if (conn->id.state == IIP_TCP_CLOSED)
         return IIP_E_NOT_CONNECTED;
     conn->flags |= IIP_F_FIN_QUEUED;
     iip_tcp_queued(stk, conn);

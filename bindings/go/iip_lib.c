@@ -12,9 +12,9 @@
 #define IIP_VERSION "0.9.0"
 /* Names the release, the private interface and the compiler, as CMake's: a plug-in of another build is refused. */
 #if defined(__clang__)
-#define IIP_BUILD_ID "0.9.0-84bf0427f8ab"
+#define IIP_BUILD_ID "0.9.0-a1980ad08b0c"
 #else
-#define IIP_BUILD_ID "0.9.0-29b3d00ca6d4"
+#define IIP_BUILD_ID "0.9.0-b1d0a20cfe86"
 #endif
 
 /* ==== c/io/args.c ==== */
@@ -471,20 +471,11 @@ int iip_port_fail(struct iip_port_err *err, int status, const char *format, ...)
     return status;
 }
 
-/* ==== c/io/pair/lend.c ==== */
-/*
- * lend.c - long packets are not copied: the receiver reads the sender's bytes where they lie.
- *
- * The receiver gets a frame of its own, which is read-only and names the bytes. When its last view is freed, the record
- * goes home through a list to which any thread may add (a packet may end on another queue than it came up on); the
- * sender takes the whole list when it next receives, and frees its packet then, as a NIC's driver does with what was
- * sent. So each stack touches the counts of its own frames only.
- *
- * Who keeps what it received keeps the sender's frames: below half of its pool a sender copies. Both ends' pools live
- * until both ends are closed, so bytes that an event named stay where they are if the sender closes first.
- */
-#include <stdlib.h>
+/* ==== c/io/pair/ask.c ==== */
+/* ask.c - what a port string asks of a pair, and what its second end may say. */
+#include <string.h>
 
+#include "iip_core.h"
 
 /* ==== c/io/pair/pair.h ==== */
 /*
@@ -598,6 +589,7 @@ static inline void iip_pool_put(struct iip_pool *p, struct iip_frame *frame)
 enum {
     IIP_PAIR_QUEUES = 16,
     IIP_PAIR_NAME = 64,
+    IIP_PAIR_LINK = 18,     /* an Ethernet header with one tag */
     IIP_PAIR_MORE = 0x8000, /* flag of a descriptor: the packet goes on in the next one */
     IIP_PAIR_LENT = 0x4000, /* ... : its bytes are `data`, and `buf` stays empty */
     IIP_PAIR_MARKS = IIP_PAIR_MORE | IIP_PAIR_LENT
@@ -688,6 +680,24 @@ struct iip_pair_wire {
     _Atomic uint32_t up;
 };
 
+/* What one open asks for; -1 or 0: nothing was said. */
+struct iip_pair_ask {
+    char name[IIP_PAIR_NAME];
+    struct iip_port_cfg cfg;
+    uint32_t mtu;
+    int csum, tso, l3, has_mac;
+    uint8_t mac[6];
+};
+
+/* ask.c: each returns a status */
+int iip_pair_ask(struct iip_pair_ask *ask, const char *args, const struct iip_port_cfg *cfg, struct iip_port_err *err);
+/* Whether an end that asks for this may be the other one of the wire. */
+int iip_pair_agree(const struct iip_pair_wire *wire, const struct iip_pair_ask *ask, struct iip_port_err *err);
+
+/* setup.c: end->q[i], which is freed with the end also where this failed. A status. */
+int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct iip_pair_ask *ask, struct iip_port_err *err);
+void iip_pair_queue_free(struct iip_pair_queue *q);
+
 /* ring.c */
 int iip_pair_ring_new(struct iip_pair_ring **out, uint32_t size, struct iip_pair_queue *receiver);
 void iip_pair_ring_free(struct iip_pair_ring *ring);
@@ -712,6 +722,80 @@ int iip_pair_fd(struct iip_port_queue *queue);
 void iip_pair_wake(struct iip_pair_queue *q);
 
 #endif
+
+static int iip_pair_arg(struct iip_args *a, struct iip_pair_ask *ask)
+{
+    int status = iip_args_cfg(a, &ask->cfg);
+    if (status)
+        return status;
+    if (iip_args_is(a, "mtu"))
+        return iip_args_u32(a, 576, 65535, &ask->mtu);
+    if (iip_args_is(a, "csum"))
+        return iip_args_switch(a, &ask->csum);
+    if (iip_args_is(a, "tso"))
+        return iip_args_switch(a, &ask->tso);
+    if (iip_args_is(a, "l3"))
+        return iip_args_switch(a, &ask->l3);
+    if (iip_args_is(a, "mac"))
+        return ask->has_mac = 1, iip_args_mac(a, ask->mac);
+    return iip_args_unknown(a, "mtu, csum, tso, l3, mac, " IIP_ARGS_CFG);
+}
+
+int iip_pair_ask(struct iip_pair_ask *ask, const char *args, const struct iip_port_cfg *cfg, struct iip_port_err *err)
+{
+    struct iip_args a;
+    int status;
+    memset(ask, 0, sizeof(*ask));
+    ask->cfg = *cfg;
+    ask->csum = ask->tso = ask->l3 = -1;
+    iip_args_init(&a, "pair", args, err);
+    status = iip_args_name(&a, ask->name, sizeof(ask->name));
+    while (status >= 0 && (status = iip_args_next(&a)) > 0)
+        status = iip_pair_arg(&a, ask);
+    if (status < 0)
+        return status;
+    if (ask->tso == 1 && ask->csum == 0)
+        return iip_port_fail(err, IIP_E_INVAL, "pair:%s: tso=on needs csum=on", ask->name);
+    return IIP_OK;
+}
+
+/* What the second end says must be what the first one said. */
+int iip_pair_agree(const struct iip_pair_wire *wire, const struct iip_pair_ask *ask, struct iip_port_err *err)
+{
+    const struct {
+        const char *key;
+        int said, has;
+    } all[] = {{"csum", ask->csum, wire->csum}, {"tso", ask->tso, wire->tso}, {"l3", ask->l3, wire->l3}};
+    if (wire->closed)
+        return iip_port_fail(err, IIP_E_BUSY,
+                             "pair:%s: its other end was closed; close this end too, then open both anew", wire->name);
+    if (wire->opened == 2)
+        return iip_port_fail(err, IIP_E_BUSY, "pair:%s: both ends are open already; take another name", wire->name);
+    if (ask->mtu && ask->mtu != wire->mtu)
+        return iip_port_fail(err, IIP_E_INVAL, "pair:%s: mtu=%u, but the other end has mtu=%u; give both the same",
+                             wire->name, ask->mtu, wire->mtu);
+    for (uint32_t i = 0; i < 3; i++)
+        if (all[i].said >= 0 && all[i].said != all[i].has)
+            return iip_port_fail(err, IIP_E_INVAL, "pair:%s: %s=%s, but the other end has %s=%s; give both the same",
+                                 wire->name, all[i].key, all[i].said ? "on" : "off", all[i].key,
+                                 all[i].has ? "on" : "off");
+    return IIP_OK;
+}
+
+/* ==== c/io/pair/lend.c ==== */
+/*
+ * lend.c - long packets are not copied: the receiver reads the sender's bytes where they lie.
+ *
+ * The receiver gets a frame of its own, which is read-only and names the bytes. When its last view is freed, the record
+ * goes home through a list to which any thread may add (a packet may end on another queue than it came up on); the
+ * sender takes the whole list when it next receives, and frees its packet then, as a NIC's driver does with what was
+ * sent. So each stack touches the counts of its own frames only.
+ *
+ * Who keeps what it received keeps the sender's frames: below half of its pool a sender copies. Both ends' pools live
+ * until both ends are closed, so bytes that an event named stay where they are if the sender closes first.
+ */
+#include <stdlib.h>
+
 
 void iip_pair_lend_init(struct iip_pair_queue *q)
 {
@@ -756,14 +840,11 @@ void iip_pair_lent_unread(struct iip_pair_ring *ring)
 }
 
 /* ==== c/io/pair/pair.c ==== */
-/* pair.c - opens and closes the ends of pairs. */
+/* pair.c - the ends of pairs: they open, meet, tell what they are, and close. */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 
 /* ==== c/io/kinds.h ==== */
@@ -836,194 +917,10 @@ void iip_wire_share(struct iip_share *share, uint32_t queues);
 #endif
 #include "iip_core.h"
 
-enum { IIP_PAIR_RING = 512, IIP_PAIR_RING_SIDE = 64, IIP_PAIR_FRAMES = 16384, IIP_PAIR_MTU = 1500, IIP_PAIR_LINK = 18 };
+enum { IIP_PAIR_MTU = 1500 };
 
 static pthread_mutex_t iip_pair_lock = PTHREAD_MUTEX_INITIALIZER; /* for opening and closing only */
 static struct iip_pair_wire *iip_pair_wires;
-
-/* What one open asks for; -1 or 0: nothing was said. */
-struct iip_pair_ask {
-    char name[IIP_PAIR_NAME];
-    struct iip_port_cfg cfg;
-    uint32_t mtu;
-    int csum, tso, l3, has_mac;
-    uint8_t mac[6];
-};
-
-static int iip_pair_arg(struct iip_args *a, struct iip_pair_ask *ask)
-{
-    int status = iip_args_cfg(a, &ask->cfg);
-    if (status)
-        return status;
-    if (iip_args_is(a, "mtu"))
-        return iip_args_u32(a, 576, 65535, &ask->mtu);
-    if (iip_args_is(a, "csum"))
-        return iip_args_switch(a, &ask->csum);
-    if (iip_args_is(a, "tso"))
-        return iip_args_switch(a, &ask->tso);
-    if (iip_args_is(a, "l3"))
-        return iip_args_switch(a, &ask->l3);
-    if (iip_args_is(a, "mac"))
-        return ask->has_mac = 1, iip_args_mac(a, ask->mac);
-    return iip_args_unknown(a, "mtu, csum, tso, l3, mac, " IIP_ARGS_CFG);
-}
-
-static int iip_pair_ask(struct iip_pair_ask *ask, const char *args, const struct iip_port_cfg *cfg,
-                        struct iip_port_err *err)
-{
-    struct iip_args a;
-    int status;
-    memset(ask, 0, sizeof(*ask));
-    ask->cfg = *cfg;
-    ask->csum = ask->tso = ask->l3 = -1;
-    iip_args_init(&a, "pair", args, err);
-    status = iip_args_name(&a, ask->name, sizeof(ask->name));
-    while (status >= 0 && (status = iip_args_next(&a)) > 0)
-        status = iip_pair_arg(&a, ask);
-    if (status < 0)
-        return status;
-    if (ask->tso == 1 && ask->csum == 0)
-        return iip_port_fail(err, IIP_E_INVAL, "pair:%s: tso=on needs csum=on", ask->name);
-    return IIP_OK;
-}
-
-/* ---- queues ---- */
-
-static void iip_pair_queue_free(struct iip_pair_queue *q)
-{
-    if (!q)
-        return;
-    for (uint32_t i = 0; i < IIP_PAIR_QUEUES; i++)
-        iip_pair_ring_free(q->in[i]);
-    if (q->wake_fd[0] >= 0)
-        close(q->wake_fd[0]);
-    if (q->wake_fd[1] >= 0)
-        close(q->wake_fd[1]);
-    iip_pool_free(&q->pool);
-    free(q->lent);
-    free(q);
-}
-
-static uint32_t iip_pair_ring_size(const struct iip_pair_ask *ask)
-{
-    uint32_t size = 64, want = ask->cfg.ring ? ask->cfg.ring : IIP_PAIR_RING;
-    while (size < want && size < 65536)
-        size *= 2;
-    return size;
-}
-
-static uint32_t iip_pair_longest(const struct iip_pair_wire *wire)
-{
-    return wire->tso ? 65535 + IIP_PAIR_LINK : wire->max_len;
-}
-
-/* The longest packet must fit into the shortest ring, or it would be refused for ever. */
-static int iip_pair_queue_check(const struct iip_pair_queue *q, struct iip_port_err *err)
-{
-    const struct iip_pair_wire *wire = q->end->wire;
-    uint32_t longest = iip_pair_longest(wire), size = IIP_POOL_FRAME_MIN;
-    while ((size - IIP_POOL_HEADROOM) * IIP_PAIR_RING_SIDE < longest)
-        size *= 2;
-    if (q->pool.frame_size >= size)
-        return IIP_OK;
-    return iip_port_fail(err, IIP_E_RANGE,
-                         "pair:%s: frame_size=%u: a packet of %u bytes would take too many; use at least %u",
-                         wire->name, q->pool.frame_size, longest, size);
-}
-
-/*
- * Rings take half of the pool at most: one that could hold all of it would take every frame that comes free, and what is
- * to be sent, ACKs too, would have those of the reserve only. The longest packet must fit all the same.
- */
-static int iip_pair_ring_fit(const struct iip_pair_queue *q, uint32_t *size, struct iip_port_err *err)
-{
-    const struct iip_pair_wire *wire = q->end->wire;
-    uint32_t rings = 2 * wire->queues, room = q->pool.frame_size - IIP_POOL_HEADROOM, longest = iip_pair_longest(wire);
-    while (*size > q->pool.count / rings && *size > 1 && (*size / 2) * room >= longest)
-        *size /= 2;
-    if (*size <= q->pool.count / rings)
-        return IIP_OK;
-    return iip_port_fail(err, IIP_E_RANGE,
-                         "pair:%s: frames=%u: a packet of %u bytes takes up to %u frames of %u bytes; use at least %u",
-                         wire->name, q->pool.count, longest, (longest + room - 1) / room, q->pool.frame_size,
-                         *size * rings);
-}
-
-/* One ring for each queue that may send to this one; the one that most flows take is long. */
-static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_ask *ask, struct iip_port_err *err)
-{
-    uint32_t senders = q->end->wire->queues, left;
-    for (uint32_t i = 0; i < senders; i++) {
-        uint32_t size = i % q->end->queues == q->index ? iip_pair_ring_size(ask) : IIP_PAIR_RING_SIDE;
-        int status = iip_pair_ring_fit(q, &size, err);
-        if (status < 0)
-            return status;
-        if (iip_pair_ring_new(&q->in[i], size, q))
-            return iip_port_fail(err, IIP_E_NOMEM,
-                                 "pair:%s: no memory for a ring of %u descriptors: ask for fewer with ring=", ask->name,
-                                 size);
-        iip_pair_ring_post(q->in[i]);
-    }
-    /* Less than the reserve that the loop keeps, or the rings would run dry before it sees that frames are few. */
-    left = iip_pool_left(&q->pool);
-    if (left > 2 * q->reserve)
-        q->reserve = left / 8;
-    return IIP_OK;
-}
-
-/* The second end takes the pool that was made for it; one that asks for another has that, and does not lend. */
-static int iip_pair_queue_pool(struct iip_pair_queue *q, const struct iip_pair_ask *ask, struct iip_port_err *err)
-{
-    struct iip_pair_wire *wire = q->end->wire;
-    struct iip_pool *spare = &wire->spare[q->index];
-    uint32_t size = ask->cfg.frame_size, side = q->end->side;
-    uint32_t count = ask->cfg.frames ? ask->cfg.frames : IIP_PAIR_FRAMES;
-    int status = iip_pool_fit(&size, wire->mtu, err);
-    if (status < 0)
-        return status;
-    if (side && (count != wire->frames || size != wire->frame_size))
-        return iip_pool_init(&q->pool, IIP_PAIR_QUEUES + q->index, count, size, err);
-    if (side) {
-        q->pool = *spare;
-        memset(spare, 0, sizeof(*spare));
-    } else {
-        status = iip_pool_init(&q->pool, q->index, count, size, err);
-        if (status < 0)
-            return status;
-    }
-    wire->frames = count;
-    wire->frame_size = size;
-    iip_pair_lend_init(q);
-    return IIP_OK;
-}
-
-static int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct iip_pair_ask *ask,
-                              struct iip_port_err *err)
-{
-    struct iip_pair_queue *q = aligned_alloc(64, sizeof(*q));
-    int status;
-    if (!q)
-        return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: no memory", ask->name);
-    memset(q, 0, sizeof(*q));
-    end->q[i] = q;
-    q->end = end;
-    q->index = i;
-    q->wake_fd[0] = q->wake_fd[1] = -1;
-    q->rx_flags = end->wire->csum ? IIP_PKT_IP_CSUM_OK | IIP_PKT_L4_CSUM_OK : 0;
-    status = iip_pair_queue_pool(q, ask, err);
-    if (status < 0)
-        return status;
-    q->reserve = q->pool.count / 8;
-    status = iip_pair_queue_check(q, err);
-    if (status < 0)
-        return status;
-    if (pipe2(q->wake_fd, O_NONBLOCK | O_CLOEXEC))
-        return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: pipe: %s; raise the limit of open files (ulimit -n)",
-                             ask->name, strerror(errno));
-    return iip_pair_queue_rings(q, ask, err);
-}
-
-/* ---- ends and wires ---- */
 
 static void iip_pair_end_free(struct iip_pair_end *end)
 {
@@ -1066,29 +963,6 @@ static struct iip_pair_wire *iip_pair_wire_new(const struct iip_pair_ask *ask)
     wire->next = iip_pair_wires;
     iip_pair_wires = wire;
     return wire;
-}
-
-/* What the second end says must be what the first one said. */
-static int iip_pair_agree(const struct iip_pair_wire *wire, const struct iip_pair_ask *ask, struct iip_port_err *err)
-{
-    const struct {
-        const char *key;
-        int said, has;
-    } all[] = {{"csum", ask->csum, wire->csum}, {"tso", ask->tso, wire->tso}, {"l3", ask->l3, wire->l3}};
-    if (wire->closed)
-        return iip_port_fail(err, IIP_E_BUSY,
-                             "pair:%s: its other end was closed; close this end too, then open both anew", wire->name);
-    if (wire->opened == 2)
-        return iip_port_fail(err, IIP_E_BUSY, "pair:%s: both ends are open already; take another name", wire->name);
-    if (ask->mtu && ask->mtu != wire->mtu)
-        return iip_port_fail(err, IIP_E_INVAL, "pair:%s: mtu=%u, but the other end has mtu=%u; give both the same",
-                             wire->name, ask->mtu, wire->mtu);
-    for (uint32_t i = 0; i < 3; i++)
-        if (all[i].said >= 0 && all[i].said != all[i].has)
-            return iip_port_fail(err, IIP_E_INVAL, "pair:%s: %s=%s, but the other end has %s=%s; give both the same",
-                                 wire->name, all[i].key, all[i].said ? "on" : "off", all[i].key,
-                                 all[i].has ? "on" : "off");
-    return IIP_OK;
 }
 
 static void iip_pair_mac(struct iip_pair_end *end)
@@ -1736,6 +1610,151 @@ void iip_pair_ring_post(struct iip_pair_ring *ring)
         atomic_store(&ring->starved, 0);
         iip_pair_wake(ring->sender);
     }
+}
+
+/* ==== c/io/pair/setup.c ==== */
+/* setup.c - a queue of a pair comes to be: its pool, its rings, and whether they fit each other. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "iip_core.h"
+
+enum { IIP_PAIR_RING = 512, IIP_PAIR_RING_SIDE = 64, IIP_PAIR_FRAMES = 16384 };
+
+void iip_pair_queue_free(struct iip_pair_queue *q)
+{
+    if (!q)
+        return;
+    for (uint32_t i = 0; i < IIP_PAIR_QUEUES; i++)
+        iip_pair_ring_free(q->in[i]);
+    if (q->wake_fd[0] >= 0)
+        close(q->wake_fd[0]);
+    if (q->wake_fd[1] >= 0)
+        close(q->wake_fd[1]);
+    iip_pool_free(&q->pool);
+    free(q->lent);
+    free(q);
+}
+
+static uint32_t iip_pair_ring_size(const struct iip_pair_ask *ask)
+{
+    uint32_t size = 64, want = ask->cfg.ring ? ask->cfg.ring : IIP_PAIR_RING;
+    while (size < want && size < 65536)
+        size *= 2;
+    return size;
+}
+
+static uint32_t iip_pair_longest(const struct iip_pair_wire *wire)
+{
+    return wire->tso ? 65535 + IIP_PAIR_LINK : wire->max_len;
+}
+
+/* The longest packet must fit into the shortest ring, or it would be refused for ever. */
+static int iip_pair_queue_check(const struct iip_pair_queue *q, struct iip_port_err *err)
+{
+    const struct iip_pair_wire *wire = q->end->wire;
+    uint32_t longest = iip_pair_longest(wire), size = IIP_POOL_FRAME_MIN;
+    while ((size - IIP_POOL_HEADROOM) * IIP_PAIR_RING_SIDE < longest)
+        size *= 2;
+    if (q->pool.frame_size >= size)
+        return IIP_OK;
+    return iip_port_fail(err, IIP_E_RANGE,
+                         "pair:%s: frame_size=%u: a packet of %u bytes would take too many; use at least %u",
+                         wire->name, q->pool.frame_size, longest, size);
+}
+
+/*
+ * Rings take half of the pool at most: one that could hold all of it would take every frame that comes free, and what is
+ * to be sent, ACKs too, would have those of the reserve only. The longest packet must fit all the same.
+ */
+static int iip_pair_ring_fit(const struct iip_pair_queue *q, uint32_t *size, struct iip_port_err *err)
+{
+    const struct iip_pair_wire *wire = q->end->wire;
+    uint32_t rings = 2 * wire->queues, room = q->pool.frame_size - IIP_POOL_HEADROOM, longest = iip_pair_longest(wire);
+    while (*size > q->pool.count / rings && *size > 1 && (*size / 2) * room >= longest)
+        *size /= 2;
+    if (*size <= q->pool.count / rings)
+        return IIP_OK;
+    return iip_port_fail(err, IIP_E_RANGE,
+                         "pair:%s: frames=%u: a packet of %u bytes takes up to %u frames of %u bytes; use at least %u",
+                         wire->name, q->pool.count, longest, (longest + room - 1) / room, q->pool.frame_size,
+                         *size * rings);
+}
+
+/* One ring for each queue that may send to this one; the one that most flows take is long. */
+static int iip_pair_queue_rings(struct iip_pair_queue *q, const struct iip_pair_ask *ask, struct iip_port_err *err)
+{
+    uint32_t senders = q->end->wire->queues, left;
+    for (uint32_t i = 0; i < senders; i++) {
+        uint32_t size = i % q->end->queues == q->index ? iip_pair_ring_size(ask) : IIP_PAIR_RING_SIDE;
+        int status = iip_pair_ring_fit(q, &size, err);
+        if (status < 0)
+            return status;
+        if (iip_pair_ring_new(&q->in[i], size, q))
+            return iip_port_fail(err, IIP_E_NOMEM,
+                                 "pair:%s: no memory for a ring of %u descriptors: ask for fewer with ring=", ask->name,
+                                 size);
+        iip_pair_ring_post(q->in[i]);
+    }
+    /* Less than the reserve that the loop keeps, or the rings would run dry before it sees that frames are few. */
+    left = iip_pool_left(&q->pool);
+    if (left > 2 * q->reserve)
+        q->reserve = left / 8;
+    return IIP_OK;
+}
+
+/* The second end takes the pool that was made for it; one that asks for another has that, and does not lend. */
+static int iip_pair_queue_pool(struct iip_pair_queue *q, const struct iip_pair_ask *ask, struct iip_port_err *err)
+{
+    struct iip_pair_wire *wire = q->end->wire;
+    struct iip_pool *spare = &wire->spare[q->index];
+    uint32_t size = ask->cfg.frame_size, side = q->end->side;
+    uint32_t count = ask->cfg.frames ? ask->cfg.frames : IIP_PAIR_FRAMES;
+    int status = iip_pool_fit(&size, wire->mtu, err);
+    if (status < 0)
+        return status;
+    if (side && (count != wire->frames || size != wire->frame_size))
+        return iip_pool_init(&q->pool, IIP_PAIR_QUEUES + q->index, count, size, err);
+    if (side) {
+        q->pool = *spare;
+        memset(spare, 0, sizeof(*spare));
+    } else {
+        status = iip_pool_init(&q->pool, q->index, count, size, err);
+        if (status < 0)
+            return status;
+    }
+    wire->frames = count;
+    wire->frame_size = size;
+    iip_pair_lend_init(q);
+    return IIP_OK;
+}
+
+int iip_pair_queue_new(struct iip_pair_end *end, uint32_t i, const struct iip_pair_ask *ask, struct iip_port_err *err)
+{
+    struct iip_pair_queue *q = aligned_alloc(64, sizeof(*q));
+    int status;
+    if (!q)
+        return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: no memory", ask->name);
+    memset(q, 0, sizeof(*q));
+    end->q[i] = q;
+    q->end = end;
+    q->index = i;
+    q->wake_fd[0] = q->wake_fd[1] = -1;
+    q->rx_flags = end->wire->csum ? IIP_PKT_IP_CSUM_OK | IIP_PKT_L4_CSUM_OK : 0;
+    status = iip_pair_queue_pool(q, ask, err);
+    if (status < 0)
+        return status;
+    q->reserve = q->pool.count / 8;
+    status = iip_pair_queue_check(q, err);
+    if (status < 0)
+        return status;
+    if (pipe2(q->wake_fd, O_NONBLOCK | O_CLOEXEC))
+        return iip_port_fail(err, IIP_E_NOMEM, "pair:%s: pipe: %s; raise the limit of open files (ulimit -n)",
+                             ask->name, strerror(errno));
+    return iip_pair_queue_rings(q, ask, err);
 }
 
 /* ==== c/io/pcap/file.c ==== */
@@ -9351,6 +9370,14 @@ int iip_post_ready(const struct iip_loop *loop)
     return loop->told_n + 2 <= loop->told_mask && iip_post_any(&loop->post);
 }
 
+/* What an operation is called outside. */
+static uint32_t iip_post_code(const struct iip_op *op)
+{
+    if (op->code == IIP_OP_LISTEN_ALL)
+        return IIP_OP_LISTEN;
+    return op->code == IIP_OP_UNLISTEN_ALL ? IIP_OP_CLOSE : op->code;
+}
+
 /* Who posted is told what he asked to know, and what he must know. */
 static void iip_post_answer(struct iip_loop *loop, const struct iip_op *op)
 {
@@ -9359,7 +9386,7 @@ static void iip_post_answer(struct iip_loop *loop, const struct iip_op *op)
         return;
     ev = iip_event_tell(loop, op->obj, op->user, IIP_EVENT_DONE, op->status);
     ev->value = op->out;
-    ev->len = op->code;
+    ev->len = iip_post_code(op);
     if (op->code == IIP_OP_CONNECT || op->code == IIP_OP_LISTEN || op->code == IIP_OP_UDP_OPEN ||
         op->code == IIP_OP_TIMER)
         ev->src = op->out;
