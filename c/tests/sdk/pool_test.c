@@ -350,6 +350,60 @@ static void the_last_buffers_are_the_stacks(void)
     world_close(&a, &b);
 }
 
+/* A turn of one of two ends that both send: its first arrivals stay in spill memory for ever, all others are given back. */
+static uint64_t exchange(struct side *s, uint32_t *kept)
+{
+    static const uint8_t bytes[1000];
+    uint64_t got = 0;
+    uint32_t i;
+    while (iip_conn_send(s->conn, bytes, sizeof bytes) > 0)
+        ;
+    turn(s, IIP_TURN_FLUSH);
+    for (i = 0; i < s->turn.event_n; i++) {
+        const struct iip_event *ev = event(s, i);
+        if (ev->type != IIP_EVENT_DATA)
+            continue;
+        got += ev->len;
+        if (ev->flags & IIP_EVENT_COPIED && *kept < 8)
+            held[held_n++] = ev->buf, ++*kept;
+        else
+            release(s, ev->buf);
+    }
+    return got;
+}
+
+/* Each end has filled its pool with what it sends, and its spill memory is kept: neither may wait for the other. */
+static void two_that_send_all_they_can_go_on(void)
+{
+    enum { TOTAL = 3000000 };
+    struct iip_engine_cfg one = side_cfg("pair:pool6", 1), two = side_cfg("pair:pool6", 2);
+    struct side a, b;
+    uint64_t got_a = 0, got_b = 0;
+    uint32_t kept_a = 0, kept_b = 0;
+    time_t began = 0;
+    one.frames = two.frames = FRAMES;
+    one.ring = two.ring = 64;
+    one.spill_bytes = two.spill_bytes = 16384;
+    one.tunables = two.tunables = "tcp.sndbuf=4000000,tcp.rcvbuf=1000000";
+    if (!side_open(&b, &two) || !side_open(&a, &one))
+        exit(1);
+    world_connect(&a, &b);
+    held_n = 0;
+    while ((got_a < TOTAL || got_b < TOTAL) && patient(&began)) {
+        got_a += exchange(&a, &kept_a);
+        got_b += exchange(&b, &kept_b);
+    }
+    CHECK(got_a >= TOTAL);
+    CHECK(got_b >= TOTAL);
+    CHECK(held_n > 0);
+    while (held_n)
+        CHECK_EQ(iip_buf_release(held[--held_n]), IIP_OK);
+    iip_conn_abort(a.conn);
+    a.seen = b.seen = 0;
+    until(&a, SAW_CLOSED, &b, SAW_CLOSED);
+    world_close(&a, &b);
+}
+
 int main(void)
 {
     RUN(a_large_packet_is_copied_in_pieces);
@@ -357,6 +411,7 @@ int main(void)
     RUN(at_the_cap_it_still_stands);
     RUN(one_that_keeps_all_starves_nobody);
     RUN(nor_with_most_frames_in_the_ring);
+    RUN(two_that_send_all_they_can_go_on);
     RUN(buffers_to_write_run_out_with_an_error);
     RUN(the_last_buffers_are_the_stacks);
     return check_done();
