@@ -76,7 +76,7 @@ static int iip_ipv4_src_ok(const struct iip_stack *stk, const struct iip_ip *src
 {
     if (looped)
         return 1;
-    return !iip_ip_is_loopback(src) && iip_addr_is_unicast(stk, src) && !iip_addr_find(stk, src);
+    return iip_addr_is_unicast(stk, src) && !iip_addr_find(stk, src);
 }
 
 /* Sets rx->multicast; 0 when the packet is not for us. */

@@ -288,8 +288,7 @@ static int iip_ipv6_src_ok(const struct iip_stack *stk, const struct iip_rx *rx,
         return 1;
     if (iip_ip_any(&rx->src))
         return rx->multicast;
-    return !iip_ip_is_v4(&rx->src) && !iip_ip_is_loopback(&rx->src) && iip_addr_is_unicast(stk, &rx->src) &&
-        !iip_addr_find(stk, &rx->src);
+    return !iip_ip_is_v4(&rx->src) && iip_addr_is_unicast(stk, &rx->src) && !iip_addr_find(stk, &rx->src);
 }
 
 static int iip_ipv6_dst_ok(const struct iip_stack *stk, struct iip_rx *rx, iip_u32 group, iip_u32 looped)

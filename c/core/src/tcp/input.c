@@ -44,8 +44,7 @@ static void iip_tcp_decode_rest(struct iip_tcp_arrival *arr)
  */
 IIP_LOCAL iip_verdict iip_tcp_closed_input(struct iip_stack *stk, struct iip_tcp_arrival *arr)
 {
-    if (!(arr->seg.flags & IIP_TCP_RST))
-        iip_tcp_reset_reply(stk, arr);
+    iip_tcp_reset_reply(stk, arr);
     return IIP_CTR_DROP_TCP_CLOSED;
 }
 

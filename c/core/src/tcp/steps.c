@@ -114,11 +114,13 @@ static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *
     return iip_tcp_unacceptable(stk, conn, seg);
 }
 
-/* [RFC 7323 4.3] what the next ACK will echo: the timestamp of the segment at the left edge of the last ACK. */
+/*
+ * [RFC 7323 4.3] what the next ACK will echo: the timestamp of the segment at the left edge of the last ACK. PAWS let
+ * none through that is older, but for the one that ends a silence of 24 days.
+ */
 static void iip_tcp_ts_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    if ((conn->id.options & seg->has & IIP_HAS_TS) && iip_seq_leq(seg->seq, conn->rcv.acked) &&
-        !iip_seq_lt(seg->ts_val, conn->ts_recent))
+    if ((conn->id.options & seg->has & IIP_HAS_TS) && iip_seq_leq(seg->seq, conn->rcv.acked))
         iip_tcp_ts_keep(stk, conn, seg->ts_val);
 }
 

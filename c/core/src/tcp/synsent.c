@@ -43,8 +43,7 @@ IIP_LOCAL iip_verdict iip_tcp_synsent_input(struct iip_stack *stk, struct iip_tc
     if (seg->flags & IIP_TCP_ACK) { /* first: an ACK of what was not sent */
         acked = seg->ack == conn->iss + 1;
         if (!acked) {
-            if (!(seg->flags & IIP_TCP_RST))
-                iip_tcp_reset_reply(stk, arr);
+            iip_tcp_reset_reply(stk, arr);
             return IIP_CTR_DROP_TCP_ACK;
         }
     }

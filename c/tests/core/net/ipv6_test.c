@@ -1,5 +1,5 @@
 /* ipv6_test.c - IPv6 input: headers and their chain [RFC 8200; RFC 4443]. */
-/* covers: V6-01, V6-02, V6-05, A11, A35 */
+/* covers: V6-01, V6-02, V6-05, A11, A35, A01 */
 #include "net_test.h"
 
 static struct iip_udp_sock *sock;

@@ -1,5 +1,5 @@
 /* udp_test.c - sockets: who gets what, what leaves, ports [RFC 768, RFC 1122 4.1, RFC 6056]. */
-/* covers: UD-01, UD-04, UD-05, 65-02 */
+/* covers: UD-01, UD-04, UD-05, 65-02, A01 */
 #include "net_test.h"
 
 static int open_quiet(uint32_t flags, uint32_t caps)

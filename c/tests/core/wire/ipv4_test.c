@@ -1,4 +1,5 @@
 /* ipv4_test.c - the IPv4 header as bytes. */
+/* covers: A01 */
 #include "wire/ipv4.h"
 
 #include <stdint.h>

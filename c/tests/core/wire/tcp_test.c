@@ -1,4 +1,5 @@
 /* tcp_test.c - the options of a SYN: the layout that is read and written in one piece, and every other one. */
+/* covers: A04, A08 */
 #include "wire/tcp.h"
 
 #include <stdint.h>
@@ -104,11 +105,20 @@ static void one_byte_off_is_walked(void)
     }
 }
 
+static void blocks_of_an_odd_length_are_none(void)
+{
+    uint8_t options[12] = {5, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1};
+    CHECK_EQ(read_options(options, 12).sacks, 1);
+    options[1] = 11;
+    CHECK_EQ(read_options(options, 12).sacks, 0);
+}
+
 int main(void)
 {
     RUN(writes_the_usual_layout);
     RUN(reads_every_order);
     RUN(writes_only_what_there_is);
     RUN(one_byte_off_is_walked);
+    RUN(blocks_of_an_odd_length_are_none);
     return check_done();
 }
