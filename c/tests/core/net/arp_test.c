@@ -1,5 +1,5 @@
 /* arp_test.c - ARP in and out [RFC 826, RFC 1122 2.3.2]. */
-/* covers: AR-01, AR-04 */
+/* covers: AR-01, AR-04, A34 */
 #include "net_test.h"
 
 static void answers_for_our_address_only(void)

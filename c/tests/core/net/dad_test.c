@@ -1,5 +1,5 @@
 /* dad_test.c - duplicate detection, announcements, defence [RFC 5227; RFC 4862 5.4]. */
-/* covers: AR-05, AR-06, V6-08 */
+/* covers: AR-05, AR-06, V6-08, A34 */
 #include "net_test.h"
 
 static int open_with_dad(void)

@@ -1,5 +1,5 @@
 /* neigh_test.c - states, questions and limits of the neighbour cache [RFC 4861 7.3; RFC 1122 2.3.2]. */
-/* covers: AR-02, AR-03, AR-04, V6-07, A34 */
+/* covers: AR-02, AR-03, AR-04, V6-07, A34, A33 */
 #include "net_test.h"
 
 #include "net/net.h"

@@ -63,6 +63,26 @@ static void a_flood_of_syns(void)
     CHECK_EQ(peer_free(&p), 0);
 }
 
+/* Connections that stay for ever reach the ceiling, not the end of memory. */
+static void a_ceiling_holds(void)
+{
+    static struct peer p;
+    uint32_t i;
+    peer_init(&p);
+    p.mem_limit = 512 * 1024;
+    REQUIRE(peer_new(&p, "memory") == 0);
+    for (i = 0; i < 5000; i++) {
+        p.conn = NULL;
+        p.their_port++;
+        if (!peer_accepted(&p))
+            break;
+    }
+    CHECK(i > 100 && i < 5000);
+    CHECK(iip_stack_mem_used(p.stk) <= p.mem_limit);
+    CHECK(testhost_counter(p.stk, "no_mem") > 0);
+    peer_free(&p);
+}
+
 /* Guessed cookies open nothing. */
 static void forged_cookies(void)
 {
@@ -109,6 +129,10 @@ static void cookies_are_bound(void)
     peer_send(&p, FL_ACK, 0, 0);
     CHECK_EQ(p.accepted, 0);
     p.their_port = 2001;
+    iip_ip_v4(&p.theirs, 192, 0, 2, 77); /* another address */
+    peer_send(&p, FL_ACK, 0, 0);
+    CHECK_EQ(p.accepted, 0);
+    iip_ip_v4(&p.theirs, 192, 0, 2, 2);
     p.seq = seq + 1; /* another number */
     peer_send(&p, FL_ACK, 0, 0);
     CHECK_EQ(p.accepted, 0);
@@ -128,6 +152,7 @@ int main(void)
 {
     RUN(memory_is_used_again);
     RUN(a_flood_of_syns);
+    RUN(a_ceiling_holds);
     RUN(forged_cookies);
     RUN(cookies_are_bound);
     return check_done();

@@ -44,6 +44,7 @@ int peer_new(struct peer *p, const char *key)
     memset(&cfg, 0, sizeof(cfg));
     cfg.size = sizeof(cfg);
     cfg.flags = IIP_STACK_L3;
+    cfg.mem_limit = p->mem_limit;
     memcpy(cfg.key, key, strlen(key) < 16 ? strlen(key) : 16);
     if (iip_stack_new(&cfg, &p->th.host, p->now, &p->stk))
         return -1;

@@ -13,6 +13,7 @@ struct peer {
     struct iip_tcp_conn *conn;      /* from ACCEPT, or by peer_connect; null after CLOSED */
     uint64_t now;
     struct iip_ip ours, theirs;
+    iip_u64 mem_limit; /* of the stack; 0: none */
     uint16_t our_port, their_port;
     uint16_t mss;                   /* that the peer announces; 0: 1460 */
     uint32_t seq, ack;              /* what the next segment from the peer says */

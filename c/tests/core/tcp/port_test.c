@@ -1,4 +1,4 @@
-/* covers: 65-02 */
+/* covers: 65-02, A38 */
 #include "peer.h"
 
 static uint16_t open_one(struct peer *p, struct iip_tcp_conn **conn, uint16_t peer_port)

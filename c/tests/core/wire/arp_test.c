@@ -1,4 +1,5 @@
 /* arp_test.c - ARP messages as bytes. */
+/* covers: A34 */
 #include "wire/arp.h"
 
 #include <stdint.h>

@@ -1,4 +1,5 @@
 /* ndp_test.c - neighbour discovery messages as bytes. */
+/* covers: A33 */
 #include "wire/ndp.h"
 
 #include <stdint.h>
