@@ -131,6 +131,24 @@ static void strange_clocks(void)
     CHECK_EQ(peer_free(&p), 0);
 }
 
+/* An ACK that arrives before its segment was sent, by a clock that ran back, is no round trip of an hour. */
+static void a_clock_that_ran_back_measures_nothing(void)
+{
+    static struct peer p;
+    struct iip_tcp_info info;
+    peer_init(&p);
+    REQUIRE(peer_new(&p, "attack") == 0);
+    REQUIRE(peer_accepted(&p));
+    iip_tcp_write(p.stk, p.conn, "x", 1);
+    peer_settle(&p);
+    p.now -= 500000;
+    p.ack++;
+    peer_send(&p, FL_ACK, 0, 0);
+    iip_tcp_info(p.stk, p.conn, &info);
+    CHECK(info.rto_us <= 1000000);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
 /* SACK Panic and Slowness: a small MSS, and blocks that cut the queue into crumbs. */
 static void crumbs_of_sack(void)
 {
@@ -240,6 +258,7 @@ int main(void)
     RUN(against_a_mirror);
     RUN(no_amplifier);
     RUN(strange_clocks);
+    RUN(a_clock_that_ran_back_measures_nothing);
     RUN(crumbs_of_sack);
     return check_done();
 }
