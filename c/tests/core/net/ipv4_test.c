@@ -1,5 +1,5 @@
 /* ipv4_test.c - IPv4 input [RFC 791; RFC 1122 3.2.1]. */
-/* covers: IP-01, IP-02, IP-03, IP-04, IP-09, IP-10, IP-12, MUST-50, A11, A36, A01, A10 */
+/* covers: IP-01, IP-02, IP-03, IP-04, IP-09, IP-10, IP-12, MUST-50, A11, A36, A01, A10, A43 */
 #include "net_test.h"
 
 static struct iip_udp_sock *sock;
