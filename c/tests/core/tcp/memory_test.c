@@ -142,7 +142,12 @@ static void cookies_are_bound(void)
     CHECK_EQ(testhost_counter(p.stk, "tcp_cookies_good"), 1);
     iip_tcp_abort(p.stk, p.conn);
     peer_settle(&p);
-    peer_wait(&p, 600 * 1000000u); /* too late */
+    p.their_port = 2003; /* one that nobody used yet, but too late */
+    p.seq = 3000;
+    peer_send(&p, FL_SYN, 0, 0);
+    p.seq++;
+    p.ack = p.last.seq + 1;
+    peer_wait(&p, 600 * 1000000u);
     peer_send(&p, FL_ACK, 0, 0);
     CHECK_EQ(p.accepted, 1);
     CHECK_EQ(peer_free(&p), 0);
