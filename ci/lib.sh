@@ -70,7 +70,7 @@ declare -A COMMAND_OF=(
     [abigail-tools]=abidiff [binutils]=nm [valgrind]=valgrind [qemu-user]=qemu-s390x
     [gcc-i686-linux-gnu]=i686-linux-gnu-gcc [gcc-s390x-linux-gnu]=s390x-linux-gnu-gcc
     [gcc-arm-linux-gnueabihf]=arm-linux-gnueabihf-gcc [gcc-riscv64-linux-gnu]=riscv64-linux-gnu-gcc [golang-go]=go
-    [swig]=swig [lua5.4]=lua5.4 [luarocks]=luarocks [openjdk-17-jdk-headless]=javac
+    [swig]=swig [lua5.4]=lua5.4 [luarocks]=luarocks [maven]=mvn [openjdk-17-jdk-headless]=javac
 )
 
 package_there() {

@@ -25,6 +25,8 @@ PLACES = [  # file, what stands there: the group says the third; which of the pl
     ("c/sdk/abi/libiip.map", r"^IIP_([0-9.]+) \{", "{abi}", LAST),
     ("bindings/swig/CMakeLists.txt", r"project\(iip_swig VERSION ([0-9.]+)", "{version}", ALL),
     ("bindings/swig/iip-{version}-1.rockspec", r'^version = "([0-9.]+)-1"', "{version}", ALL),
+    ("bindings/swig/java/pom.xml", r"<version>([0-9.]+)</version>", "{version}", ALL),
+    ("bindings/swig/tests/maven/pom.xml", r"<artifactId>iip</artifactId>\n +<version>([0-9.]+)", "{version}", ALL),
     ("bindings/rust/Cargo.toml", r'^version = "([0-9.]+)"', "{version}", ALL),
     ("bindings/rust/iip/Cargo.toml", r'path = "\.\./iip-sys", version = "([0-9.]+)"', "{version}", ALL),
     ("bindings/rust/Cargo.lock", r'"(?:iip[a-z-]*|compile-fail|ffi-bench)"\nversion = "([0-9.]+)"', "{version}", ALL),
