@@ -4,6 +4,14 @@
 SWIG_BUILD=$IIP_ROOT/bindings/swig/build
 SWIG_PROGRAMS=(iip_echo iip_udp_echo iip_http iip_load)
 
+# swig_tools PACKAGE...: installs them or names them, and says which tools there are.
+swig_tools() {
+    need "$@"
+    say "swig: $(swig -version | sed -n 's/^SWIG Version //p') (needs 4.1)"
+    ! command -v lua5.4 >/dev/null || [[ " $* " != *" lua5.4 "* ]] || say "lua: $(lua5.4 -v | cut -d' ' -f2) (needs 5.4)"
+    ! command -v javac >/dev/null || [[ " $* " != *jdk* ]] || say "java: $(javac -version 2>&1 | cut -d' ' -f2) (needs 17)"
+}
+
 # swig_build LANGUAGES: the modules; semicolons between the languages.
 swig_build() {
     mkdir -p "$SWIG_BUILD"
