@@ -75,7 +75,8 @@ return function(plan, app)
     if kind == iip.EVENT_ACCEPT then
       conns[handle] = { handle = handle, inbox = {}, first = 1, last = 0, out = "", sent = 0, received = 0, right = 0 }
       app:count "opened"
-    elseif kind == iip.EVENT_CLOSED then
+    elseif kind == iip.EVENT_CLOSED and conns[handle] then
+      drain(conns[handle], function() end)
       conns[handle] = nil
     end
     local conn = conns[handle]

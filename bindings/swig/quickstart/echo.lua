@@ -11,11 +11,18 @@ io.stdout:flush()
 
 local waiting = {} -- by connection: events that were not sent yet, in order
 
+-- 1: sent; 0: not now. A connection that the peer has reset is stale before its CLOSED event is read: nothing to do.
+local function send(conn, event)
+  local ok, result = pcall(loop.send_event, loop, conn, event)
+  if ok then return result end
+  if result.name ~= "IIP_E_STALE" and result.name ~= "IIP_E_NOT_CONNECTED" then error(result) end
+end
+
 local function answer(conn, queue)
-  while queue[1] and loop:send_event(conn, queue[1]) == 1 do table.remove(queue, 1) end
+  while queue[1] and send(conn, queue[1]) == 1 do table.remove(queue, 1) end
   if queue.ended and not queue[1] then
     waiting[conn] = nil
-    iip.handle_close(conn)
+    pcall(iip.handle_close, conn)
   end
 end
 
