@@ -17,7 +17,8 @@ final class Both {
             options.port = "pair:self-test";
         }
         if (!options.port.startsWith("pair:") && !options.port.startsWith("sim:")) {
-            throw options.usage("port", options.port, "has one end; for --self and --self-test give pair:NAME or sim:NAME");
+            throw options.usage("port", options.port,
+                "has one end; for --self and --self-test give pair:NAME or sim:NAME");
         }
         plan.peer("10.9.0.1:" + options.listen);
         server = new Run(end(options, SERVER, options.pcap, options.statsJson), serverCounts);

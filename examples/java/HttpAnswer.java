@@ -86,8 +86,9 @@ final class HttpAnswer {
 
     byte[] head(boolean keep) {
         String date = DateTimeFormatter.RFC_1123_DATE_TIME.format(ZonedDateTime.now(ZoneOffset.UTC));
-        return ("HTTP/1.1 " + status + " " + REASONS.get(status) + "\r\nServer: iip\r\nDate: " + date + "\r\nContent-Type: "
-            + body.type + "\r\nContent-Length: " + body.length + "\r\nConnection: " + (keep ? "keep-alive" : "close")
+        return ("HTTP/1.1 " + status + " " + REASONS.get(status) + "\r\nServer: iip\r\nDate: " + date
+            + "\r\nContent-Type: " + body.type + "\r\nContent-Length: " + body.length
+            + "\r\nConnection: " + (keep ? "keep-alive" : "close")
             + "\r\n" + more + "\r\n").getBytes(StandardCharsets.ISO_8859_1);
     }
 }

@@ -22,8 +22,8 @@ final class HttpChunks {
     }
 
     /**
-     * Uses up bytes from `at` on until it comes to bytes of the body, or to the end of it or of the input; returns where
-     * they begin. How many they are {@link #data} tells, which takes them.
+     * Uses up bytes from `at` on until it comes to bytes of the body, or to the end of it or of the input; returns
+     * where they begin. How many they are {@link #data} tells, which takes them.
      */
     int skip(byte[] bytes, int at) {
         while (at < bytes.length && state != State.DATA && state != State.DONE && state != State.BAD) {

@@ -7,8 +7,8 @@ import org.iip.Iip;
 import org.iip.IipException;
 
 /**
- * One connection, from request to answer to the next request. Each step uses up input or makes output and says whether it
- * did; {@link #goOn} takes steps until one says no. Then bytes must come first, or the peer must take some.
+ * One connection, from request to answer to the next request. Each step uses up input or makes output and says whether
+ * it did; {@link #goOn} takes steps until one says no. Then bytes must come first, or the peer must take some.
  */
 final class HttpConn {
     /** Each has a time limit. */
@@ -160,8 +160,8 @@ final class HttpConn {
     }
 
     /**
-     * No more to say. Then wait for the peer's end, reading and forgetting: a close with unread input would be a RST, which
-     * may overtake the answer. [RFC 9112 9.6]
+     * No more to say. Then wait for the peer's end, reading and forgetting: a close with unread input would be a RST,
+     * which may overtake the answer. [RFC 9112 9.6]
      */
     private void finish() {
         shut = true;

@@ -57,7 +57,8 @@ final class HttpMessage {
     // ---- what lines are made of ----
 
     static boolean isToken(char c) {
-        return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || "!#$%&'*+-.^_`|~".indexOf(c) >= 0;
+        return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+            || "!#$%&'*+-.^_`|~".indexOf(c) >= 0;
     }
 
     private static boolean isToken(String text) {

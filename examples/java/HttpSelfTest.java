@@ -12,7 +12,8 @@ final class HttpSelfTest {
         System.out.printf("address       %s%n", plan.peer);
         System.out.printf("requests      %d in %.3f s, %.0f/s%n", result.requests, result.seconds,
             result.requests / Math.max(result.seconds, 1e-9));
-        System.out.printf("verified      %d bytes, %d mismatches, %d errors%n", result.bytes, result.mismatches, result.errors);
+        System.out.printf("verified      %d bytes, %d mismatches, %d errors%n", result.bytes, result.mismatches,
+            result.errors);
         System.out.printf("retransmits   %d%n", server.counter("tcp_retrans") + client.counter("tcp_retrans"));
         System.out.printf("dropped       %s%n", server.drops());
     }
@@ -27,6 +28,7 @@ final class HttpSelfTest {
         plan.durationS = options.durationS;
         plan.count = options.durationS > 0 ? Long.MAX_VALUE : requests;
         Both both = new Both(options, plan, HttpServer.COUNTS);
-        return both.run(loop -> new HttpServer(loop, site), (client, server) -> report(plan, client, server, options.port));
+        return both.run(loop -> new HttpServer(loop, site),
+            (client, server) -> report(plan, client, server, options.port));
     }
 }

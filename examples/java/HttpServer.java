@@ -8,7 +8,9 @@ import org.iip.IipException;
 
 /** One loop of iip_http: events to connections, and the time limits. */
 final class HttpServer implements Worker {
-    static final String[] COUNTS = {"accepted", "closed", "requests", "answers_ok", "answers_refused", "timeouts", "bytes"};
+    static final String[] COUNTS = {
+        "accepted", "closed", "requests", "answers_ok", "answers_refused", "timeouts", "bytes"
+    };
     private static final long TICK_NS = 250_000_000;
     private static final double LINGER_S = 5;
     private static final double SCARCE_S = 1;

@@ -20,7 +20,8 @@ final class HttpSite {
     private static final String HTML = "text/html; charset=utf-8";
     private static final String PLAIN = "text/plain; charset=utf-8";
     private static final Map<String, String> TYPES = Map.ofEntries(
-        Map.entry("html", HTML), Map.entry("htm", HTML), Map.entry("css", "text/css"), Map.entry("js", "text/javascript"),
+        Map.entry("html", HTML), Map.entry("htm", HTML), Map.entry("css", "text/css"),
+        Map.entry("js", "text/javascript"),
         Map.entry("json", "application/json"), Map.entry("txt", PLAIN), Map.entry("md", PLAIN), Map.entry("c", PLAIN),
         Map.entry("h", PLAIN), Map.entry("svg", "image/svg+xml"), Map.entry("png", "image/png"),
         Map.entry("jpg", "image/jpeg"), Map.entry("jpeg", "image/jpeg"), Map.entry("gif", "image/gif"),
@@ -30,7 +31,8 @@ final class HttpSite {
     private static final String WELCOME = """
         <!doctype html><title>iip</title><h1>It works</h1>
         <p>This page was sent by a TCP/IP stack in user space.
-        <p><a href="/bytes/1000">/bytes/1000</a> is 1000 bytes that can be verified; a PUT to /sink is answered with its SHA-256.
+        <p><a href="/bytes/1000">/bytes/1000</a> is 1000 bytes that can be verified;
+        a PUT to /sink is answered with its SHA-256.
         """;
 
     private final Path root;
@@ -124,8 +126,10 @@ final class HttpSite {
         String name = file.getFileName().toString();
         try {
             BasicFileAttributes is = Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-            return is.isDirectory() ? String.format("<tr><td><a href=\"%s/\">%s/</a></td></tr>%n", url(name), html(name))
-                : String.format("<tr><td><a href=\"%s\">%s</a></td><td>%d</td></tr>%n", url(name), html(name), is.size());
+            return is.isDirectory()
+                ? String.format("<tr><td><a href=\"%s/\">%s/</a></td></tr>\n", url(name), html(name))
+                : String.format("<tr><td><a href=\"%s\">%s</a></td><td>%d</td></tr>\n", url(name), html(name),
+                    is.size());
         } catch (IOException e) {
             return "";
         }

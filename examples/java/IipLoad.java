@@ -13,12 +13,14 @@ final class IipLoad {
 
     private void parse(String[] args) {
         options.text("connect", "A:PORT", "the server", v -> connect = v);
-        options.text("mode", "MODE", "pp: messages that an echo server returns; send, recv: bulk; http", v -> plan.mode = v);
+        options.text("mode", "MODE", "pp: messages that an echo server returns; send, recv: bulk; http",
+            v -> plan.mode = v);
         options.number("conns", "N", "connections (1)", 1, 1_000_000, v -> plan.conns = v);
         options.number("size", "BYTES", "pp: of a message (1)", 1, 1 << 24, v -> plan.size = v);
         options.number("depth", "N", "pp, http: messages on their way per connection (1)", 1, 256, v -> plan.depth = v);
         options.number("count", "N", "messages in all (10000 without --duration)", 1, Long.MAX_VALUE, v -> count = v);
-        options.number("bytes", "N", "send, recv: per connection (10^8 without --duration)", 1, 1L << 50, v -> bytes = v);
+        options.number("bytes", "N", "send, recv: per connection (10^8 without --duration)", 1, 1L << 50,
+            v -> bytes = v);
         options.text("path", "PATH", "http: what to get (/bytes/1000)", v -> plan.path = v);
         options.flag("serve", "be the server of this mode on --listen", () -> serve = true);
         options.flag("self", "be both, on a pair: or sim: port", () -> self = true);
@@ -38,7 +40,8 @@ final class IipLoad {
             throw options.usage("mode", plan.mode, "with a server in the same process is `iip_http --self-test`");
         }
         if (http && (plan.path.length() > 400 || !plan.path.matches("(?s)/[^\\x00-\\x20\\x7f]*"))) {
-            throw options.usage("path", plan.path, "give a path without blanks, up to 400 bytes, for example /bytes/1000");
+            throw options.usage("path", plan.path,
+                "give a path without blanks, up to 400 bytes, for example /bytes/1000");
         }
     }
 

@@ -7,7 +7,7 @@ import org.iip.Iip;
 /** The clients of one loop: opens connections, talks, counts, and comes to an end. */
 final class LoadClient implements Worker {
     static final String[] COUNTS = {"opened", "messages", "payload_bytes"};
-    /** Connections being opened at a time: few until the peer answered, for few packets wait for its hardware address. */
+    /** Connections being opened at a time: few until the peer answered, for few packets wait for its address. */
     private static final int OPENING_FIRST = 4;
     private static final int OPENING_MAX = 256;
     private static final double ALONE_S = 5;
@@ -208,7 +208,7 @@ final class LoadClient implements Worker {
         }
     }
 
-    /** All loops turn until the last one is done: where the port does not steer, packets of a busy loop arrive at others. */
+    /** All loops turn until the last is done: where the port does not steer, a busy one's packets arrive at others. */
     @Override
     public void turned() {
         lookAtClock();

@@ -27,9 +27,9 @@ final class LoadResult {
             table(plan, stats, port);
         }
         System.out.printf("{\"requests\": %d, \"requests_per_s\": %.1f, \"bytes\": %d, \"bytes_per_s\": %.1f, "
-            + "\"seconds\": %.6f, \"errors\": %d, \"mismatches\": %d, \"p50_us\": %.3f, \"p90_us\": %.3f, \"p99_us\": %.3f, "
-            + "\"p999_us\": %.3f, \"max_us\": %.3f, \"retransmits\": %d}%n", requests, requests / seconds, bytes,
-            bytes / seconds, seconds, errors, mismatches, us(.5), us(.9), us(.99), us(.999), latency.max / 1e3,
+            + "\"seconds\": %.6f, \"errors\": %d, \"mismatches\": %d, \"p50_us\": %.3f, \"p90_us\": %.3f, "
+            + "\"p99_us\": %.3f, \"p999_us\": %.3f, \"max_us\": %.3f, \"retransmits\": %d}%n", requests,
+            requests / seconds, bytes, bytes / seconds, seconds, errors, mismatches, us(.5), us(.9), us(.99), us(.999), latency.max / 1e3,
             stats.counter("tcp_retrans"));
     }
 
@@ -39,8 +39,8 @@ final class LoadResult {
         System.out.printf("requests      %d in %.3f s, %.0f/s%n", requests, seconds, requests / seconds);
         System.out.printf("payload       %d bytes, %.3f Gbit/s%n", bytes, bytes * 8 / seconds / 1e9);
         if (latency.n > 0) {
-            System.out.printf("latency [us]  p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f%n", us(.5), us(.9), us(.99),
-                us(.999), latency.max / 1e3);
+            System.out.printf("latency [us]  p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f%n", us(.5), us(.9),
+                us(.99), us(.999), latency.max / 1e3);
         }
         System.out.printf("errors        %d, mismatches %d%n", errors, mismatches);
         System.out.printf("retransmits   %d%n", stats.counter("tcp_retrans"));

@@ -124,7 +124,7 @@ final class LoopThread {
         return true;
     }
 
-    /** --model split and merge: this thread does the networking; on a core of its own it polls what has no interrupt. */
+    /** --model split and merge: this thread does the networking; on a core of its own it polls a port that must be. */
     private void network() {
         long waitUs = run.options.model.equals("split") && run.engine.info().getPolls() != 0 ? 0 : -1;
         while (!netStop) {

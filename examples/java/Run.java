@@ -64,7 +64,8 @@ final class Run {
             throw options.usage("port", options.port, "a virtual clock stands still here; use clock=real");
         }
         if (options.addresses.isEmpty()) {
-            throw options.usage("addr", null, "missing; give our own address and prefix length, for example 10.0.0.2/24");
+            throw options.usage("addr", null,
+                "missing; give our own address and prefix length, for example 10.0.0.2/24");
         }
         if (options.statsJson != null) {
             checkStats();

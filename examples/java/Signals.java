@@ -9,7 +9,8 @@ final class Signals {
         try {
             Class<?> signal = Class.forName("sun.misc.Signal");
             Class<?> handler = Class.forName("sun.misc.SignalHandler");
-            Object proxy = Proxy.newProxyInstance(handler.getClassLoader(), new Class<?>[] {handler}, (self, method, args) -> {
+            Class<?>[] is = {handler};
+            Object proxy = Proxy.newProxyInstance(handler.getClassLoader(), is, (self, method, args) -> {
                 switch (method.getName()) {
                     case "handle" -> run.run();
                     case "hashCode" -> {

@@ -32,8 +32,8 @@ local function get(config, request, path)
   return status == 301 and moved(request.target) or answer.short(status)
 end
 
---- What a request is answered with: `sink`, a digest to be fed with its body, stands in place of a body that depends on it.
---- `most` is what a body may have.
+--- What a request is answered with. `sink`, a digest to be fed with its body, stands in place of a body that depends on
+--- it; `most` is what the request's body may have.
 function answer.of(config, request)
   local path, method = http.path(request.target), request.method
   local is_sink = path == "/sink"
@@ -59,8 +59,9 @@ end
 
 --- The head of an answer as text.
 function answer.head(made, keep)
-  return ("HTTP/1.1 %d %s\r\nServer: iip\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: %s\r\n%s\r\n")
-    :format(made.status, REASONS[made.status], os.date "!%a, %d %b %Y %H:%M:%S GMT", made.body.type, made.body.length,
+  return ("HTTP/1.1 %d %s\r\nServer: iip\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n"
+    .. "Connection: %s\r\n%s\r\n"):format(made.status, REASONS[made.status], os.date "!%a, %d %b %Y %H:%M:%S GMT",
+      made.body.type, made.body.length,
       keep and "keep-alive" or "close", made.more)
 end
 

@@ -1,5 +1,5 @@
---- One connection, from request to answer to the next request: a coroutine that yields where something must happen first,
---- bytes must come, or the peer must take some.
+--- One connection, from request to answer to the next request: a coroutine that yields where something must happen
+--- first, bytes must come, or the peer must take some.
 local answer = require "http_answer"
 local chunks = require "http_chunks"
 local http = require "http_parser"

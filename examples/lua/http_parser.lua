@@ -91,7 +91,8 @@ function http.request(head)
   local request, status = request_line(all[1] or "")
   for i = 2, #all do status = status or field(request, all[i], fields) end
   if status then return nil, status end
-  if request.chunked and request.length then return nil, 400 end -- which of them the next reader believes is not ours to guess
+  -- Which of them the next reader believes is not ours to guess.
+  if request.chunked and request.length then return nil, 400 end
   if request.hosts > 1 or request.minor > 0 and request.hosts == 0 then return nil, 400 end -- [RFC 9112 3.2]
   return request
 end

@@ -13,7 +13,8 @@ local function report(load, client_app, server_app)
   print(("requests      %d in %.3f s, %.0f/s"):format(result.requests, result.seconds,
     result.requests / math.max(result.seconds, 1e-9)))
   print(("verified      %d bytes, %d mismatches, %d errors"):format(result.bytes, result.mismatches, result.errors))
-  print("retransmits   " .. stats.counter(server_app.loops, "tcp_retrans") + stats.counter(client_app.loops, "tcp_retrans"))
+  local both = stats.counter(server_app.loops, "tcp_retrans") + stats.counter(client_app.loops, "tcp_retrans")
+  print("retransmits   " .. both)
   print("dropped       " .. stats.drops(server_app.loops))
 end
 

@@ -11,7 +11,8 @@ Server.__index = Server
 -- When buffers are few, those who do not read what they asked for hold what others wait for.
 function Server:limit(loop, phase)
   local config = self.config
-  if phase == "answer" and loop:state() & iip.STATE_POOL_LOW ~= 0 then return math.min(config.body_timeout, SCARCE_S) end
+  local scarce = loop:state() & iip.STATE_POOL_LOW ~= 0
+  if phase == "answer" and scarce then return math.min(config.body_timeout, SCARCE_S) end
   if phase == "idle" then return config.idle_timeout end
   if phase == "linger" then return LINGER_S end
   return phase == "head" and config.head_timeout or config.body_timeout

@@ -17,7 +17,8 @@ local TYPES = {
 local WELCOME = [[
 <!doctype html><title>iip</title><h1>It works</h1>
 <p>This page was sent by a TCP/IP stack in user space.
-<p><a href="/bytes/1000">/bytes/1000</a> is 1000 bytes that can be verified; a PUT to /sink is answered with its SHA-256.
+<p><a href="/bytes/1000">/bytes/1000</a> is 1000 bytes that can be verified;
+a PUT to /sink is answered with its SHA-256.
 ]]
 
 local site = {}

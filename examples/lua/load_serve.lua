@@ -50,7 +50,8 @@ function modes.send(app, conn)
   end)
   if conn.eof and not conn.verdict then
     conn.verdict = true
-    conn.out = ("%d bytes %s\n"):format(conn.right, conn.right == conn.received and "right" or "right, then a wrong one")
+    local verdict = conn.right == conn.received and "right" or "right, then a wrong one"
+    conn.out = ("%d bytes %s\n"):format(conn.right, verdict)
   end
   if flush(conn) and conn.verdict then finish(conn) end
 end

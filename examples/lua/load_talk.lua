@@ -1,6 +1,6 @@
 --- What iip_load says on a connection, and what it must hear: messages that come back, a stream one way, HTTP requests.
 ---
---- A talk is made by talks.MODE(plan, conn, load); conn.sent and conn.allowed are positions in the stream that goes out.
+--- A talk is made by talk(plan, conn, load); conn.sent and conn.allowed are positions in the stream that goes out.
 --- Its functions: start, out(n) (bytes to send now), take(bytes), fin (the peer said all), idle (nothing more to do).
 local http = require "http_parser"
 local pattern = require "pattern"
@@ -97,7 +97,8 @@ function Http:head()
   local answer = http.response(self.buffer:sub(1, stop))
   self.buffer = self.buffer:sub(stop + 1)
   local expect = self.plan.expect
-  if not answer or answer.status ~= 200 or not answer.length or answer.chunked or expect and answer.length ~= expect then
+  local right = answer and answer.status == 200 and answer.length and not answer.chunked
+  if not right or expect and answer.length ~= expect then
     self:wrong "an answer that is not 200 with the right length"
     return false
   end

@@ -4,7 +4,8 @@
 ---     app:listen()
 ---     os.exit(app:run(handler))       handler.event(loop, event)
 ---
---- A handler has `event`, and may have `before` and `turned` (loop), around the events of a turn, and `busy`: do not wait.
+--- A handler has `event`, and may have `before` and `turned` (loop), around the events of a turn, and `busy`: do not
+--- wait.
 local iip = require "iip"
 local options = require "options"
 local stats = require "stats"

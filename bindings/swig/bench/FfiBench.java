@@ -15,8 +15,8 @@ import org.iip.Op;
 import org.iip.View;
 
 /**
- * FfiBench [--json FILE]: what a crossing costs from Java, in nanoseconds: the best of fifteen runs each, the first of which
- * warm up.
+ * FfiBench [--json FILE]: what a crossing costs from Java, in nanoseconds: the best of fifteen runs each, the first of
+ * which warm up.
  */
 final class FfiBench {
     private static final List<String> LINES = new ArrayList<>(); // of the file, as the other languages write them
@@ -89,7 +89,8 @@ final class FfiBench {
     public static void main(String[] args) throws IOException {
         boolean json = args.length == 2 && args[0].equals("--json");
         if (args.length > 0 && !json) {
-            System.err.printf("ffi-bench: %s: no such argument; --json FILE writes the rows there%n", args[args.length - 1]);
+            System.err.printf("ffi-bench: %s: no such argument; --json FILE writes the rows there%n",
+                args[args.length - 1]);
             System.exit(2);
         }
         measure();

@@ -1,4 +1,4 @@
--- ffi_bench.lua [--json FILE] - what a crossing costs from Lua, in nanoseconds of processor time: the best of five runs each.
+-- ffi_bench.lua [--json FILE] - what a crossing costs from Lua, in nanoseconds of processor time: best of five runs.
 local iip = require "iip"
 
 local out = arg[1] == "--json" and arg[2]
@@ -39,7 +39,8 @@ local lines = {} -- of the file, as the other languages write them
 local function row(name, ...)
   local ns = best(...)
   print(("%-34s %8.0f ns"):format(name, ns))
-  lines[#lines + 1] = ('  {"row": "crossing: %s", "value": %.1f, "unit": "ns", "ratio": null, "peer": null}'):format(name, ns)
+  lines[#lines + 1] =
+    ('  {"row": "crossing: %s", "value": %.1f, "unit": "ns", "ratio": null, "peer": null}'):format(name, ns)
 end
 local function nothing() end
 

@@ -233,7 +233,8 @@ final class Player {
             byte[] frame = new byte[capture.getInt()];
             capture.getInt();
             capture.get(frame);
-            String text = String.format("%d %d %016x%n", time, frame.length, Bytes.fnv(frame, frame.length, Bytes.START));
+            long hash = Bytes.fnv(frame, frame.length, Bytes.START);
+            String text = String.format("%d %d %016x%n", time, frame.length, hash);
             byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);
             total = Bytes.fnv(bytes, bytes.length, total);
             if (words.contains("list")) {

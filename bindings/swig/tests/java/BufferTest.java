@@ -231,7 +231,7 @@ final class BufferTest extends Harness {
         close(sides);
     }
 
-    /** One connection has all buffers in its send queue; another gets none, is not told of an error, but when there are. */
+    /** One connection has all buffers; another gets none, is not told of an error, but when there are some. */
     static void sendingWithoutBuffers() {
         pairs++;
         EngineOptions receiver = options("10.0.0.2/24");

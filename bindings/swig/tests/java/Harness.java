@@ -8,7 +8,7 @@ import org.iip.Iip;
 import org.iip.IipException;
 import org.iip.Loop;
 
-/** What the tests share: pairs in memory, and what they expect. Each static method without parameters of a test is one. */
+/** What the tests share: pairs in memory, and what they expect. Static methods without parameters are the tests. */
 abstract class Harness {
     static int pairs;
 

@@ -6,7 +6,8 @@ import java.util.List;
 
 /** Runs the tests, or those whose name has the argument in it; exit code 1 when one fails. */
 final class IipTest {
-    private static final List<Class<?>> ALL = List.of(ConnTest.class, BufferTest.class, LifeTest.class, QueueTest.class);
+    private static final List<Class<?>> ALL =
+        List.of(ConnTest.class, BufferTest.class, LifeTest.class, QueueTest.class);
 
     private IipTest() {}
 
@@ -29,8 +30,8 @@ final class IipTest {
     }
 
     public static void main(String[] args) {
-        List<Method> tests = ALL.stream().flatMap(test -> Arrays.stream(test.getDeclaredMethods())).filter(IipTest::isTest)
-            .filter(test -> args.length == 0 || test.getName().contains(args[0]))
+        List<Method> tests = ALL.stream().flatMap(test -> Arrays.stream(test.getDeclaredMethods()))
+            .filter(IipTest::isTest).filter(test -> args.length == 0 || test.getName().contains(args[0]))
             .sorted(Comparator.comparing(Method::getName)).toList();
         long failed = tests.stream().filter(test -> !run(test)).count();
         System.out.printf("%d passed, %d failed%n", tests.size() - failed, failed);

@@ -138,7 +138,8 @@ final class LifeTest extends Harness {
         Side[] sides = pair();
         long[] ends = connect(sides, "10.0.0.2:7");
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        Process child = new ProcessBuilder(java, "-cp", System.getProperty("java.class.path"), "IipTest", "echoOverAPair")
+        String path = System.getProperty("java.class.path");
+        Process child = new ProcessBuilder(java, "-cp", path, "IipTest", "echoOverAPair")
             .redirectErrorStream(true).start();
         String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         check(child.waitFor() == 0 && said.contains("echoOverAPair: ok"), said);

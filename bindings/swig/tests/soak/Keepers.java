@@ -10,8 +10,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.iip.View;
 
 /**
- * Threads that keep received buffers for a while, in no order. What they keep is a view, which they close, or only a slice
- * of its bytes, which they let go and a Cleaner finds. Just before, they compare the bytes.
+ * Threads that keep received buffers for a while, in no order. What they keep is a view, which they close, or only a
+ * slice of its bytes, which they let go and a Cleaner finds. Just before, they compare the bytes.
  */
 final class Keepers {
     private static final int THREADS = 3;
@@ -42,7 +42,8 @@ final class Keepers {
     /** From the receiver's thread. One buffer in eight is left to a Cleaner. */
     void give(View view, long id, long offset, Random random) {
         ByteBuffer bytes = view.bytes();
-        given.add(random.nextInt(8) == 0 ? new Kept(null, bytes.slice(), id, offset) : new Kept(view, bytes, id, offset));
+        boolean forget = random.nextInt(8) == 0;
+        given.add(forget ? new Kept(null, bytes.slice(), id, offset) : new Kept(view, bytes, id, offset));
         keptMax.accumulateAndGet(kept.incrementAndGet(), Math::max);
     }
 
@@ -70,7 +71,8 @@ final class Keepers {
                     mine.add(one);
                 }
                 // A few of them, anywhere; all the more, the more there are.
-                for (int n = over ? mine.size() : random.nextInt(1 + mine.size() * 4 / EACH + 1); n > 0 && !mine.isEmpty(); n--) {
+                int n = over ? mine.size() : random.nextInt(2 + mine.size() * 4 / EACH);
+                for (; n > 0 && !mine.isEmpty(); n--) {
                     int i = random.nextInt(mine.size());
                     letGo(mine.get(i));
                     mine.set(i, mine.get(mine.size() - 1));

@@ -8,8 +8,8 @@ import org.iip.Loop;
 import org.iip.LoopStats;
 
 /**
- * Soak SECONDS CONNECTIONS SEED: connections come and go, other threads keep and release what they bring, explicitly and
- * through Cleaners. At the end all bytes were right when they were released, all arrived, and nothing is left.
+ * Soak SECONDS CONNECTIONS SEED: connections come and go, other threads keep and release what they bring, explicitly
+ * and through Cleaners. At the end all bytes were right when they were released, all arrived, and nothing is left.
  */
 final class Soak {
     private static final long LIMIT_NS = 120_000_000_000L; // for what must come to its end
