@@ -29,8 +29,8 @@ final class LoadResult {
         System.out.printf("{\"requests\": %d, \"requests_per_s\": %.1f, \"bytes\": %d, \"bytes_per_s\": %.1f, "
             + "\"seconds\": %.6f, \"errors\": %d, \"mismatches\": %d, \"p50_us\": %.3f, \"p90_us\": %.3f, "
             + "\"p99_us\": %.3f, \"p999_us\": %.3f, \"max_us\": %.3f, \"retransmits\": %d}%n", requests,
-            requests / seconds, bytes, bytes / seconds, seconds, errors, mismatches, us(.5), us(.9), us(.99), us(.999), latency.max / 1e3,
-            stats.counter("tcp_retrans"));
+            requests / seconds, bytes, bytes / seconds, seconds, errors, mismatches, us(.5), us(.9), us(.99), us(.999),
+            latency.max / 1e3, stats.counter("tcp_retrans"));
     }
 
     private void table(LoadPlan plan, Stats stats, String port) {
