@@ -17,7 +17,7 @@ import (
 )
 
 // The contract that all bindings keep: stale and foreign handles, wrong thread, double release, exhausted pools, close
-// with work in flight. (Releases from other goroutines are in loop_test.go. A Go program does not fork.)
+// with work in flight. (Releases from other goroutines are in loop_test.go and exhausted_test.go, forks in fork_test.go.)
 
 func TestStatusesMatchErrnos(t *testing.T) {
 	for st, errno := range map[iip.Status]syscall.Errno{iip.ErrReset: syscall.ECONNRESET, iip.ErrRefused: syscall.ECONNREFUSED,
