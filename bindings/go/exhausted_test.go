@@ -89,7 +89,7 @@ func TestFullPostQueue(t *testing.T) {
 // TestReleaseStorm: a buffer with many references, released by many goroutines at once, goes home once; all that come
 // too late are told.
 func TestReleaseStorm(t *testing.T) {
-	const releasers, each, late = 16, 100, 7
+	const releasers, each, late = 8, 200_000, 7
 	server, client := open(t, "pair:storms%d")
 	taken := make(chan *iip.Buffer, 1)
 	stop := run(t, server.Loop(0), handler{listens, func(l *iip.Loop, events []iip.Event) error {
@@ -108,12 +108,13 @@ func TestReleaseStorm(t *testing.T) {
 		}
 	}
 	var wg sync.WaitGroup
-	stale := make(chan int, releasers)
+	stale, begin := make(chan int, releasers), make(chan struct{})
 	for range releasers {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			n := 0
+			<-begin
 			for range each + late {
 				if err := b.Release(); errors.Is(err, iip.ErrStale) {
 					n++
@@ -124,6 +125,7 @@ func TestReleaseStorm(t *testing.T) {
 			stale <- n
 		}()
 	}
+	close(begin)
 	wg.Wait()
 	stopClient()
 	stop()
