@@ -31,6 +31,7 @@ PLACES = [  # file, what stands there: the group says the third; which of the pl
     ("bindings/rust/iip/Cargo.toml", r'path = "\.\./iip-sys", version = "([0-9.]+)"', "{version}", ALL),
     ("bindings/rust/Cargo.lock", r'"(?:iip[a-z-]*|compile-fail|ffi-bench)"\nversion = "([0-9.]+)"', "{version}", ALL),
     ("examples/rust/Cargo.toml", r'^version = "([0-9.]+)"', "{version}", ALL),
+    ("docs/guide/go.md", r"iip\.example/iip@v([0-9.]+)", "{version}", ALL),
     ("bindings/go/README.md", r"iip\.example/iip@v([0-9.]+)", "{version}", ALL),
     ("examples/c/README.md", r'"version": "([0-9.]+)"', "{version}", ALL),
     ("CHANGELOG.md", r"^## \[([0-9.]+)\]", "{version}", FIRST),
