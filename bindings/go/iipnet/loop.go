@@ -123,6 +123,10 @@ func (lp *loop) giveBack(bufs ...iip.Handle) {
 }
 
 func (lp *loop) flush() {
+	if lp.pending.Load() { // what comes back goes with the rest
+		lp.rouse()
+		return
+	}
 	lp.mu.Lock()
 	any := len(lp.back) != 0
 	if any {
