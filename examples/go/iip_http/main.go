@@ -4,6 +4,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -19,6 +20,7 @@ import (
 type site struct {
 	run     *app.Run
 	bodyMax int64
+	bodyFor time.Duration // for some of a body, either way
 	files   http.Handler
 }
 
@@ -41,21 +43,21 @@ func main() {
 		client = app.TwoEnds(cfg)
 	}
 	run := cfg.Open()
-	s := &site{run: run, bodyMax: int64(bodyMax), files: http.HandlerFunc(welcome)}
+	s := &site{run: run, bodyMax: int64(bodyMax), bodyFor: body, files: http.HandlerFunc(welcome)}
 	if root != "" {
-		dir, err := os.OpenRoot(root) // no path and no symbolic link leads out of it
+		dir, err := openFiles(root)
 		if err != nil {
 			cfg.Usage("root", root, err.Error())
 		}
-		s.files = index(http.FileServerFS(dir.FS()))
+		s.files = dir
 	}
 	l, err := run.Stack.Listen("tcp", app.Any(cfg.Listen))
 	if err != nil {
 		cfg.Fail(err)
 	}
-	server := &http.Server{Handler: s.mux(), ReadHeaderTimeout: head, ReadTimeout: body, IdleTimeout: idle,
+	server := &http.Server{Handler: s, ReadHeaderTimeout: head, IdleTimeout: idle,
 		ErrorLog: log.New(io.Discard, "", 0)}
-	run.Counts.Are("accepted", "requests", "answers_ok", "answers_refused", "bytes")
+	run.Counts.Are("accepted", "requests", "answers_ok", "answers_refused", "timeouts", "bytes")
 	go func() { _ = server.Serve(counted{l, run}) }()
 	run.Ready()
 	if selfTest {
@@ -83,32 +85,32 @@ func welcome(w http.ResponseWriter, r *http.Request) {
 		"a PUT to /sink is answered with its SHA-256.\n")
 }
 
-// index has /index.html served, which net/http answers with a redirection to the directory.
-func index(files http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/index.html") {
-			r.URL.Path = strings.TrimSuffix(r.URL.Path, "index.html")
-		}
-		files.ServeHTTP(w, r)
-	})
+// ServeHTTP answers one request, and counts it.
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := &answer{ResponseWriter: w, status: http.StatusOK, limit: limit{http.NewResponseController(w), s.bodyFor}}
+	r.Body = http.MaxBytesReader(a, &upload{ReadCloser: r.Body, limit: a.limit}, s.bodyMax)
+	s.route(a, r)
+	a.count(&s.run.Counts)
 }
 
-func (s *site) mux() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /bytes/{n}", s.bytes)
-	mux.HandleFunc("PUT /sink", s.sink)
-	mux.HandleFunc("POST /sink", s.sink)
-	mux.Handle("GET /", s.files)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := &answer{ResponseWriter: w, status: http.StatusOK}
-		r.Body = http.MaxBytesReader(answer, r.Body, s.bodyMax)
-		mux.ServeHTTP(answer, r)
-		answer.count(&s.run.Counts)
-	})
+func (s *site) route(w http.ResponseWriter, r *http.Request) {
+	switch path := r.URL.Path; {
+	case above(path):
+		http.Error(w, "400 Bad Request", http.StatusBadRequest)
+	case path == "/sink" && (r.Method == http.MethodPut || r.Method == http.MethodPost):
+		s.sink(w, r)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "405 Method Not Allowed", http.StatusMethodNotAllowed)
+	case strings.HasPrefix(path, "/bytes/"):
+		s.bytes(w, r, strings.TrimPrefix(path, "/bytes/"))
+	default:
+		s.files.ServeHTTP(w, r)
+	}
 }
 
-func (s *site) bytes(w http.ResponseWriter, r *http.Request) {
-	n, err := strconv.ParseUint(r.PathValue("n"), 10, 50)
+func (s *site) bytes(w http.ResponseWriter, r *http.Request, number string) {
+	n, err := strconv.ParseUint(number, 10, 50)
 	if err != nil {
 		http.NotFound(w, r)
 		return
@@ -132,8 +134,22 @@ func (s *site) sink(w http.ResponseWriter, r *http.Request) {
 	digest := sha256.New()
 	n, err := io.Copy(digest, r.Body)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+		s.refuse(w, err)
 		return
 	}
 	fmt.Fprintf(w, "%d bytes, sha256 %x\n", n, digest.Sum(nil))
+}
+
+// refuse says why a body was not read to its end.
+func (s *site) refuse(w http.ResponseWriter, err error) {
+	var long *http.MaxBytesError
+	switch {
+	case errors.As(err, &long):
+		http.Error(w, "413 Content Too Large", http.StatusRequestEntityTooLarge)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.run.Counts.Of("timeouts").Add(1)
+		http.Error(w, "408 Request Timeout", http.StatusRequestTimeout)
+	default:
+		http.Error(w, "400 Bad Request", http.StatusBadRequest)
+	}
 }
