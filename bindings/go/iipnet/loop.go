@@ -54,6 +54,7 @@ type loop struct {
 	back    []iip.Handle  // buffers that were read
 	stock   []iip.Span    // empty buffers to write to
 	hungry  []*Conn       // writers that found none
+	low     bool          // the port has few: who has some on their way to a peer that does not take them gets no more
 	ended   bool          // of no use any more
 	spare   [2][]object   // memory of dirty and later, used again
 	spareB  []iip.Handle  // and of back
@@ -143,13 +144,13 @@ func (lp *loop) takeTx(c *Conn) (iip.Span, bool) {
 	lp.mu.Lock()
 	defer lp.mu.Unlock()
 	n := len(lp.stock)
-	if n == 0 {
+	if n == 0 || lp.low && !c.may {
 		lp.hungry = append(lp.hungry, c)
 		lp.pending.Store(true)
 		return iip.Span{}, false
 	}
 	s := lp.stock[n-1]
-	lp.stock = lp.stock[:n-1]
+	lp.stock, c.may = lp.stock[:n-1], false
 	return s, true
 }
 
@@ -276,11 +277,12 @@ func (lp *loop) events(events []iip.Event) {
 
 // restock moves empty buffers to where writers find them.
 func (lp *loop) restock() {
-	limit := stockMax
-	if lp.l.State()&iip.StatePoolLow != 0 {
+	limit, low := stockMax, lp.l.State()&iip.StatePoolLow != 0
+	if low {
 		limit = stockLow
 	}
 	lp.mu.Lock()
+	lp.low = low
 	for n := len(lp.stock); n > limit; n-- {
 		lp.l.Release(lp.stock[n-1].Buf)
 		lp.stock = lp.stock[:n-1]
@@ -296,6 +298,16 @@ func (lp *loop) restock() {
 	if len(lp.stock) != 0 {
 		hungry, lp.hungry = lp.hungry, nil
 	}
+	if low && len(hungry) != 0 {
+		n := len(lp.stock)
+		lp.mu.Unlock()
+		fed, rest := lp.share(hungry, n)
+		lp.mu.Lock()
+		for _, c := range fed {
+			c.may = true
+		}
+		hungry, lp.hungry = fed, append(rest, lp.hungry...)
+	}
 	starved := len(lp.hungry) != 0
 	lp.mu.Unlock()
 	if starved && !lp.looks {
@@ -305,6 +317,24 @@ func (lp *loop) restock() {
 		c.feed()
 		lp.roused = true
 	}
+}
+
+// share tells who gets one of n buffers while there are few: those whose peers took all that they were sent, and who are
+// closed or over, and so want none.
+func (lp *loop) share(hungry []*Conn, n int) (fed, rest []*Conn) {
+	for _, c := range hungry {
+		c.mu.Lock()
+		queued, over := c.outLen, c.gone || c.closed
+		c.mu.Unlock()
+		info, err := lp.l.ConnInfo(c.handle)
+		if over || n > 0 && queued == 0 && err == nil && info.Unsent == 0 {
+			fed = append(fed, c)
+			n--
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	return fed, rest
 }
 
 // lookAgain looks in a while whether there are empty buffers: most come with an acknowledgement or a release, either of

@@ -70,8 +70,8 @@ func (f *files) list(w http.ResponseWriter, r *http.Request, name string) {
 	var text strings.Builder
 	fmt.Fprintf(&text, "<!doctype html><title>%s</title><table>\n", html.EscapeString(r.URL.Path))
 	for _, e := range entries {
-		info, err := f.root.Stat(name + "/" + e.Name())
-		if err != nil || !info.IsDir() && !info.Mode().IsRegular() {
+		info, err := e.Info()
+		if err != nil || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
 		link, shown := (&url.URL{Path: e.Name()}).EscapedPath(), escape.Replace(e.Name())
