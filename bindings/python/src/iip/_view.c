@@ -9,6 +9,8 @@
 #include <iip/iip.h>
 #include <stdatomic.h>
 
+#include "_take.h"
+
 enum { GONE = -1 }; /* in place of a number of exports: there can be none any more */
 
 struct home { /* one for each engine */
@@ -133,7 +135,7 @@ static PyType_Slot view_slots[] = {{Py_tp_methods, view_methods}, {Py_tp_new, vi
                                    {Py_sq_length, view_length}, {Py_bf_getbuffer, view_getbuffer}, {Py_bf_releasebuffer, view_releasebuffer}, {0}};
 static PyType_Spec home_spec = {"iip._view.Home", sizeof(struct home), 0, Py_TPFLAGS_DEFAULT, home_slots};
 static PyType_Spec view_spec = {"iip._view.RawView", sizeof(struct view), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, view_slots};
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_view", "Exporter of the stack's bytes.", -1};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_view", "Exporter of the stack's bytes.", -1, iip_take_methods};
 
 PyMODINIT_FUNC PyInit__view(void)
 {

@@ -11,7 +11,6 @@ import asyncio
 import json
 import statistics
 import subprocess
-import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -230,8 +229,7 @@ async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-async def _ask(host: str, port: int, until: float) -> int:
-    reader, writer = await asyncio.open_connection(host, port)
+async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, until: float) -> int:
     n = 0
     while time.perf_counter() < until:
         writer.write(b"p")
@@ -243,49 +241,34 @@ async def _ask(host: str, port: int, until: float) -> int:
 
 
 async def _ask_all(host: str, port: int, seconds: float) -> float:
+    """Requests a second, once all connections stand."""
+    pairs = await asyncio.gather(*(asyncio.open_connection(host, port) for _ in range(CONNS)))
     begin = time.perf_counter()
-    asked = await asyncio.gather(*(_ask(host, port, begin + seconds) for _ in range(CONNS)))
+    asked = await asyncio.gather(*(_ask(*pair, begin + seconds) for pair in pairs))
     return sum(asked) / (time.perf_counter() - begin)
 
 
-def _streams_of(factory: Callable[[str], Callable[[], asyncio.AbstractEventLoop] | None], hosts: tuple[str, str],
-                seconds: float) -> float:  # fmt: skip
-    """Streams, each end in a thread and a loop of its own; a loop is made by `factory(host)`."""
-    up: list[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]] = []
-    ready = threading.Event()
+async def _serve_and_ask(host: str, port: int, seconds: float) -> float:
+    """Both ends in this loop."""
+    async with await asyncio.start_server(_echo, host, port) as server:
+        return await _ask_all(host, server.sockets[0].getsockname()[1], seconds)
 
-    async def serve() -> None:
-        over = asyncio.Event()
-        server = await asyncio.start_server(_echo, hosts[0], 0 if hosts[0] == "127.0.0.1" else 7)
-        up.append((asyncio.get_running_loop(), over, server.sockets[0].getsockname()[1]))
-        ready.set()
-        await over.wait()
-        server.close()
 
-    def beside() -> None:
-        with asyncio.Runner(loop_factory=factory(hosts[0])) as runner:
-            runner.run(serve())
+def _both_ends() -> asyncio.AbstractEventLoop:
+    from .aio import EventLoop
 
-    thread = threading.Thread(target=beside)
-    thread.start()
-    ready.wait()
-    loop, over, port = up[0]
-    try:
-        with asyncio.Runner(loop_factory=factory(hosts[1])) as runner:
-            return runner.run(_ask_all(hosts[0], port, seconds))
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join()
+    loop = EventLoop("pair:ffi-streams", "10.0.0.1/24")
+    loop.add_port("pair:ffi-streams", "10.0.0.2/24")
+    return loop
 
 
 def streams(seconds: float) -> float:
-    from .aio import loop_factory
-
-    return _streams_of(lambda host: loop_factory("pair:ffi-streams", f"{host}/24"), ("10.0.0.2", "10.0.0.1"), seconds)
+    with asyncio.Runner(loop_factory=_both_ends) as runner:
+        return runner.run(_serve_and_ask("10.0.0.2", 7, seconds))
 
 
 def stock_streams(seconds: float) -> float:
-    return _streams_of(lambda _: None, ("127.0.0.1", "127.0.0.1"), seconds)
+    return asyncio.run(_serve_and_ask("127.0.0.1", 0, seconds))
 
 
 # ---- all together ----
@@ -321,6 +304,6 @@ def run(program_in_c: str | None = None, seconds: float = 1.0) -> list[Row]:
     view, release = pair.views(10_000)
     rows += [Row("view, look and release", view, "ns"), Row("release", release, "ns")]
     pair.close()
-    peer = "asyncio over loopback, a thread for each end as well"
+    peer = "asyncio over loopback, both ends in one loop as well"
     rows.append(_against("asyncio streams", lambda: streams(seconds), peer, lambda: stock_streams(seconds)))
     return rows

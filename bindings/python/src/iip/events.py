@@ -111,6 +111,11 @@ class Batch:
     def __iter__(self) -> Iterator[Event]:
         return map(Event._make, EVENT.iter_unpack(self._events[: self.n * EVENT.size]))
 
+    def __getitem__(self, i: int) -> Event:
+        if not 0 <= i < self.n:
+            raise IndexError(f"event {i} of {self.n}")
+        return Event._make(EVENT.unpack_from(self._events, i * EVENT.size))
+
     @property
     def columns(self) -> Columns:
         return Columns(self._events, self.n)

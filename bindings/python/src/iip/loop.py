@@ -6,17 +6,20 @@ import struct
 import sys
 import threading
 import time
+from array import array
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from . import _layout, addr
 from ._ffi import ffi, lib
+from ._view import take_all
 from .constants import OpCode, Option, State, Status, TurnFlag
 from .errors import check, error_of
 from .events import Batch, Columns, Event
 from .view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -101,6 +104,8 @@ class Loop:
         self._aux = memoryview(ffi.buffer(area.aux, area.aux_bytes)).toreadonly()
         self._op_aux = memoryview(ffi.buffer(ffi.cast("char *", area.op_aux), area.op_aux_bytes))
         self._releases = memoryview(ffi.buffer(area.releases, 8 * area.release_cap)).cast("B").cast("Q")
+        self._event_address = int(ffi.cast("uintptr_t", area.events))
+        self._release_address = int(ffi.cast("uintptr_t", area.releases))
         self._op_cap, self._release_cap = int(area.op_cap), int(area.release_cap)
         halves = self._ops.cast("I")
         words = self._ops.cast("Q")
@@ -330,6 +335,19 @@ class Loop:
         self._op_columns["arg"][first:end] = memoryview(_WORD.pack(address) * (end - first)).cast("Q")
         return range(first, end)
 
+    def send_each(self, conns: Sequence[int], pieces: Sequence[bytes]) -> range:
+        """As `send` of each piece on the connection beside it. The operations' indices."""
+        if not conns:
+            return range(0)
+        lengths = list(map(len, pieces))
+        address, _ = self._address_of(b"".join(pieces))
+        first, end = self._fill(len(conns), _SEND_COPY, 0)
+        columns = self._op_columns
+        columns["obj"][first:end] = memoryview(array("Q", conns))
+        columns["arg"][first:end] = memoryview(array("Q", accumulate(lengths[:-1], initial=address)))
+        columns["len"][first:end] = memoryview(array("I", lengths))
+        return range(first, end)
+
     def release_columns(self, bufs: memoryview) -> None:
         """As `release` of each of these buffers (`columns.buf`)."""
         first, end = self._release_n, self._release_n + len(bufs)
@@ -355,6 +373,10 @@ class Loop:
     def close(self, handle: int) -> int:
         """Connection, listener, endpoint or timer: done with it."""
         return self.op(OpCode.CLOSE, handle)
+
+    def close_now(self, handle: int) -> None:
+        """As `close`, at once, in a call of its own: a listener's or an endpoint's address is free from here on."""
+        self._now(OpCode.CLOSE, obj=handle)
 
     def abort(self, conn: int) -> int:
         """RST; CLOSED with E_ABORTED follows."""
@@ -386,6 +408,16 @@ class Loop:
         data: bytes = ffi.buffer(ffi.cast("char *", event.addr), event.len)[:]
         self.release(event.buf)
         return data
+
+    def take_all(self, n: int, takers: dict[int, Any]) -> list[tuple[int, bytes | None]]:
+        """
+        Of the first n events of the last turn: (source, a copy) of each DATA event whose source is a key of `takers`,
+        as `take` makes it; (index, None) of the others, which are yours as ever.
+        """
+        taken, self._release_n = take_all(
+            self._event_address, n, takers, self._release_address, self._release_n, self._release_cap
+        )
+        return taken
 
     def ends(self, event: Event) -> tuple[addr.Address, addr.Address]:
         """(local, peer) of an ACCEPT, CONNECTED or UDP event, until the next turn."""

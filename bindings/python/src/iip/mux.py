@@ -8,12 +8,16 @@ happened to it. Objects are found by the handle that an event names.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
+from operator import length_hint
 from typing import TYPE_CHECKING, Protocol
 
 from .constants import EventFlag, EventType, OpCode, Status
 from .errors import Error, error_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from typing_extensions import Buffer
 
     from .addr import Address
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
 
 _NOT_NOW = (Status.OK, Status.E_AGAIN, Status.E_NOBUFS, Status.E_NOMEM)  # WRITABLE follows when there is room again
 _OPS_OF_ONE = 16  # operations that one stream puts into a turn at most, so that others get a turn as well
+LANE_MAX = 2048  # bytes of the longest piece for the lane
+
+
+Sent = tuple[int, "Stream", int]  # operation, whose, bytes
+Lane = tuple[range, list[int], list[bytes]]  # operations, handles, pieces
 
 
 class Source(Protocol):
@@ -31,15 +40,22 @@ class Source(Protocol):
 
 
 class Stream:
-    """A TCP connection with a send queue. Subclasses override the on_ methods; they run in `dispatch`."""
+    """
+    A TCP connection with a send queue. Subclasses override the on_ methods; they run in `dispatch`.
+
+    While nothing is queued, a small piece takes the mux's lane: it is sent with those of other streams at a fraction of
+    the price. Whatever comes behind one that is still there, or is longer, makes both go through the queue.
+    """
 
     def __init__(self, mux: Mux) -> None:
         self.mux = mux
         self.handle = 0
         self.queued = 0  # bytes
-        self._queue: deque[memoryview] = deque()
+        self._queue: deque[bytes | memoryview] = deque()
         self._blocked = False  # a send was not taken whole: WRITABLE follows
-        self._shut = 0  # operation that follows the queue: SHUTDOWN or CLOSE
+        self._shut = 0  # operation that follows the queue: SHUTDOWN, CLOSE or ABORT
+        self._lane = -1  # the longest piece that may take the lane; -1: none
+        self._lane_max = LANE_MAX
 
     # ---- what happened ----
 
@@ -56,27 +72,42 @@ class Stream:
 
     def on_closed(self, status: int) -> None: ...
 
+    def on_failure(self, error: BaseException) -> None:
+        """What took the bytes of this stream (`Mux.takers`) raised."""
+        raise error
+
     # ---- what to do ----
 
     def write(self, data: Buffer) -> None:
-        """Queues bytes. Of a mutable object a copy is made, so that it may change at once."""
-        view = memoryview(data if isinstance(data, bytes) else bytes(data)).cast("B")
-        if view and not self._shut:
-            self._queue.append(view)
-            self.queued += len(view)
-            self.mux.want(self)
+        """Sends bytes. Of a mutable object a copy is made, so that it may change at once."""
+        kept = data if type(data) is bytes else bytes(data)
+        if 0 < len(kept) <= self._lane and self.handle not in self.mux.lane:
+            self.mux.lane[self.handle] = kept
+        elif kept and not self._shut:
+            self._leave_lane()
+            self._queue.append(kept)
+            self.queued += len(kept)
+
+    def _leave_lane(self) -> None:
+        """What comes now stands behind what is there."""
+        self._lane = -1
+        piece = self.mux.lane.pop(self.handle, None)
+        if piece is not None:
+            self._queue.append(piece)
+            self.queued += len(piece)
+        self.mux.want(self)
 
     def finish(self, code: OpCode) -> None:
         """SHUTDOWN or CLOSE once everything queued was taken."""
-        if self._shut != OpCode.CLOSE:
+        if self._shut not in (OpCode.CLOSE, OpCode.ABORT):
+            self._leave_lane()
             self._shut = code
-            self.mux.want(self)
 
     def abort(self) -> None:
+        self._leave_lane()
         self._queue.clear()
         self.queued = 0
-        if self.handle:
-            self.mux.loop.abort(self.handle)
+        self._shut, self._blocked = OpCode.ABORT, False
 
     # ---- the queue ----
 
@@ -89,12 +120,12 @@ class Stream:
         """Something to offer in the next turn."""
         return not self._blocked and bool(self._queue or self._shut)
 
-    def push(self, sent: list[tuple[int, Stream, int]]) -> None:
+    def push(self, sent: list[Sent]) -> None:
         """Offers what is queued; `sent` remembers operation, stream and size."""
         if not self.handle or self._blocked:
             return
-        for _, view in zip(range(_OPS_OF_ONE), self._queue, strict=False):
-            sent.append((self.mux.loop.send(self.handle, view), self, len(view)))
+        for _, piece in zip(range(_OPS_OF_ONE), self._queue, strict=False):
+            sent.append((self.mux.loop.send(self.handle, piece), self, len(piece)))
         if not self._queue and self._shut:
             self.mux.loop.op(self._shut, self.handle)
             if self._shut == OpCode.SHUTDOWN:
@@ -112,8 +143,26 @@ class Stream:
         if n == size:
             self._queue.popleft()
         else:
-            self._queue[0] = self._queue[0][n:]
+            self._queue[0] = memoryview(self._queue[0])[n:]
             self._blocked = True
+
+    def pushed(self) -> None:
+        """After the turn, when each of its offers was told to `taken`."""
+        if self.has_more:
+            self.mux.want(self)
+        elif self.handle and not self._blocked:
+            self._lane = self._lane_max
+        self.on_taken()
+
+    def left_over(self, piece: bytes) -> None:
+        """The piece in the lane was not taken whole: `taken` follows."""
+        self._lane = -1
+        self._queue.append(piece)
+        self.queued += len(piece)
+
+    def connected(self, local: Address, peer: Address) -> None:
+        self._lane = self._lane_max
+        self.on_connected(local, peer)
 
     def handle_event(self, event: Event) -> None:
         kind = event.type
@@ -125,11 +174,11 @@ class Stream:
         elif kind == EventType.FIN:
             self.on_fin()
         elif kind == EventType.CONNECTED:
-            self.on_connected(*self.mux.loop.ends(event))
+            self.connected(*self.mux.loop.ends(event))
             self.mux.want(self)
         elif kind == EventType.CLOSED:
             self.mux.forget(self.handle)
-            self.handle = 0
+            self.handle, self._lane = 0, -1
             self.on_closed(event.status)
 
 
@@ -152,11 +201,11 @@ class Listener:
             self.mux.loop.abort(event.src)
             return
         self.mux.adopt(stream, event.src)
-        stream.on_connected(local, peer)
+        stream.connected(local, peer)
 
     def close(self) -> None:
         if self.handle:
-            self.mux.loop.close(self.handle)
+            self.mux.loop.close_now(self.handle)
             self.mux.forget(self.handle)
             self.handle = 0
 
@@ -180,7 +229,7 @@ class Datagrams:
 
     def close(self) -> None:
         if self.handle:
-            self.mux.loop.close(self.handle)
+            self.mux.loop.close_now(self.handle)
 
     def handle_event(self, event: Event) -> None:
         if event.type == EventType.UDP:
@@ -204,8 +253,11 @@ class Mux:
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.sent_datagrams: list[tuple[int, Datagrams]] = []
+        self.takers: dict[int, Callable[[bytes], object]] = {}  # handles whose bytes go straight there, as a copy
         self._sources: dict[int, Source] = {}
         self._wanting: dict[Stream, None] = {}  # in the order in which they asked
+        self.lane: dict[int, bytes] = {}  # the pieces of streams that have one for the next turn and nothing else
+        self._dispatching: tuple[Batch, Iterator[tuple[int, bytes | None]]] | None = None
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -222,6 +274,11 @@ class Mux:
         listener.handle = self.loop.listen(local, backlog)
         self._sources[listener.handle] = listener
 
+    def stop_listening(self) -> None:
+        for source in list(self._sources.values()):
+            if isinstance(source, Listener):
+                source.close()
+
     def open_udp(self, datagrams: Datagrams, local: Address, peer: Address | None = None) -> None:
         datagrams.handle = self.loop.udp(local, peer)
         self._sources[datagrams.handle] = datagrams
@@ -232,6 +289,8 @@ class Mux:
 
     def forget(self, handle: int) -> None:
         self._sources.pop(handle, None)
+        self.lane.pop(handle, None)
+        self.takers.pop(handle, None)
 
     def want(self, stream: Stream) -> None:
         """The stream has something to send: its `push` is asked before the next turn."""
@@ -239,30 +298,59 @@ class Mux:
 
     @property
     def wanting(self) -> bool:
-        return bool(self._wanting)
+        return bool(self.lane or self._wanting)
+
+    # ---- a turn ----
 
     def turn(self, timeout: float | None = 0.0, flags: int = 0) -> Batch:
         """Offers what is queued and turns the loop; the batch is for `dispatch`, before the next turn."""
-        sent: list[tuple[int, Stream, int]] = []
-        wanting, self._wanting = self._wanting, {}
-        room = self.loop.op_room
-        for stream in wanting:
-            if len(sent) + _OPS_OF_ONE + 1 > room:
-                self._wanting[stream] = None  # the next turn's
-            else:
-                stream.push(sent)
-        batch = self.loop.turn(0.0 if self._wanting else timeout, flags)
-        self._account(sent, batch.op_short)
+        if self._dispatching is not None:
+            self._go_on()
+        lane = self._offer_lane() if self.lane else None
+        sent = self._offer() if self._wanting else []
+        batch = self.loop.turn(0.0 if self.wanting else timeout, flags)
+        if lane and batch.op_short:
+            sent += self._left_over(lane)
+        if sent or self.sent_datagrams:
+            self._account(sent, batch.op_short)
         return batch
 
-    def _account(self, sent: list[tuple[int, Stream, int]], short: int) -> None:
+    def _offer_lane(self) -> Lane:
+        room = max(0, self.loop.op_room - _OPS_OF_ONE - 1)  # that of one from the queue is kept
+        lane = self.lane if len(self.lane) <= room else dict(islice(self.lane.items(), room))
+        handles, pieces = list(lane), list(lane.values())
+        if lane is self.lane:
+            lane.clear()
+        else:
+            for handle in handles:
+                del self.lane[handle]
+        return self.loop.send_each(handles, pieces), handles, pieces
+
+    def _left_over(self, lane: Lane) -> Iterator[Sent]:
+        """Pieces that were not taken whole, as if they had been queued."""
+        for i, handle, piece in zip(*lane, strict=True):
+            stream = self._sources.get(handle)
+            if isinstance(stream, Stream) and self.loop.result(i)[0] < len(piece):
+                stream.left_over(piece)
+                yield i, stream, len(piece)
+
+    def _offer(self) -> list[Sent]:
+        """What is queued becomes operations."""
+        wanting, self._wanting = self._wanting, {}
+        sent: list[Sent] = []
+        for stream in wanting:
+            if self.loop.op_room > _OPS_OF_ONE:
+                stream.push(sent)
+            else:
+                self._wanting[stream] = None  # the next turn's
+        return sent
+
+    def _account(self, sent: list[Sent], short: int) -> None:
         for i, stream, size in sent:
             n, status = self.loop.result(i) if short else (size, Status.OK)
             stream.taken(n, size, status)
         for stream in dict.fromkeys(stream for _, stream, _ in sent):
-            if stream.has_more:
-                self.want(stream)
-            stream.on_taken()
+            stream.pushed()
         datagrams, self.sent_datagrams = self.sent_datagrams, []
         for i, endpoint in datagrams:
             status = self.loop.result(i)[1]
@@ -270,14 +358,38 @@ class Mux:
                 endpoint.on_error(error_of(status))
 
     def dispatch(self, batch: Batch) -> None:
-        """Tells each object what happened to it."""
-        sources = self._sources
-        for event in batch:
-            key = event.value if event.type == EventType.ACCEPT else event.src
-            source = sources.get(key)
-            if source is not None:
-                source.handle_event(event)
-            elif event.type == EventType.ACCEPT:
-                self.loop.abort(event.src)  # its listener was closed meanwhile
-            elif event.buf:
-                self.loop.release(event.buf)
+        """Tells each object what happened to it. Where Ctrl-C ends it midway, the next turn does the rest."""
+        self._dispatching = batch, iter(self.loop.take_all(batch.n, self.takers))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        assert self._dispatching is not None
+        batch, arrived = self._dispatching
+        takers = self.takers
+        for key, data in arrived:
+            if data is None:
+                self._tell(batch[key])
+                continue
+            receive = takers.get(key)
+            if receive is None:  # since an event before it takes no more: the bytes are still where they were
+                event = batch[batch.n - 1 - length_hint(arrived)]
+                self.loop.retain(event.buf)
+                self._tell(event)
+                continue
+            try:
+                receive(data)
+            except BaseException as error:
+                stream = self._sources[key]
+                assert isinstance(stream, Stream), "takers are streams"
+                stream.on_failure(error)
+        self._dispatching = None
+
+    def _tell(self, event: Event) -> None:
+        accept = event.type == EventType.ACCEPT
+        source = self._sources.get(event.value if accept else event.src)
+        if source is not None:
+            source.handle_event(event)
+        elif accept:
+            self.loop.abort(event.src)  # its listener was closed meanwhile
+        elif event.buf:
+            self.loop.release(event.buf)

@@ -1,29 +1,72 @@
-"""The selector of asyncio's loop, with a turn of the stack before each wait."""
+"""The selector of asyncio's loop, which turns the stack before each wait."""
 
 from __future__ import annotations
 
+import select
 import selectors
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from .port import Port
+
+_BUSY_TURNS = 8  # while the stack has work, the kernel's descriptors are looked at every so many turns
 
 
 class StackSelector(selectors.EpollSelector):
-    """
-    `turn(may_wait)` sends what is queued, receives, and parks the stack's loop if it may wait; it says whether there
-    is something to dispatch, or reason to turn again at once. Then the key of the stack's descriptor is reported.
-    """
+    """What the stack has is told to its transports in `select` itself; what it returns are the kernel's keys."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.turn: Callable[[bool], bool] | None = None
-        self.stack_fd = -1
+        self._ports: list[Port] = []
+        self._fds: frozenset[int] = frozenset()
+        self._busy = 0
+
+    def add_port(self, port: Port) -> None:
+        self._ports.append(port)
+        self._fds |= {port.stack.fileno()}
+        self.register(port.stack.fileno(), selectors.EVENT_READ)
+
+    def remove_port(self, port: Port) -> None:
+        self._ports.remove(port)
+        self._fds -= {port.stack.fileno()}
+        self.unregister(port.stack.fileno())
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self.turn is None:
-            return super().select(timeout)
-        if not self.turn(timeout is None or timeout > 0):
-            return super().select(timeout)
-        key = self.get_key(self.stack_fd)
-        return [(key, selectors.EVENT_READ), *((k, mask) for k, mask in super().select(0) if k is not key)]
+        may_wait = timeout is None or timeout > 0
+        if self._turn(may_wait):
+            timeout = 0
+            self._busy += 1
+            if self._busy < _BUSY_TURNS:
+                return []
+        self._busy = 0
+        ready = super().select(timeout)
+        if self._fds.isdisjoint(key.fd for key, _ in ready):
+            return ready
+        self._turn(False)
+        return [(key, mask) for key, mask in ready if key.fd not in self._fds]
+
+    def _turn(self, may_wait: bool) -> bool:
+        """Sends, receives, and parks the ports if it may be waited; True when there is something to do at once."""
+        ports = self._ports
+        while not may_wait or len(ports) > 1:
+            sent = [port for port in ports if port.mux.wanting]
+            if any([port.turn() for port in sorted(ports, key=lambda port: port not in sent)]):
+                return True
+            if not sent:  # else another of the ports may have got it
+                break
+        return may_wait and not all([port.park() for port in ports])
+
+    def linger(self, seconds: float) -> None:
+        """Turns the ports alone until what was written and closed is gone, `seconds` at most."""
+        for port in self._ports:
+            port.mux.stop_listening()  # nobody would run what is accepted
+        until, poll = time.monotonic() + seconds, select.poll()
+        for fd in self._fds:
+            poll.register(fd, select.POLLIN)
+        while any(port.mux.closing or port.mux.wanting for port in self._ports):
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            if not self._turn(True):
+                poll.poll(1000 * left)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import TYPE_CHECKING, Any
 
+from ..constants import Status
+from ..errors import Error
 from ..mux import Listener
 from .transport import StreamTransport, socket_name
 
@@ -12,9 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..addr import Address
+    from ..mux import Mux
     from .loop import EventLoop
 
     MakeProtocol = Callable[[], asyncio.BaseProtocol]
+
+
+_EPHEMERAL = range(49152, 65536)
 
 
 class ListeningSocket:
@@ -31,23 +38,39 @@ class ListeningSocket:
 
 
 class _StackListener(Listener):
-    def __init__(self, server: Server, address: Address) -> None:
-        super().__init__(server.loop.mux)
+    def __init__(self, server: Server, mux: Mux, address: Address) -> None:
+        super().__init__(mux)
         self.server = server
         self.address = address
 
+    def listen(self, backlog: int) -> None:
+        """Port 0: one that is free."""
+        host, wanted = self.address
+        ports = [wanted] if wanted else random.sample(_EPHEMERAL, 64)
+        for port in ports:
+            try:
+                self.mux.listen(self, (host, port), backlog)
+            except Error as error:
+                if error.status != Status.E_ADDR_IN_USE or port == ports[-1]:
+                    raise
+            else:
+                self.address = host, port
+                return
+
     def on_accept(self, local: Address, peer: Address) -> StreamTransport:
-        return self.server.accepted()
+        return self.server.accepted(self.mux)
 
 
 class Server(asyncio.AbstractServer):
     """Listens on addresses of the stack."""
 
-    def __init__(self, loop: EventLoop, make_protocol: MakeProtocol, addresses: list[Address], backlog: int) -> None:
+    def __init__(
+        self, loop: EventLoop, make_protocol: MakeProtocol, addresses: list[tuple[Mux, Address]], backlog: int
+    ) -> None:
         self.loop = loop
         self._make_protocol = make_protocol
         self._backlog = backlog
-        self._listeners = [_StackListener(self, address) for address in addresses]
+        self._listeners = [_StackListener(self, mux, address) for mux, address in addresses]
         self._transports: dict[StreamTransport, None] = {}
         self._waiters: list[asyncio.Future[None]] = []
         self._serving = self._closed = False
@@ -57,7 +80,7 @@ class Server(asyncio.AbstractServer):
         """All of them, or none."""
         try:
             for listener in self._listeners:
-                self.loop.mux.listen(listener, listener.address, self._backlog)
+                listener.listen(self._backlog)
         except OSError:
             self._unlisten()
             raise
@@ -67,8 +90,8 @@ class Server(asyncio.AbstractServer):
         for listener in self._listeners:
             listener.close()
 
-    def accepted(self) -> StreamTransport:
-        transport = StreamTransport(self.loop, self._make_protocol())
+    def accepted(self, mux: Mux) -> StreamTransport:
+        transport = StreamTransport(self.loop, mux, self._make_protocol())
         transport._server = self
         self._transports[transport] = None
         return transport

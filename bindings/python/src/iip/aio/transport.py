@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..constants import OpCode, Option, Status
 from ..errors import Error, error_of
-from ..mux import Datagrams, Stream
+from ..mux import LANE_MAX, Datagrams, Mux, Sent, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,11 +47,12 @@ class StreamTransport(Stream, transports._FlowControlMixin):
     _sendfile_compatible = constants._SendfileMode.FALLBACK
 
     def __init__(
-        self, loop: EventLoop, protocol: asyncio.BaseProtocol, waiter: asyncio.Future[None] | None = None
+        self, loop: EventLoop, mux: Mux, protocol: asyncio.BaseProtocol, waiter: asyncio.Future[None] | None = None
     ) -> None:
-        Stream.__init__(self, loop.mux)
+        Stream.__init__(self, mux)
         transports._FlowControlMixin.__init__(self, loop=loop)  # asyncio's own way to pause and resume writers
         self._loop: EventLoop = loop
+        self._in_lane = mux.lane
         self._waiter = waiter
         self._server: Server | None = None
         self._names: dict[str, Any] = {}
@@ -66,6 +67,7 @@ class StreamTransport(Stream, transports._FlowControlMixin):
         self._names = {"sockname": socket_name(local), "peername": socket_name(peer)}
         self.mux.loop.op(OpCode.SET, self.handle, offset=Option.NODELAY, arg=1)  # as asyncio does on every socket
         self._tell(self._protocol.connection_made, self)
+        self._direct()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
         self._waiter = None
@@ -83,7 +85,16 @@ class StreamTransport(Stream, transports._FlowControlMixin):
         self._eof_reached()
 
     def on_taken(self) -> None:
-        self._maybe_resume_protocol()  # type: ignore[attr-defined]
+        if self._protocol_paused:  # type: ignore[attr-defined]
+            self._maybe_resume_protocol()  # type: ignore[attr-defined]
+
+    def on_failure(self, error: BaseException) -> None:
+        """A failing protocol loses its connection, and the loop's exception handler hears of it."""
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            raise error
+        context = {"message": "Fatal error: the protocol failed", "exception": error, "transport": self}
+        self._loop.call_exception_handler({**context, "protocol": self._protocol})
+        self._force_close(error)
 
     def on_closed(self, status: int) -> None:
         error = error_of(status) if status not in (Status.OK, Status.E_ABORTED) else None
@@ -93,7 +104,7 @@ class StreamTransport(Stream, transports._FlowControlMixin):
         self._waiter = None
         self._lose(error)
 
-    def push(self, sent: list[tuple[int, Stream, int]]) -> None:
+    def push(self, sent: list[Sent]) -> None:
         super().push(sent)
         if self._closing and not self._queue and not self._blocked:
             self._loop.call_soon(self._lose, None)  # the close is on its way; asyncio does not wait for the peer
@@ -101,16 +112,19 @@ class StreamTransport(Stream, transports._FlowControlMixin):
     # ---- to the protocol ----
 
     def _tell(self, call: Callable[..., Any], *args: Any) -> Any:
-        """A failing protocol loses its connection, and the loop's exception handler hears of it."""
         try:
             return call(*args)
-        except (SystemExit, KeyboardInterrupt):
-            raise
         except BaseException as error:
-            context = {"message": f"Fatal error: {call!r} failed", "exception": error, "transport": self}
-            self._loop.call_exception_handler({**context, "protocol": self._protocol})
-            self._force_close(error)
+            self.on_failure(error)
             return None
+
+    def _direct(self) -> None:
+        """Whether what arrives goes straight to the protocol's data_received, or through `on_data`."""
+        straight = self._receive is not None and self._reading and not self._backlog and not self._closing
+        if straight and self.handle:
+            self.mux.takers[self.handle] = self._receive  # type: ignore[assignment]
+        else:
+            self.mux.takers.pop(self.handle, None)
 
     def _deliver(self, event: Event) -> None:
         loop = self.mux.loop
@@ -177,6 +191,7 @@ class StreamTransport(Stream, transports._FlowControlMixin):
             return
         self._closing = True
         self._drop_backlog()
+        self._direct()
         Stream.abort(self)
         self._loop.call_soon(self._lose, error)
 
@@ -186,6 +201,7 @@ class StreamTransport(Stream, transports._FlowControlMixin):
         self._protocol = protocol
         plain = not isinstance(protocol, (asyncio.BufferedProtocol, ViewProtocol))
         self._receive: Callable[[bytes], None] | None = protocol.data_received if plain else None  # type: ignore[attr-defined]
+        self._direct()
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         return self._protocol
@@ -203,6 +219,7 @@ class StreamTransport(Stream, transports._FlowControlMixin):
     def pause_reading(self) -> None:
         """Bytes wait in the stack's buffers, and the peer's window closes over them."""
         self._reading = False
+        self._direct()
 
     def resume_reading(self) -> None:
         if not self._reading and not self._closing:
@@ -212,20 +229,32 @@ class StreamTransport(Stream, transports._FlowControlMixin):
     def _resume(self) -> None:
         while self._backlog and self._reading and not self._closing:
             self._deliver_view(self._backlog.popleft())
+        self._direct()
         self._eof_reached()
 
     def get_write_buffer_size(self) -> int:
-        return self.queued
+        return self.queued + len(self._in_lane.get(self.handle, b""))
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._leave_lane()  # which nobody is paused for
+        transports._FlowControlMixin.set_write_buffer_limits(self, high, low)
+        self._lane_max = min(LANE_MAX, self._high_water)  # type: ignore[attr-defined]
 
     def write(self, data: Buffer) -> None:
+        lane, handle = self._in_lane, self.handle
+        if type(data) is bytes and data and len(data) <= self._lane and handle not in lane:
+            lane[handle] = data  # as Stream.write does it, without a call
+        else:
+            self._write(data)
+
+    def _write(self, data: Buffer) -> None:
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
         if self._write_eof:
             raise RuntimeError("Cannot call write() after write_eof()")
-        if self._closing:
-            return
-        Stream.write(self, data)
-        self._maybe_pause_protocol()  # type: ignore[attr-defined]
+        if not self._closing:
+            Stream.write(self, data)
+            self._maybe_pause_protocol()  # type: ignore[attr-defined]
 
     def writelines(self, list_of_data: Iterable[Buffer]) -> None:
         self.write(b"".join(list_of_data))
@@ -246,6 +275,7 @@ class StreamTransport(Stream, transports._FlowControlMixin):
         if not self._closing:
             self._closing = True
             self._drop_backlog()
+            self._direct()
             self.finish(OpCode.CLOSE)
 
     def abort(self) -> None:
@@ -255,8 +285,8 @@ class StreamTransport(Stream, transports._FlowControlMixin):
 class DatagramTransport(Datagrams, asyncio.DatagramTransport):
     """A UDP endpoint."""
 
-    def __init__(self, loop: EventLoop, protocol: asyncio.DatagramProtocol, peer: Address | None) -> None:
-        Datagrams.__init__(self, loop.mux)
+    def __init__(self, loop: EventLoop, mux: Mux, protocol: asyncio.DatagramProtocol, peer: Address | None) -> None:
+        Datagrams.__init__(self, mux)
         asyncio.DatagramTransport.__init__(self)
         self._loop = loop
         self._protocol = protocol
