@@ -1,0 +1,228 @@
+"""What asyncio promises of loops, servers and transports, as programs use it."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+
+import pytest
+from test_aio_ports import CLIENT, SERVER, Ours, both, connected, echo, run, until
+
+
+def test_half_close_leaves_the_other_direction_open():
+    async def answers_late(reader, writer):
+        question = await reader.read()  # to the end
+        await asyncio.sleep(0.01)
+        for part in (b"you said ", question):
+            writer.write(part)
+            await writer.drain()
+        writer.close()
+
+    async def main():
+        async with await asyncio.start_server(answers_late, SERVER, 7):
+            reader, writer = await asyncio.open_connection(SERVER, 7)
+            writer.write(b"hello")
+            assert writer.can_write_eof()
+            writer.write_eof()
+            with pytest.raises(RuntimeError, match="after write_eof"):
+                writer.write(b"more")
+            assert await reader.read() == b"you said hello"
+            writer.close()
+            await writer.wait_closed()
+
+    run(main())
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_eof_received_decides_whether_the_transport_closes(keeps):
+    class Eof(Ours):
+        def eof_received(self):
+            return keeps
+
+    async def main():
+        async with connected(Eof) as (client, server):
+            client.transport.write_eof()
+            if keeps:
+                await asyncio.sleep(0.05)
+                assert not server.transport.is_closing()
+                server.transport.write(b"still here")
+                await until(lambda: client.data == b"still here")
+            else:
+                assert await server.lost is None
+
+    run(main())
+
+
+def test_extra_info():
+    async def main():
+        async with connected() as (client, server):
+            ends = [transport.get_extra_info for transport in (client.transport, server.transport)]
+            assert ends[0]("peername") == ends[1]("sockname") == (SERVER, 7)
+            assert ends[0]("sockname") == ends[1]("peername")
+            assert ends[0]("sockname")[0] == CLIENT
+            assert ends[0]("iip_info")["state"] == 4
+            assert ends[0]("socket") is None  # there is none
+            assert ends[0]("ssl_object", "nothing") == "nothing"
+
+    run(main())
+
+
+@pytest.mark.parametrize("how", ["close_clients", "abort_clients"])
+def test_clients_of_a_server(how):
+    async def main():
+        loop, accepted = asyncio.get_running_loop(), []
+
+        def accept():
+            accepted.append(Ours())
+            return accepted[-1]
+
+        server = await loop.create_server(accept, SERVER, 7)
+        clients = [(await loop.create_connection(Ours, SERVER, 7))[1] for _ in range(3)]
+        await until(lambda: len(accepted) == 3)
+        for one in accepted:
+            one.transport.write(b"bye")
+        getattr(server, how)()
+        server.close()
+        await server.wait_closed()
+        errors = [await client.lost for client in clients]
+        if how == "close_clients":
+            assert errors == [None] * 3
+            assert [bytes(client.data) for client in clients] == [b"bye"] * 3
+        else:
+            assert all(isinstance(error, ConnectionResetError) for error in errors)
+
+    run(main())
+
+
+def test_a_port_that_is_free():
+    async def main():
+        first = await asyncio.start_server(echo, SERVER, 0)
+        second = await asyncio.start_server(echo, [SERVER, CLIENT], 0, reuse_port=True, reuse_address=True)
+        names = [sock.getsockname() for server in (first, second) for sock in server.sockets]
+        assert len({port for _, port in names}) == len(names) == 3
+        for host, port in names:
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(b"x")
+            assert await reader.readexactly(1) == b"x"
+            writer.close()
+        for server in (first, second):
+            server.close()
+            await server.wait_closed()
+
+    run(main())
+
+
+def test_an_address_is_free_once_its_server_is_closed():
+    async def main():
+        loop = asyncio.get_running_loop()
+        for _ in range(3):
+            server = await asyncio.start_server(echo, SERVER, 7)
+            server.close()
+            transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=(SERVER, 7))
+            transport.close()
+
+    run(main())
+
+
+def test_a_server_that_starts_later():
+    async def main():
+        server = await asyncio.start_server(echo, SERVER, 7, start_serving=False)
+        assert not server.is_serving()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(SERVER, 7)
+        await server.start_serving()
+        assert server.is_serving()
+        _, writer = await asyncio.open_connection(SERVER, 7)
+        writer.close()
+        server.close()
+        await server.wait_closed()
+        with pytest.raises(RuntimeError, match="closed"):
+            await server.start_serving()
+
+    run(main())
+
+
+def test_where_a_connection_comes_from():
+    async def main():
+        async with await asyncio.start_server(echo, SERVER, 7):
+            _, writer = await asyncio.open_connection(SERVER, 7, local_addr=(CLIENT, 4567))
+            assert writer.get_extra_info("sockname") == (CLIENT, 4567)
+            writer.close()
+
+    run(main())
+
+
+# ---- the kernel's part of the loop ----
+
+
+def test_sockets_of_the_kernel():
+    """sock= and the loop's sock_ methods are for the kernel's sockets, as ever."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as asking:
+            listening.setblocking(False)
+            asking.setblocking(False)
+            connecting = asyncio.create_task(loop.sock_connect(asking, listening.getsockname()))
+            accepted, _ = await loop.sock_accept(listening)
+            with accepted:
+                await connecting
+                await loop.sock_sendall(asking, b"by hand")
+                assert await loop.sock_recv(accepted, 100) == b"by hand"
+                into = bytearray(10)
+                await loop.sock_sendall(accepted, b"back")
+                assert await loop.sock_recv_into(asking, into) == 4
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=ours)
+        peer_reader, peer_writer = await asyncio.open_connection(sock=theirs)
+        peer_writer.write(b"a pair")
+        assert await reader.readexactly(6) == b"a pair"
+        assert isinstance(writer.get_extra_info("socket").fileno(), int)
+        for one in (writer, peer_writer):
+            one.close()
+            await one.wait_closed()
+
+    run(main())
+
+
+def test_pipes_and_signals():
+    async def main():
+        loop, signalled = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_signal_handler(signal.SIGUSR1, signalled.set)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        await signalled.wait()
+        loop.remove_signal_handler(signal.SIGUSR1)
+        r, w = os.pipe()
+        reader = asyncio.StreamReader()
+        with contextlib.ExitStack() as stack:
+            source, sink = (stack.enter_context(os.fdopen(fd, mode)) for fd, mode in ((r, "rb"), (w, "wb")))
+            reading, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
+            writing, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, sink)
+            writing.write(b"through a pipe")
+            assert await reader.readexactly(14) == b"through a pipe"
+            writing.close()
+            reading.close()
+            await asyncio.sleep(0)
+
+    run(main())
+
+
+def test_a_thread_wakes_a_loop_that_is_parked():
+    async def main():
+        loop = asyncio.get_running_loop()
+        woken = loop.create_future()
+        await loop.run_in_executor(None, loop.call_soon_threadsafe, woken.set_result, 42)
+        assert await woken == 42
+
+    run(main())
+
+
+def test_a_closed_loop():
+    loop = both()
+    loop.close()
+    loop.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        loop.call_soon(print)
+    with pytest.raises(RuntimeError, match="closed"):
+        loop.add_port("pair:ports", "10.0.0.3/24")
