@@ -4,12 +4,10 @@
  * A View holds one reference of a buffer. Whoever looks at its bytes (memoryview, NumPy ...) is counted, in the View and
  * in the Home of its engine; meanwhile releasing the one and closing the other is a BufferError. Any thread may do both.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "_take.h"
+
 #include <iip/iip.h>
 #include <stdatomic.h>
-
-#include "_take.h"
 
 enum { GONE = -1 }; /* in place of a number of exports: there can be none any more */
 
