@@ -1,0 +1,22 @@
+"""Every block of docs/guide/python.md runs as written and prints what the guide says."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+GUIDE = (pathlib.Path(__file__).resolve().parents[3] / "docs/guide/python.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```\n\n```output\n(.*?)```", GUIDE, flags=re.S)
+
+
+def test_each_block_has_its_output():
+    assert len(BLOCKS) == GUIDE.count("```python\n") >= 7
+
+
+@pytest.mark.parametrize(("program", "output"), BLOCKS)
+def test_runs_as_written(program, output):
+    command = [sys.executable, "-X", "dev", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, output, "")
