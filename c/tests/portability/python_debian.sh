@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # python_debian.sh DIR [SUITE...]: the Python package with the CPythons of other Debian suites (trixie, sid).
 #
-# Each suite is put below DIR by debootstrap, from the mirror of this system's own apt configuration, and gets its
-# interpreters, free-threaded ones too, by package name; python_versions.sh then runs in there, on a copy of the
-# checkout. Nothing outside of DIR changes. Exit code 77: it takes root, debootstrap, and a mirror that can be reached.
+# Each suite is put below DIR by debootstrap, from the mirror of this system's own apt configuration, and gets all
+# interpreters that it packages; python_versions.sh then runs in there, on a copy of the checkout. Nothing outside of DIR
+# changes. Exit code 77: it takes root, debootstrap, and a mirror that can be reached.
 
 set -euo pipefail
 
