@@ -31,9 +31,10 @@ class Networker(threading.Thread):
             raise self.error
 
 
-def echo_until(loop, stop):
+def echo_until(loop, stop, listens):
     with loop:
         loop.listen(("", 7))
+        listens.set()
         while not stop.is_set():
             for event in loop.turn(1):
                 if event.type == EventType.DATA:
@@ -64,8 +65,10 @@ def test_an_echo_whose_networking_has_threads_of_its_own(cores):
         for networker in networkers:
             networker.start()
         stop = threading.Event()
-        server = threading.Thread(target=echo_until, args=(far.loop(), stop))
+        listens = threading.Event()
+        server = threading.Thread(target=echo_until, args=(far.loop(), stop, listens))
         server.start()
+        assert listens.wait(30)
         try:
             with near.loop() as loop:
                 assert answer_to(loop, MESSAGE) == MESSAGE

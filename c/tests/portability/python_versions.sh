@@ -15,7 +15,7 @@ mkdir -p "$dir"
 interpreters() {
     local program
     # shellcheck disable=SC2086
-    for program in ${IIP_PYTHONS:-} $(compgen -c python3. | sort -u) "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python; do
+    for program in ${IIP_PYTHONS:-} $(compgen -c python3. | grep -E '^python3\.[0-9]+t?$' | sort -u) "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python; do
         "$program" - 2>/dev/null <<'PY' || true
 import ensurepip, os, sys, sysconfig, venv
 if sys.version_info >= (3, 11) and sys.implementation.name == "cpython":
