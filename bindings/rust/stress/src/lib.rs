@@ -6,6 +6,11 @@ pub mod pages;
 #[cfg(feature = "servers")]
 pub mod servers;
 
+/// The guide's programs are documentation tests.
+#[cfg(all(doctest, feature = "servers"))]
+#[doc = include_str!("../../../../docs/guide/rust.md")]
+pub struct Guide;
+
 /// A stream of bytes: a function of its key and of the offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Content(pub u64);
