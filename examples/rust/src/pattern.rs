@@ -58,10 +58,7 @@ mod tests {
     fn any_cut_gives_the_same_bytes() {
         let mut whole = vec![0; 5000];
         Pattern::at(0).fill(&mut whole);
-        assert_eq!(
-            whole[..8],
-            ((0x9e37_79b9_7f4a_7c15u64) ^ 0x9e37_79b9).to_le_bytes()
-        );
+        assert_eq!(whole[..8], ((0x9e37_79b9_7f4a_7c15u64) ^ 0x9e37_79b9).to_le_bytes());
         let (mut p, mut at) = (Pattern::at(0), 0);
         for n in [0usize, 1, 2, 7, 8, 9, 1023, 1024, 1025, 1901] {
             let mut part = vec![0; n];

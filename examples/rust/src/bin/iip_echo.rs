@@ -14,7 +14,7 @@ const ACCEPTED: usize = 0;
 const CLOSED: usize = 1;
 const BYTES: usize = 2;
 
-/// A TCP echo server
+/// a TCP echo server
 #[derive(Parser)]
 #[command(name = "iip_echo")]
 struct Options {

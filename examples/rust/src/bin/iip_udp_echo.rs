@@ -8,7 +8,7 @@ use iip_examples::{options, serve, Common, Context};
 
 const NAMES: &[&str] = &["datagrams", "bytes", "refused"];
 
-/// A UDP echo server
+/// a UDP echo server
 #[derive(Parser)]
 #[command(name = "iip_udp_echo")]
 struct Options {
@@ -25,9 +25,7 @@ async fn worker(context: Context) {
     let mut bytes = Vec::new();
     while let Ok(datagram) = socket.recv().await {
         bytes.clear();
-        datagram
-            .parts()
-            .for_each(|part| bytes.extend_from_slice(part));
+        datagram.parts().for_each(|part| bytes.extend_from_slice(part));
         context.counts.add(0, 1);
         context.counts.add(1, bytes.len() as u64);
         if socket.send_from(&bytes, datagram.ends).is_err() {

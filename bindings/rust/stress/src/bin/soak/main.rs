@@ -142,8 +142,8 @@ fn address() -> SocketAddr {
 
 fn open(address: &str, options: &Options) -> Engine {
     let config = Config::new("pair:soak").address(address).frames(FRAMES).seed(options.seed);
-    // TIME-WAIT would use up all ports.
-    config.tunable("tcp.msl_us=1000").open().unwrap_or_else(|e| panic!("{e}"))
+    // So short that TIME-WAIT does not use up all ports, so long that a FIN that comes again is still answered.
+    config.tunable("tcp.msl_us=500000").open().unwrap_or_else(|e| panic!("{e}"))
 }
 
 async fn serve(world: World, seed: u64, listening: Sender<()>) {
