@@ -31,6 +31,9 @@ impl Hasher for HandleHasher {
 
 type Map<T> = RefCell<HashMap<u64, Rc<T>, BuildHasherDefault<HandleHasher>>>;
 
+/// Ends an object that is still open.
+pub(crate) type End = Box<dyn Fn(&Loop) -> Result<()>>;
+
 #[derive(Default)]
 pub(crate) struct Sockets {
     pub(crate) streams: Map<StreamState>,
@@ -64,8 +67,8 @@ impl Sockets {
     }
 
     /// What ends each object that is still open.
-    pub(crate) fn ends(&self) -> Vec<Box<dyn Fn(&Loop) -> Result<()>>> {
-        let mut all: Vec<Box<dyn Fn(&Loop) -> Result<()>>> = Vec::new();
+    pub(crate) fn ends(&self) -> Vec<End> {
+        let mut all: Vec<End> = Vec::new();
         for &raw in self.listeners.borrow().keys() {
             all.push(Box::new(move |l| l.close_listener(Listener(raw))));
         }
