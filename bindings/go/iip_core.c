@@ -2831,6 +2831,8 @@ static const struct iip_tunable iip_tunables[] = {
 #undef IIP_TUNE_ROW
 };
 
+enum { IIP_SYN_OPTIONS = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 8 }; /* 0: a place left empty */
+
 static int iip_name_same(const char *a, const char *b)
 {
     while (*a && *a == *b) {
@@ -2850,12 +2852,26 @@ static const struct iip_tunable *iip_tunable_find(const char *name)
     return 0;
 }
 
+/* Digits that name no option, and shifts between "do not offer" and "from tcp.rcvbuf". */
+static int iip_tune_strange(const struct iip_tunable *t, iip_u64 value)
+{
+    if (t->offset == __builtin_offsetof(struct iip_tune, tcp_wscale))
+        return value > 15 && value < 255;
+    if (t->offset != __builtin_offsetof(struct iip_tune, tcp_syn_options))
+        return 0;
+    for (; value; value >>= 4) {
+        if (!(IIP_SYN_OPTIONS >> (value & 15) & 1))
+            return 1;
+    }
+    return 0;
+}
+
 IIP_API int iip_stack_set(struct iip_stack *stk, const char *name, iip_u64 value)
 {
     const struct iip_tunable *t = iip_tunable_find(name);
     if (!t)
         return IIP_E_NOT_FOUND;
-    if (value < t->min || value > t->max)
+    if (value < t->min || value > t->max || iip_tune_strange(t, value))
         return IIP_E_RANGE;
     if (t->offset == __builtin_offsetof(struct iip_tune, mtu))
         return iip_stack_mtu_set(stk, (iip_u32)value);
@@ -6097,7 +6113,7 @@ static int iip_ipv4_src_ok(const struct iip_stack *stk, const struct iip_ip *src
 {
     if (looped)
         return 1;
-    return !iip_ip_is_loopback(src) && iip_addr_is_unicast(stk, src) && !iip_addr_find(stk, src);
+    return iip_addr_is_unicast(stk, src) && !iip_addr_find(stk, src);
 }
 
 /* Sets rx->multicast; 0 when the packet is not for us. */
@@ -6455,8 +6471,7 @@ static int iip_ipv6_src_ok(const struct iip_stack *stk, const struct iip_rx *rx,
         return 1;
     if (iip_ip_any(&rx->src))
         return rx->multicast;
-    return !iip_ip_is_v4(&rx->src) && !iip_ip_is_loopback(&rx->src) && iip_addr_is_unicast(stk, &rx->src) &&
-        !iip_addr_find(stk, &rx->src);
+    return !iip_ip_is_v4(&rx->src) && iip_addr_is_unicast(stk, &rx->src) && !iip_addr_find(stk, &rx->src);
 }
 
 static int iip_ipv6_dst_ok(const struct iip_stack *stk, struct iip_rx *rx, iip_u32 group, iip_u32 looped)
@@ -8217,6 +8232,8 @@ IIP_LOCAL int iip_tcp_ranges_reserve(struct iip_stack *stk, struct iip_ranges *s
 IIP_LOCAL void iip_tcp_mss_update(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_path_check(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL iip_u32 iip_tcp_mss_offer(struct iip_stack *stk, const struct iip_tcp_tuple *t);
+/* IIP_HAS_... of what our SYNs carry: what is switched on, and has a place in the order. */
+IIP_LOCAL iip_u32 iip_tcp_offers(const struct iip_stack *stk);
 IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvbuf);
 /* Takes over what a SYN or SYN-ACK offers. */
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
@@ -8976,27 +8993,47 @@ IIP_LOCAL void iip_tcp_path_check(struct iip_stack *stk, struct iip_tcp_conn *co
         iip_tcp_mss_update(stk, conn);
 }
 
+IIP_LOCAL iip_u32 iip_tcp_offers(const struct iip_stack *stk)
+{
+    iip_u64 order = stk->tune.tcp_syn_options;
+    iip_u32 placed = 0;
+    iip_u32 has = IIP_HAS_MSS;
+    for (; order; order >>= 4)
+        placed |= 1U << (order & 15);
+    if (stk->tune.tcp_timestamps && (placed >> IIP_OPT_TS & 1))
+        has |= IIP_HAS_TS;
+    if (stk->tune.tcp_sack && (placed >> IIP_OPT_SACK_OK & 1))
+        has |= IIP_HAS_SACK_OK;
+    if (stk->tune.tcp_wscale != 15 && (placed >> IIP_OPT_WSCALE & 1))
+        has |= IIP_HAS_WSCALE;
+    return has;
+}
+
 /* The shift that lets the window field name the whole receive buffer; 15: do not offer the option. */
 IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvbuf)
 {
     iip_u32 log2 = iip_log2_64(rcvbuf);
-    if (stk->tune.tcp_wscale <= 15)
+    if (!(iip_tcp_offers(stk) & IIP_HAS_WSCALE))
+        return 15;
+    if (stk->tune.tcp_wscale < 15)
         return (iip_u32)stk->tune.tcp_wscale;
     return log2 <= 15 ? 0 : iip_min32(log2 - 15, 14);
 }
 
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    iip_u32 shift = iip_tcp_wscale_offer(stk, conn->rcvbuf);
+    iip_u32 shift = conn->id.state == IIP_TCP_SYN_SENT ? conn->rcv_wscale : iip_tcp_wscale_offer(stk, conn->rcvbuf);
+    iip_u32 has = seg->has & iip_tcp_offers(stk);
+    conn->rcv_wscale = 0;
     conn->id.word = seg->seq;
     conn->rcv.nxt = conn->rcv.acked = seg->seq + 1;
     conn->rcv.edge = conn->rcv.nxt;
     conn->id.options = 0;
-    if ((seg->has & IIP_HAS_TS) && stk->tune.tcp_timestamps) {
+    if (has & IIP_HAS_TS) {
         conn->id.options |= IIP_HAS_TS;
         iip_tcp_ts_keep(stk, conn, seg->ts_val);
     }
-    if ((seg->has & IIP_HAS_SACK_OK) && stk->tune.tcp_sack)
+    if (has & IIP_HAS_SACK_OK)
         conn->id.options |= IIP_HAS_SACK_OK;
     if ((seg->has & IIP_HAS_WSCALE) && shift <= 14) { /* [RFC 7323 2.3] more than 14 counts as 14 */
         conn->id.options |= IIP_HAS_WSCALE;
@@ -10330,8 +10367,7 @@ static void iip_tcp_decode_rest(struct iip_tcp_arrival *arr)
  */
 IIP_LOCAL iip_verdict iip_tcp_closed_input(struct iip_stack *stk, struct iip_tcp_arrival *arr)
 {
-    if (!(arr->seg.flags & IIP_TCP_RST))
-        iip_tcp_reset_reply(stk, arr);
+    iip_tcp_reset_reply(stk, arr);
     return IIP_CTR_DROP_TCP_CLOSED;
 }
 
@@ -10435,14 +10471,7 @@ static void iip_tcp_synack_send(struct iip_stack *stk, const struct iip_tcp_tupl
 /* Options that the SYN offers and that we want. */
 static iip_u32 iip_tcp_agree(const struct iip_stack *stk, const struct iip_tcp_seg *syn)
 {
-    iip_u32 options = 0;
-    if (stk->tune.tcp_timestamps)
-        options |= syn->has & IIP_HAS_TS;
-    if (stk->tune.tcp_sack)
-        options |= syn->has & IIP_HAS_SACK_OK;
-    if (stk->tune.tcp_wscale != 15)
-        options |= syn->has & IIP_HAS_WSCALE;
-    return options;
+    return syn->has & iip_tcp_offers(stk) & ~(iip_u32)IIP_HAS_MSS;
 }
 
 /*
@@ -10844,8 +10873,7 @@ IIP_LOCAL iip_verdict iip_tcp_synsent_input(struct iip_stack *stk, struct iip_tc
     if (seg->flags & IIP_TCP_ACK) { /* first: an ACK of what was not sent */
         acked = seg->ack == conn->iss + 1;
         if (!acked) {
-            if (!(seg->flags & IIP_TCP_RST))
-                iip_tcp_reset_reply(stk, arr);
+            iip_tcp_reset_reply(stk, arr);
             return IIP_CTR_DROP_TCP_ACK;
         }
     }
@@ -10977,11 +11005,13 @@ static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *
     return iip_tcp_unacceptable(stk, conn, seg);
 }
 
-/* [RFC 7323 4.3] what the next ACK will echo: the timestamp of the segment at the left edge of the last ACK. */
+/*
+ * [RFC 7323 4.3] what the next ACK will echo: the timestamp of the segment at the left edge of the last ACK. PAWS let
+ * none through that is older, but for the one that ends a silence of 24 days.
+ */
 static void iip_tcp_ts_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    if ((conn->id.options & seg->has & IIP_HAS_TS) && iip_seq_leq(seg->seq, conn->rcv.acked) &&
-        !iip_seq_lt(seg->ts_val, conn->ts_recent))
+    if ((conn->id.options & seg->has & IIP_HAS_TS) && iip_seq_leq(seg->seq, conn->rcv.acked))
         iip_tcp_ts_keep(stk, conn, seg->ts_val);
 }
 
@@ -11095,7 +11125,8 @@ static iip_verdict iip_tcp_steps(struct iip_stack *stk, struct iip_tcp_conn *con
     if (verdict != IIP_NEXT_STEP)
         return verdict;
     iip_tcp_ts_take(stk, conn, &arr->seg);
-    iip_tcp_idle_restart(stk, conn);
+    if (conn->id.state != IIP_TCP_FIN_WAIT_2 || !(conn->flags & IIP_F_DETACHED))
+        iip_tcp_idle_restart(stk, conn); /* it waits for a FIN alone, however much else comes */
     verdict = iip_tcp_step_ack(stk, conn, arr);
     if (verdict == IIP_NEXT_STEP)
         verdict = iip_tcp_step_urg(stk, conn, arr);
@@ -12643,22 +12674,21 @@ IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
     struct iip_pkt *pkt = iip_pkt_alloc(stk, IIP_TCP_HEADER_MAX);
     struct iip_tcp_tuple t;
     struct iip_tcp_seg seg;
-    iip_u32 shift = iip_tcp_wscale_offer(stk, conn->rcvbuf);
     if (!pkt)
         return 0;
+    if (conn->rto_at == IIP_NEVER) /* the first: what it says holds, whatever becomes of the buffer */
+        conn->rcv_wscale = (iip_u8)iip_tcp_wscale_offer(stk, conn->rcvbuf);
     iip_tcp_tuple_of(&conn->id, &t);
     seg.seq = conn->iss;
     seg.ack = both ? conn->rcv.nxt : 0;
     seg.flags = both ? IIP_TCP_SYN | IIP_TCP_ACK : IIP_TCP_SYN;
     seg.wnd = iip_min32(conn->rcvbuf, 65535);
-    seg.has = IIP_HAS_MSS;
-    seg.has |= stk->tune.tcp_timestamps ? IIP_HAS_TS : 0;
-    seg.has |= stk->tune.tcp_sack ? IIP_HAS_SACK_OK : 0;
-    seg.has |= shift <= 14 ? IIP_HAS_WSCALE : 0;
+    seg.has = (iip_u8)(iip_tcp_offers(stk) & ~(iip_u32)IIP_HAS_WSCALE);
+    seg.has |= conn->rcv_wscale <= 14 ? IIP_HAS_WSCALE : 0;
     if (both)
         seg.has &= conn->id.options | IIP_HAS_MSS;
     seg.mss = (iip_u16)iip_tcp_mss_offer(stk, &t);
-    seg.wscale = (iip_u8)shift;
+    seg.wscale = conn->rcv_wscale;
     seg.ts_val = iip_tcp_ts_now(stk, conn->ts_off);
     seg.ts_ecr = both ? conn->ts_recent : 0;
     conn->rcv.edge = conn->rcv.nxt + seg.wnd;
@@ -12829,6 +12859,8 @@ static int iip_tcp_r2_reached(const struct iip_stack *stk, const struct iip_tcp_
 static void iip_tcp_rto_fired(struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     if (stk->held.head) { /* the port is closed, not the network */
+        if (conn->extra)
+            conn->extra->stalled_at = stk->now;
         iip_tcp_rto_start(stk, conn);
         return;
     }

@@ -10333,13 +10333,25 @@ static int iip_turn_may_wait(const struct iip_loop *loop, const struct iip_turn 
 }
 
 /*
+ * How many frames must stay free of arrivals: the reserve. It is send queues that emptied the pool if the application
+ * holds next to nothing that arrived, and then a third of the reserve is for arrivals: two ends whose send queues are
+ * full would refuse each other's text for ever.
+ */
+static uint32_t iip_turn_reserve(const struct iip_loop *loop)
+{
+    uint32_t third = loop->frames_low / 4;
+    uint32_t held = loop->bufs.live - loop->tx_free_n;
+    return held < loop->spill.used + third ? loop->frames_reserve - third : loop->frames_reserve;
+}
+
+/*
  * Only the reserve is left: nothing may wait in the stack, and once spill memory cannot take this burst either, nothing
  * may be held at all. Frames of packets that are refused go back at once, so receiving goes on.
  */
 static void iip_turn_pressure(struct iip_loop *loop, uint32_t n)
 {
     uint32_t level = IIP_PRESSURE_NONE;
-    if (loop->ops->frames_free(loop->queue) <= loop->frames_reserve)
+    if (loop->ops->frames_free(loop->queue) <= iip_turn_reserve(loop))
         level = loop->spill.count - loop->spill.used < n ? IIP_PRESSURE_ALL : IIP_PRESSURE_WAITING;
     loop->pressed = level != IIP_PRESSURE_NONE;
     iip_stack_pressure(loop->stk, level);

@@ -44,6 +44,8 @@ refuses demo --lang --lang
 refuses demo wire --port wire
 refuses demo 5 --ip 5
 refuses test extra fast extra
+refuses test-python extra fast extra
+refuses test-python many soak --seconds many
 refuses test-swig extra fast extra
 refuses test-swig many soak --seconds many
 refuses test-swig --seconds soak --seconds
