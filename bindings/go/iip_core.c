@@ -10548,7 +10548,7 @@ IIP_LOCAL iip_verdict iip_tcp_listen_input(struct iip_stack *stk, struct iip_tcp
         iip_tcp_reset_reply(stk, arr);
         return IIP_CTR_DROP_TCP_LISTEN;
     }
-    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_FIN)) != IIP_TCP_SYN) /* fourth: anything but a SYN is dropped */
+    if ((seg->flags & (IIP_TCP_SYN | IIP_TCP_FIN)) != IIP_TCP_SYN) /* fourth: but a SYN; with a FIN only scanners send it */
         return IIP_CTR_DROP_TCP_LISTEN;
     return iip_tcp_listen_syn(stk, lis, arr, 0);
 }
