@@ -200,7 +200,7 @@ class Server:
             code = self.process.wait(ANSWER_S)
         except subprocess.TimeoutExpired:
             return "SIGTERM did not end the server"
-        return None if code in (0, -signal.SIGTERM, 128 + signal.SIGTERM) else f"the server's exit code is {code}"
+        return None if code in (0, -signal.SIGTERM, 128 + signal.SIGTERM) else f"the server ended with exit code {code}"
 
     def kill(self):
         """It, and what it started."""
