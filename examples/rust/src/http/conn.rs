@@ -34,11 +34,13 @@ struct Conn<'c> {
     input: Input<'c>,
     site: &'c Site,
     counts: &'c Counts,
+    /// Fewer free packet buffers than that are few.
+    few: u64,
 }
 
-pub async fn serve(stream: TcpStream, site: &Site, counts: &Counts) {
+pub async fn serve(stream: TcpStream, site: &Site, counts: &Counts, few: u64) {
     let _ = stream.set_nodelay(true);
-    let mut conn = Conn { input: Input::new(&stream), site, counts };
+    let mut conn = Conn { input: Input::new(&stream), site, counts, few };
     let answered = conn.requests().await;
     match answered {
         Ok(()) => conn.finish().await,
@@ -161,7 +163,7 @@ impl Conn<'_> {
             buf.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
             Ok(())
         };
-        send(self.input.stream, &Limit::new(self.site.body), fill).await.map(drop)
+        send(self.input.stream, &mut Limit::new(self.site.body), self.few, fill).await.map(drop)
     }
 
     /// Its length, and its digest.
@@ -252,7 +254,7 @@ impl Conn<'_> {
         let stream = self.input.stream;
         let mut left = if head_only { 0 } else { answer.body.left() };
         while !head.is_empty() || left > 0 {
-            let sent = send(stream, &limit, |buf| {
+            let sent = send(stream, &mut limit, self.few, |buf| {
                 let n = buf.extend_from_slice(head);
                 head = &head[n..];
                 let n = buf.spare().min(usize::try_from(left).unwrap_or(usize::MAX));

@@ -58,13 +58,14 @@ pub async fn worker(context: Context, site: Site) {
         Err(e) => return context.fail("--listen", &e),
     };
     context.ready();
+    let few = timed::free_frames() / 4;
     let site = Rc::new(site);
     while let Ok(stream) = listener.accept().await {
         let (site, counts) = (site.clone(), context.counts.clone());
         rt::spawn_local(async move {
             counts.add(ACCEPTED, 1);
             let _closed = Closed(counts.clone());
-            conn::serve(stream, &site, &counts).await;
+            conn::serve(stream, &site, &counts, few).await;
         });
     }
 }

@@ -1,5 +1,7 @@
 //! A stream whose steps have time limits. Bodies may take as long as they take, while they advance.
 
+use std::future::Future;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use iip::net::TcpStream;
@@ -7,6 +9,9 @@ use iip::{rt, RxBuf, TxBuf};
 
 /// So much must have passed for a limit to begin anew.
 const PROGRESS: u64 = 16384;
+
+/// When buffers are few, those who do not read what they asked for hold what others wait for: their limit is this.
+const SCARCE: Duration = Duration::from_secs(1);
 
 /// Why a connection ends.
 pub enum Stop {
@@ -19,13 +24,13 @@ pub enum Stop {
 /// A limit, and what has passed since it began.
 pub struct Limit {
     time: Duration,
-    until: Instant,
+    since: Instant,
     passed: u64,
 }
 
 impl Limit {
     pub fn new(time: Duration) -> Limit {
-        Limit { time, until: Instant::now() + time, passed: 0 }
+        Limit { time, since: Instant::now(), passed: 0 }
     }
 
     /// So many bytes of a body have passed.
@@ -37,7 +42,7 @@ impl Limit {
     }
 
     fn left(&self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
+        self.time.saturating_sub(self.since.elapsed())
     }
 }
 
@@ -72,16 +77,42 @@ impl<'s> Input<'s> {
     }
 }
 
+/// Packet buffers of this loop that are free.
+pub fn free_frames() -> u64 {
+    rt::with_loop(|l| l.stats()).map_or(0, |stats| stats.frames_free)
+}
+
+/// Its peer took all that there was: it waits for a buffer of ours.
+fn waits_for_us(stream: &TcpStream) -> bool {
+    rt::with_loop(|l| l.conn_info(stream.conn())).is_ok_and(|info| info.unacked + info.unsent == 0)
+}
+
+/// What sends in time; with fewer than `few` free buffers the time is short.
+async fn in_time<F: Future>(stream: &TcpStream, limit: &mut Limit, few: u64, sends: F) -> Result<F::Output, Stop> {
+    let mut sends = pin!(sends);
+    loop {
+        if let Some(out) = rt::timeout(limit.left().min(SCARCE), sends.as_mut()).await {
+            return Ok(out);
+        }
+        let late = limit.left().is_zero() || (limit.since.elapsed() >= SCARCE && free_frames() < few);
+        if late && waits_for_us(stream) {
+            *limit = Limit::new(limit.time);
+        } else if late {
+            return Err(Stop::Late);
+        }
+    }
+}
+
 /// Sends what `fill` puts into an empty buffer.
 pub async fn send(
     stream: &TcpStream,
-    limit: &Limit,
+    limit: &mut Limit,
+    few: u64,
     fill: impl FnOnce(&mut TxBuf) -> Result<(), Stop>,
 ) -> Result<u64, Stop> {
-    let buf = rt::timeout(limit.left(), stream.tx_buf()).await.ok_or(Stop::Late)?;
-    let mut buf = buf.map_err(|_| Stop::Gone)?;
+    let mut buf = in_time(stream, limit, few, stream.tx_buf()).await?.map_err(|_| Stop::Gone)?;
     fill(&mut buf)?;
     let n = buf.len() as u64;
-    rt::timeout(limit.left(), stream.send(buf)).await.ok_or(Stop::Late)?.map_err(|_| Stop::Gone)?;
+    in_time(stream, limit, few, stream.send(buf)).await?.map_err(|_| Stop::Gone)?;
     Ok(n)
 }
