@@ -2266,7 +2266,8 @@ struct iip_tune {
 #undef IIP_TUNE_FIELD
 };
 
-IIP_LOCAL void iip_tune_defaults(struct iip_tune *tune);
+struct iip_stack;
+IIP_LOCAL void iip_tune_defaults(struct iip_stack *stk);
 
 struct iip_net;
 struct iip_tcp;
@@ -2326,6 +2327,7 @@ struct iip_stack {
 
     struct iip_wheel wheel;
     struct iip_tune tune;
+    iip_u32 syn_digits; /* that tcp.syn_options has, a bit each */
     iip_u32 pressure;           /* IIP_PRESSURE_... */
     iip_u64 ctr[IIP_CTR_COUNT];
     iip_u64 mem_used;
@@ -2818,11 +2820,21 @@ struct iip_tunable {
     iip_size offset;
 };
 
-IIP_LOCAL void iip_tune_defaults(struct iip_tune *tune)
+/* The digits of tcp.syn_options, a bit each. */
+static iip_u32 iip_tune_digits(iip_u64 order)
 {
-#define IIP_TUNE_DEFAULT(field, name, min, max, def, doc) tune->field = def;
+    iip_u32 digits = 0;
+    for (; order; order >>= 4)
+        digits |= 1U << (order & 15);
+    return digits;
+}
+
+IIP_LOCAL void iip_tune_defaults(struct iip_stack *stk)
+{
+#define IIP_TUNE_DEFAULT(field, name, min, max, def, doc) stk->tune.field = def;
     IIP_TUNABLES(IIP_TUNE_DEFAULT)
 #undef IIP_TUNE_DEFAULT
+    stk->syn_digits = iip_tune_digits(stk->tune.tcp_syn_options);
 }
 
 static const struct iip_tunable iip_tunables[] = {
@@ -2859,11 +2871,7 @@ static int iip_tune_strange(const struct iip_tunable *t, iip_u64 value)
         return value > 15 && value < 255;
     if (t->offset != __builtin_offsetof(struct iip_tune, tcp_syn_options))
         return 0;
-    for (; value; value >>= 4) {
-        if (!(IIP_SYN_OPTIONS >> (value & 15) & 1))
-            return 1;
-    }
-    return 0;
+    return (iip_tune_digits(value) & ~(iip_u32)IIP_SYN_OPTIONS) != 0;
 }
 
 IIP_API int iip_stack_set(struct iip_stack *stk, const char *name, iip_u64 value)
@@ -2876,6 +2884,7 @@ IIP_API int iip_stack_set(struct iip_stack *stk, const char *name, iip_u64 value
     if (t->offset == __builtin_offsetof(struct iip_tune, mtu))
         return iip_stack_mtu_set(stk, (iip_u32)value);
     IIP_COPY((iip_u8 *)&stk->tune + t->offset, &value, sizeof(value));
+    stk->syn_digits = iip_tune_digits(stk->tune.tcp_syn_options);
     return IIP_OK;
 }
 
@@ -3472,7 +3481,7 @@ static void iip_stack_fill(struct iip_stack *stk, const struct iip_stack_cfg *cf
     IIP_COPY(stk->key, cfg->key, 16);
     iip_hash_key_init(&stk->hash_key, cfg->key);
     iip_wheel_init(&stk->wheel, now);
-    iip_tune_defaults(&stk->tune);
+    iip_tune_defaults(stk);
     if (cfg->mtu)
         stk->tune.mtu = cfg->mtu;
     if (cfg->share)
@@ -8995,11 +9004,8 @@ IIP_LOCAL void iip_tcp_path_check(struct iip_stack *stk, struct iip_tcp_conn *co
 
 IIP_LOCAL iip_u32 iip_tcp_offers(const struct iip_stack *stk)
 {
-    iip_u64 order = stk->tune.tcp_syn_options;
-    iip_u32 placed = 0;
+    iip_u32 placed = stk->syn_digits;
     iip_u32 has = IIP_HAS_MSS;
-    for (; order; order >>= 4)
-        placed |= 1U << (order & 15);
     if (stk->tune.tcp_timestamps && (placed >> IIP_OPT_TS & 1))
         has |= IIP_HAS_TS;
     if (stk->tune.tcp_sack && (placed >> IIP_OPT_SACK_OK & 1))
@@ -13051,11 +13057,13 @@ static iip_u32 iip_tcp_rto_backed_off(const struct iip_stack *stk, const struct 
     return (iip_u32)iip_min64(rto, iip_max32((iip_u32)stk->tune.tcp_rto_max_us, conn->rto_us));
 }
 
+enum { IIP_RTO_KEPT_MAX_US = 3000000 }; /* slower paths have timestamps; longer, and who loses much stands still */
+
 /* [5.7, Karn] what was sent again gives no sample, so the back-off outlives its ACK, until a round trip is measured. */
 IIP_LOCAL void iip_tcp_rto_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     if (!(conn->flags & IIP_F_PERSIST)) /* there the retries are probes */
-        conn->rto_us = iip_tcp_rto_backed_off(stk, conn);
+        conn->rto_us = iip_max32(conn->rto_us, iip_min32(iip_tcp_rto_backed_off(stk, conn), IIP_RTO_KEPT_MAX_US));
 }
 
 IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn)

@@ -37,7 +37,7 @@ static void iip_stack_fill(struct iip_stack *stk, const struct iip_stack_cfg *cf
     IIP_COPY(stk->key, cfg->key, 16);
     iip_hash_key_init(&stk->hash_key, cfg->key);
     iip_wheel_init(&stk->wheel, now);
-    iip_tune_defaults(&stk->tune);
+    iip_tune_defaults(stk);
     if (cfg->mtu)
         stk->tune.mtu = cfg->mtu;
     if (cfg->share)

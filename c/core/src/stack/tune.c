@@ -6,11 +6,21 @@ struct iip_tunable {
     iip_size offset;
 };
 
-IIP_LOCAL void iip_tune_defaults(struct iip_tune *tune)
+/* The digits of tcp.syn_options, a bit each. */
+static iip_u32 iip_tune_digits(iip_u64 order)
 {
-#define IIP_TUNE_DEFAULT(field, name, min, max, def, doc) tune->field = def;
+    iip_u32 digits = 0;
+    for (; order; order >>= 4)
+        digits |= 1U << (order & 15);
+    return digits;
+}
+
+IIP_LOCAL void iip_tune_defaults(struct iip_stack *stk)
+{
+#define IIP_TUNE_DEFAULT(field, name, min, max, def, doc) stk->tune.field = def;
     IIP_TUNABLES(IIP_TUNE_DEFAULT)
 #undef IIP_TUNE_DEFAULT
+    stk->syn_digits = iip_tune_digits(stk->tune.tcp_syn_options);
 }
 
 static const struct iip_tunable iip_tunables[] = {
@@ -47,11 +57,7 @@ static int iip_tune_strange(const struct iip_tunable *t, iip_u64 value)
         return value > 15 && value < 255;
     if (t->offset != __builtin_offsetof(struct iip_tune, tcp_syn_options))
         return 0;
-    for (; value; value >>= 4) {
-        if (!(IIP_SYN_OPTIONS >> (value & 15) & 1))
-            return 1;
-    }
-    return 0;
+    return (iip_tune_digits(value) & ~(iip_u32)IIP_SYN_OPTIONS) != 0;
 }
 
 IIP_API int iip_stack_set(struct iip_stack *stk, const char *name, iip_u64 value)
@@ -64,6 +70,7 @@ IIP_API int iip_stack_set(struct iip_stack *stk, const char *name, iip_u64 value
     if (t->offset == __builtin_offsetof(struct iip_tune, mtu))
         return iip_stack_mtu_set(stk, (iip_u32)value);
     IIP_COPY((iip_u8 *)&stk->tune + t->offset, &value, sizeof(value));
+    stk->syn_digits = iip_tune_digits(stk->tune.tcp_syn_options);
     return IIP_OK;
 }
 

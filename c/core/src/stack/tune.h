@@ -61,6 +61,7 @@ struct iip_tune {
 #undef IIP_TUNE_FIELD
 };
 
-IIP_LOCAL void iip_tune_defaults(struct iip_tune *tune);
+struct iip_stack;
+IIP_LOCAL void iip_tune_defaults(struct iip_stack *stk);
 
 #endif

@@ -325,11 +325,8 @@ IIP_LOCAL void iip_tcp_path_check(struct iip_stack *stk, struct iip_tcp_conn *co
 
 IIP_LOCAL iip_u32 iip_tcp_offers(const struct iip_stack *stk)
 {
-    iip_u64 order = stk->tune.tcp_syn_options;
-    iip_u32 placed = 0;
+    iip_u32 placed = stk->syn_digits;
     iip_u32 has = IIP_HAS_MSS;
-    for (; order; order >>= 4)
-        placed |= 1U << (order & 15);
     if (stk->tune.tcp_timestamps && (placed >> IIP_OPT_TS & 1))
         has |= IIP_HAS_TS;
     if (stk->tune.tcp_sack && (placed >> IIP_OPT_SACK_OK & 1))

@@ -42,11 +42,13 @@ static iip_u32 iip_tcp_rto_backed_off(const struct iip_stack *stk, const struct 
     return (iip_u32)iip_min64(rto, iip_max32((iip_u32)stk->tune.tcp_rto_max_us, conn->rto_us));
 }
 
+enum { IIP_RTO_KEPT_MAX_US = 3000000 }; /* slower paths have timestamps; longer, and who loses much stands still */
+
 /* [5.7, Karn] what was sent again gives no sample, so the back-off outlives its ACK, until a round trip is measured. */
 IIP_LOCAL void iip_tcp_rto_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn)
 {
     if (!(conn->flags & IIP_F_PERSIST)) /* there the retries are probes */
-        conn->rto_us = iip_tcp_rto_backed_off(stk, conn);
+        conn->rto_us = iip_max32(conn->rto_us, iip_min32(iip_tcp_rto_backed_off(stk, conn), IIP_RTO_KEPT_MAX_US));
 }
 
 IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn)
