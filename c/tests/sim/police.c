@@ -62,11 +62,19 @@ static void breach(struct sim *sim, struct attempt *at, const struct segment *s,
     sim_fail(sim, "connection %d, %s: %s", at->index, side ? "server" : "client", text);
 }
 
+/* Both have acknowledged the other's FIN. */
+static int has_ended(const struct attempt *at)
+{
+    const struct beat *a = &at->beat[0], *b = &at->beat[1];
+    return a->fin_known && b->fin_known && a->ack_max == b->fin_seq + 1 && b->ack_max == a->fin_seq + 1;
+}
+
 static void on_syn(struct sim *sim, struct attempt *at, int side, const struct segment *s)
 {
     struct beat *b = &at->beat[side], *p = &at->beat[!side];
-    if (b->known && b->isn != s->seq) { /* the tuple lives again: numbers begin anew */
-        if (at->end[side].connected && !at->end[side].done && !sim->plan.mem_fail)
+    int ended = has_ended(at); /* a SYN that was on its way for long opens it once more, before the host may know */
+    if (b->known && (b->isn != s->seq || ended)) { /* the tuple lives again: numbers begin anew */
+        if (at->end[side].connected && !at->end[side].done && !ended && !sim->plan.mem_fail)
             BREACH(sim, at, s, side, "a second initial sequence number in one connection");
         at->blurred = 1;
         free(b->got);
