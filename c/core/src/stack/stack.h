@@ -68,7 +68,7 @@ struct iip_stack {
 
     struct iip_wheel wheel;
     struct iip_tune tune;
-    iip_u32 syn_digits; /* that tcp.syn_options has, a bit each */
+    iip_u32 syn_digits;         /* that tcp.syn_options has, a bit each */
     iip_u32 pressure;           /* IIP_PRESSURE_... */
     iip_u64 ctr[IIP_CTR_COUNT];
     iip_u64 mem_used;

@@ -42,7 +42,8 @@ static iip_u32 iip_tcp_rto_backed_off(const struct iip_stack *stk, const struct 
     return (iip_u32)iip_min64(rto, iip_max32((iip_u32)stk->tune.tcp_rto_max_us, conn->rto_us));
 }
 
-enum { IIP_RTO_KEPT_MAX_US = 3000000 }; /* slower paths have timestamps; longer, and who loses much stands still */
+/* Of a back-off that is kept: with more, a peer that refuses text again and again is sent a segment in two minutes. */
+enum { IIP_RTO_KEPT_MAX_US = 3000000 };
 
 /* [5.7, Karn] what was sent again gives no sample, so the back-off outlives its ACK, until a round trip is measured. */
 IIP_LOCAL void iip_tcp_rto_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn)
