@@ -6377,13 +6377,17 @@ void iip_buf_taken(struct iip_loop *loop, uint32_t taken)
         loop->tx_holes = taken;
 }
 
-/* Fills entries of tx_free from `at` on; returns where it stopped, which is before `end` when buffers are few. */
+/*
+ * Fills entries of tx_free from `at` on; returns where it stopped, which is before `end` when buffers are few. Below the
+ * low mark some are laid out all the same, a few at a time, so that who shares them out sees what is left.
+ */
 static uint32_t iip_buf_lay(struct iip_loop *loop, uint32_t at, uint32_t end)
 {
     uint32_t left = loop->ops->frames_free(loop->queue);
+    uint32_t plenty = left > loop->frames_low ? left - loop->frames_low : 0;
     left = left > loop->frames_reserve ? left - loop->frames_reserve : 0;
-    if (loop->pool_low && end > IIP_TX_FREE_LOW)
-        end = IIP_TX_FREE_LOW;
+    plenty = at + plenty > IIP_TX_FREE_LOW ? at + plenty : IIP_TX_FREE_LOW;
+    end = end < plenty ? end : plenty;
     for (; at < end && left; at++, left--)
         if (iip_buf_empty(loop, loop->ops->frame_get(loop->queue, IIP_TX_HEADROOM + 1), &loop->tx_free[at],
                           IIP_BUF_LAID_OUT))

@@ -56,7 +56,7 @@ type Conn struct {
 	closeOp bool       // was asked for
 	gone    bool       // CLOSED came
 	status  iip.Status // why
-	may     bool       // take an empty buffer though there are few; guarded by the loop's lock
+	may     uint32     // bytes of an empty buffer, though there are few; guarded by the loop's lock
 	told    bool       // the loop knows that there is something to do
 }
 

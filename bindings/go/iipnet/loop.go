@@ -139,18 +139,21 @@ func (lp *loop) flush() {
 	}
 }
 
-// takeTx takes an empty buffer to write to. False: there is none, and c is told when there is.
+// takeTx takes an empty buffer to write to, as much of it as c may. False: there is none, and c is told when there is.
 func (lp *loop) takeTx(c *Conn) (iip.Span, bool) {
 	lp.mu.Lock()
 	defer lp.mu.Unlock()
 	n := len(lp.stock)
-	if n == 0 || lp.low && !c.may {
+	if n == 0 || lp.low && c.may == 0 {
 		lp.hungry = append(lp.hungry, c)
 		lp.pending.Store(true)
 		return iip.Span{}, false
 	}
 	s := lp.stock[n-1]
-	lp.stock, c.may = lp.stock[:n-1], false
+	if lp.low {
+		s.Len = min(s.Len, c.may)
+	}
+	lp.stock, c.may = lp.stock[:n-1], 0
 	return s, true
 }
 
@@ -303,10 +306,12 @@ func (lp *loop) restock() {
 		lp.mu.Unlock()
 		fed, rest := lp.share(hungry, n)
 		lp.mu.Lock()
-		for _, c := range fed {
-			c.may = true
+		hungry = hungry[:0]
+		for c, room := range fed {
+			c.may = room
+			hungry = append(hungry, c)
 		}
-		hungry, lp.hungry = fed, append(rest, lp.hungry...)
+		lp.hungry = append(rest, lp.hungry...)
 	}
 	starved := len(lp.hungry) != 0
 	lp.mu.Unlock()
@@ -319,16 +324,17 @@ func (lp *loop) restock() {
 	}
 }
 
-// share tells who gets one of n buffers while there are few: those whose peers took all that they were sent, and who are
-// closed or over, and so want none.
-func (lp *loop) share(hungry []*Conn, n int) (fed, rest []*Conn) {
+// share tells who gets one of n buffers while there are few: those whose peers took all that they were sent and have room
+// for more, and who are closed or over, and so want none. What a peer has no room for would keep its buffer for ever.
+func (lp *loop) share(hungry []*Conn, n int) (fed map[*Conn]uint32, rest []*Conn) {
+	fed = map[*Conn]uint32{}
 	for _, c := range hungry {
 		c.mu.Lock()
 		queued, over := c.outLen, c.gone || c.closed
 		c.mu.Unlock()
 		info, err := lp.l.ConnInfo(c.handle)
-		if over || n > 0 && queued == 0 && err == nil && info.Unsent == 0 {
-			fed = append(fed, c)
+		if over || n > 0 && queued == 0 && err == nil && info.Unsent == 0 && info.SndWnd > info.Unacked {
+			fed[c] = info.SndWnd - info.Unacked
 			n--
 		} else {
 			rest = append(rest, c)

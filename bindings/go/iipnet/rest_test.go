@@ -2,6 +2,7 @@ package iipnet
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"runtime"
 	"testing"
@@ -158,5 +159,41 @@ func starve(t *testing.T, server, client *Stack) {
 	}
 	for range conns {
 		<-wrote // an error, or it was taken whole before
+	}
+}
+
+// TestStuckPeersStopNobody: peers by the dozen that take nothing, more of them than there are last buffers to give out,
+// and one that reads.
+func TestStuckPeersStopNobody(t *testing.T) {
+	const stuck, whole = 100, 200_000
+	server := openRest(t, "stuck", "2", func(cfg *iip.Config) { cfg.Frames = 256 })
+	client := openRest(t, "stuck", "1", func(cfg *iip.Config) { cfg.Tunables = []string{"tcp.rcvbuf=4096"} })
+	l, err := server.Listen("tcp", ":7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = c.Write(make([]byte, whole)); _ = c.Close() }()
+		}
+	}()
+	for range stuck {
+		if _, err := client.Dial("tcp", "10.0.0.2:7"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		c, err := client.Dial("tcp", "10.0.0.2:7")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetReadDeadline(time.Now().Add(60 * time.Second))
+		if n, err := io.Copy(io.Discard, c); n != whole || err != nil {
+			t.Fatalf("%d of %d bytes: %v", n, whole, err)
+		}
 	}
 }

@@ -159,6 +159,46 @@ static void at_the_cap_it_still_stands(void)
     world_close(&a, &b);
 }
 
+static uint32_t frames_free(const struct side *s)
+{
+    struct iip_loop_stats stats = {.size = sizeof stats};
+    iip_loop_stats_get(s->loop, &stats);
+    return (uint32_t)stats.frames_free;
+}
+
+/* Who takes all buffers that are laid out is told that they are few before more than a handful below the mark are his. */
+static void below_the_low_mark_few_are_laid_out(void)
+{
+    struct side a;
+    struct iip_engine_cfg cfg = side_cfg("pair:pool10", 1);
+    uint32_t i, mark, low_turns = 0;
+    held_n = 0;
+    cfg.frames = FRAMES;
+    cfg.tx_free_cap = 50;
+    if (!side_open(&a, &cfg))
+        return;
+    turn(&a, 0);
+    CHECK_EQ(a.turn.tx_free_n, 50);
+    mark = (frames_free(&a) + a.turn.tx_free_n) / 4;
+    while (a.turn.tx_free_n && held_n < FRAMES) {
+        CHECK(frames_free(&a) >= mark || a.turn.tx_free_n <= 4);
+        for (i = 0; i < a.turn.tx_free_n; i++)
+            held[held_n++] = a.area.tx_free[i].buf;
+        a.turn.tx_taken = a.turn.tx_free_n;
+        turn(&a, 0);
+        low_turns += (a.turn.state & IIP_STATE_POOL_LOW) != 0;
+    }
+    CHECK(low_turns >= mark / 4 / 4); /* the last quarter of what the mark keeps, four at a time */
+    CHECK_EQ(frames_free(&a), mark - mark / 4);
+    for (i = 0; i < held_n; i++)
+        CHECK_EQ(iip_buf_release(held[i]), IIP_OK);
+    turn(&a, 0);
+    turn(&a, 0);
+    CHECK(!(a.turn.state & IIP_STATE_POOL_LOW));
+    CHECK_EQ(a.turn.tx_free_n, 50);
+    side_close(&a);
+}
+
 static uint64_t counter(const struct side *s, const char *name)
 {
     uint64_t values[256] = {0};
@@ -414,5 +454,6 @@ int main(void)
     RUN(two_that_send_all_they_can_go_on);
     RUN(buffers_to_write_run_out_with_an_error);
     RUN(the_last_buffers_are_the_stacks);
+    RUN(below_the_low_mark_few_are_laid_out);
     return check_done();
 }
