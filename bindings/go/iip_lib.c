@@ -5350,7 +5350,7 @@ struct iip_loop {
     uint32_t burst_max;           /* ... that are received at once */
     uint32_t frames_low;          /* fewer free ones than this are few */
     uint32_t frames_reserve;      /* the last ones: for what neither the application nor the stack keeps */
-    uint32_t for_app;             /* frames that are taken now are the application's to fill */
+    uint32_t app_floor;           /* frames taken now are for bytes of the application: so many stay; 0: they are not */
     uint32_t pool_low;
     uint32_t pressed;             /* the stack was told that frames are short */
     uint32_t low_said;            /* it is logged once */
@@ -5510,8 +5510,10 @@ int32_t iip_conn_credit_explicit(struct iip_loop *loop, struct iip_obj *obj, uin
 int32_t iip_conn_option(struct iip_loop *loop, struct iip_obj *obj, uint32_t option, uint64_t value);
 
 /* ---- want.c ---- */
-/* A send was refused for want of frames or memory (`status`): if no ACK will tell of room, the loop does. */
-void iip_want_add(struct iip_loop *loop, struct iip_obj *obj, int32_t status);
+/* A send was refused for want of frames or memory: the loop tells when there are some. */
+void iip_want_add(struct iip_loop *loop, struct iip_obj *obj);
+/* While frames are few, the bytes that its peer has room for behind what is queued; else UINT32_MAX. */
+uint32_t iip_want_room(const struct iip_loop *loop, const struct iip_obj *obj);
 void iip_want_end(struct iip_loop *loop, struct iip_obj *obj);
 /* The next to be told, who waits no more; null: none. */
 struct iip_obj *iip_want_take(struct iip_loop *loop);
@@ -5538,8 +5540,8 @@ void iip_region_done(struct iip_loop *loop, struct iip_frame *frame);           
 void iip_region_free(struct iip_loop *loop);                                       /* records, when all is over */
 uint32_t iip_region_forget(struct iip_engine *engine);                             /* removes all; how many */
 
-/* A frame for bytes of the application, unless the reserve begins: what it keeps must not stop ACKs and handshakes. */
-struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size);
+/* A frame for bytes of the application, if `floor` stay free: what it keeps must not stop ACKs and handshakes. */
+struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size, uint32_t floor);
 
 /* ---- spill.c ---- */
 int32_t iip_spill_init(struct iip_loop *loop, struct iip_engine *engine, uint64_t bytes);
@@ -6318,9 +6320,9 @@ int32_t iip_buf_detach(uint64_t handle, void *out, uint32_t cap)
 
 /* ---- buffers to write into ---- */
 
-struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size)
+struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size, uint32_t floor)
 {
-    if (loop->ops->frames_free(loop->queue) <= loop->frames_reserve)
+    if (loop->ops->frames_free(loop->queue) <= floor)
         return NULL;
     return loop->ops->frame_get(loop->queue, size);
 }
@@ -6359,7 +6361,8 @@ int32_t iip_buf_alloc(struct iip_loop *loop, struct iip_span *out)
         return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_ALLOC, .to = out});
     if (!out)
         return IIP_E_INVAL;
-    return loop->closing ? IIP_E_CLOSED : iip_buf_empty(loop, iip_buf_frame(loop, IIP_TX_HEADROOM + 1), out, 0);
+    return loop->closing ? IIP_E_CLOSED
+                         : iip_buf_empty(loop, iip_buf_frame(loop, IIP_TX_HEADROOM + 1, loop->frames_reserve), out, 0);
 }
 
 /* The entries lie where the application can write: what is there may be anything. */
@@ -7616,18 +7619,25 @@ static int iip_event_alarms(struct iip_loop *loop, uint64_t until, uint32_t type
     return 1;
 }
 
-/* Each has a frame at least; who is refused again goes to the end of the list. */
+/* Each has a frame at least, and is looked at once; who is refused again goes to the end of the list. */
 static int iip_event_wanted(struct iip_loop *loop)
 {
     uint32_t left = loop->ops->frames_free(loop->queue);
-    struct iip_obj *obj;
+    struct iip_obj *obj, *first = NULL;
     for (left = left > loop->frames_reserve ? left - loop->frames_reserve : 0; left; left--) {
         if (iip_event_full(loop))
             return !loop->want;
         obj = iip_want_take(loop);
         if (!obj)
             return 1;
-        iip_event_next(loop, iip_slot_handle(&loop->conns, &obj->slot), obj->user, IIP_EVENT_WRITABLE, IIP_OK);
+        if (iip_want_room(loop, obj)) {
+            iip_event_next(loop, iip_slot_handle(&loop->conns, &obj->slot), obj->user, IIP_EVENT_WRITABLE, IIP_OK);
+            continue;
+        }
+        iip_want_add(loop, obj);
+        if (obj == first)
+            break;
+        first = first ? first : obj;
     }
     iip_want_later(loop);
     return 1;
@@ -8239,8 +8249,8 @@ int32_t iip_layout_get(uint32_t i, struct iip_layout *out)
 static struct iip_frame *iip_loop_frame_get(void *ctx, iip_u32 size)
 {
     struct iip_loop *loop = ctx;
-    if (loop->for_app)
-        return iip_buf_frame(loop, size);
+    if (loop->app_floor)
+        return iip_buf_frame(loop, size, loop->app_floor);
     return loop->ops->frame_get(loop->queue, size);
 }
 
@@ -9700,6 +9710,16 @@ void iip_region_done(struct iip_loop *loop, struct iip_frame *frame)
 #include <string.h>
 
 
+/* The core tells those whose queue drains. Of a packet that could not be made it knows nothing. */
+static int iip_op_told(const struct iip_loop *loop, const struct iip_obj *obj, int32_t status)
+{
+    struct iip_tcp_info info = {.size = sizeof info};
+    if (status != IIP_E_NOBUFS)
+        return 0;
+    iip_tcp_info(loop->stk, obj->core, &info);
+    return info.unacked || info.unsent;
+}
+
 /* What was not taken blocks later sends of this turn, which would tear the stream. */
 static __attribute__((noinline)) int32_t iip_op_short(struct iip_loop *loop, struct iip_obj *obj, struct iip_op *op,
                                                       int32_t taken)
@@ -9712,8 +9732,8 @@ static __attribute__((noinline)) int32_t iip_op_short(struct iip_loop *loop, str
         obj->slot.index |= IIP_CONN_SHORT;
         loop->shorted[loop->shorted_n++] = obj;
     }
-    if (taken < 0 && taken != IIP_E_AGAIN)
-        iip_want_add(loop, obj, taken);
+    if (taken < 0 && taken != IIP_E_AGAIN && !iip_op_told(loop, obj, taken))
+        iip_want_add(loop, obj);
     loop->taken_in_part += taken > 0;
     return taken > 0 ? IIP_OK : taken == 0 ? IIP_E_AGAIN : taken;
 }
@@ -9844,6 +9864,20 @@ int32_t iip_op_send_extern(struct iip_loop *loop, struct iip_op *op)
     return iip_op_sent(loop, obj, op, taken);
 }
 
+/* As many bytes as there is room for; those that begin with many frames free leave the few to who comes next. */
+static int32_t iip_op_write(struct iip_loop *loop, struct iip_obj *obj, const void *bytes, uint32_t len)
+{
+    uint32_t room = iip_want_room(loop, obj);
+    int32_t taken;
+    loop->app_floor = room == UINT32_MAX ? loop->frames_low : loop->frames_reserve;
+    taken = iip_tcp_write(loop->stk, obj->core, bytes, len < room ? len : room);
+    loop->app_floor = 0;
+    if (room >= len || taken < 0)
+        return taken;
+    iip_want_add(loop, obj);
+    return taken ? taken : IIP_E_NOBUFS;
+}
+
 int32_t iip_op_send_copy(struct iip_loop *loop, struct iip_op *op)
 {
     int32_t st;
@@ -9852,9 +9886,7 @@ int32_t iip_op_send_copy(struct iip_loop *loop, struct iip_op *op)
         st = IIP_E_INVAL;
     if (st)
         return st;
-    loop->for_app = 1;
-    st = iip_tcp_write(loop->stk, obj->core, (const void *)(uintptr_t)op->arg, op->len);
-    loop->for_app = 0;
+    st = iip_op_write(loop, obj, (const void *)(uintptr_t)op->arg, op->len);
     return iip_op_sent(loop, obj, op, st);
 }
 
@@ -9901,7 +9933,7 @@ static struct iip_pkt *iip_op_udp_copy(struct iip_loop *loop, const uint8_t *fro
     struct iip_pkt *first = NULL;
     struct iip_pkt **end = &first;
     do {
-        struct iip_frame *frame = iip_buf_frame(loop, IIP_TX_HEADROOM + 1);
+        struct iip_frame *frame = iip_buf_frame(loop, IIP_TX_HEADROOM + 1, loop->frames_reserve);
         uint32_t room = frame ? frame->size - IIP_TX_HEADROOM : 0;
         *end = frame ? iip_pkt_new(loop->stk, frame, frame->base + IIP_TX_HEADROOM, len < room ? len : room) : NULL;
         if (!*end) {
@@ -10790,20 +10822,24 @@ void iip_wake_seen(struct iip_loop *loop)
 
 /* ==== c/sdk/src/want.c ==== */
 /*
- * want.c - connections whose send was refused for want of frames or memory while nothing of theirs is on its way: no ACK
- * will tell them that there is room, so the loop does. Ports do not say when frames come back: it looks now and then.
+ * want.c - connections whose send was refused for want of frames or memory, where no ACK will tell them that there is room:
+ * nothing of theirs is on its way, or frames are few and their peers have no room. Ports do not say when frames come back:
+ * the loop looks now and then.
  */
 
 enum { IIP_WANT_US = 1000 };
 
-/* The core tells those whose queue drains. Of a packet that could not be made it knows nothing. */
-static int iip_want_told(const struct iip_loop *loop, const struct iip_obj *obj, int32_t status)
+/* More than may leave at once would keep frames from those who read, as long as the peer likes. */
+uint32_t iip_want_room(const struct iip_loop *loop, const struct iip_obj *obj)
 {
     struct iip_tcp_info info = {.size = sizeof info};
-    if (status != IIP_E_NOBUFS)
-        return 0;
+    uint32_t window, queued;
+    if (loop->ops->frames_free(loop->queue) > loop->frames_low)
+        return UINT32_MAX;
     iip_tcp_info(loop->stk, obj->core, &info);
-    return info.unacked || info.unsent;
+    window = info.snd_wnd < info.cwnd ? info.snd_wnd : info.cwnd;
+    queued = info.unacked + info.unsent;
+    return window > queued ? window - queued : 0;
 }
 
 void iip_want_later(struct iip_loop *loop)
@@ -10816,10 +10852,10 @@ static struct iip_obj *iip_want_at(const struct iip_loop *loop, uint32_t place)
     return (struct iip_obj *)iip_slot_at(&loop->conns, place - 1);
 }
 
-void iip_want_add(struct iip_loop *loop, struct iip_obj *obj, int32_t status)
+void iip_want_add(struct iip_loop *loop, struct iip_obj *obj)
 {
     uint32_t place = iip_slot_index(&obj->slot) + 1;
-    if (obj->slot.index & IIP_CONN_WANTS || iip_want_told(loop, obj, status))
+    if (obj->slot.index & IIP_CONN_WANTS)
         return;
     if (!loop->want)
         iip_want_later(loop);

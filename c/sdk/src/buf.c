@@ -200,9 +200,9 @@ int32_t iip_buf_detach(uint64_t handle, void *out, uint32_t cap)
 
 /* ---- buffers to write into ---- */
 
-struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size)
+struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size, uint32_t floor)
 {
-    if (loop->ops->frames_free(loop->queue) <= loop->frames_reserve)
+    if (loop->ops->frames_free(loop->queue) <= floor)
         return NULL;
     return loop->ops->frame_get(loop->queue, size);
 }
@@ -241,7 +241,8 @@ int32_t iip_buf_alloc(struct iip_loop *loop, struct iip_span *out)
         return iip_ask(loop, st, &(struct iip_ask){.code = IIP_ASK_ALLOC, .to = out});
     if (!out)
         return IIP_E_INVAL;
-    return loop->closing ? IIP_E_CLOSED : iip_buf_empty(loop, iip_buf_frame(loop, IIP_TX_HEADROOM + 1), out, 0);
+    return loop->closing ? IIP_E_CLOSED
+                         : iip_buf_empty(loop, iip_buf_frame(loop, IIP_TX_HEADROOM + 1, loop->frames_reserve), out, 0);
 }
 
 /* The entries lie where the application can write: what is there may be anything. */

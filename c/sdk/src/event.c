@@ -361,18 +361,25 @@ static int iip_event_alarms(struct iip_loop *loop, uint64_t until, uint32_t type
     return 1;
 }
 
-/* Each has a frame at least; who is refused again goes to the end of the list. */
+/* Each has a frame at least, and is looked at once; who is refused again goes to the end of the list. */
 static int iip_event_wanted(struct iip_loop *loop)
 {
     uint32_t left = loop->ops->frames_free(loop->queue);
-    struct iip_obj *obj;
+    struct iip_obj *obj, *first = NULL;
     for (left = left > loop->frames_reserve ? left - loop->frames_reserve : 0; left; left--) {
         if (iip_event_full(loop))
             return !loop->want;
         obj = iip_want_take(loop);
         if (!obj)
             return 1;
-        iip_event_next(loop, iip_slot_handle(&loop->conns, &obj->slot), obj->user, IIP_EVENT_WRITABLE, IIP_OK);
+        if (iip_want_room(loop, obj)) {
+            iip_event_next(loop, iip_slot_handle(&loop->conns, &obj->slot), obj->user, IIP_EVENT_WRITABLE, IIP_OK);
+            continue;
+        }
+        iip_want_add(loop, obj);
+        if (obj == first)
+            break;
+        first = first ? first : obj;
     }
     iip_want_later(loop);
     return 1;

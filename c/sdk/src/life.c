@@ -9,8 +9,8 @@
 static struct iip_frame *iip_loop_frame_get(void *ctx, iip_u32 size)
 {
     struct iip_loop *loop = ctx;
-    if (loop->for_app)
-        return iip_buf_frame(loop, size);
+    if (loop->app_floor)
+        return iip_buf_frame(loop, size, loop->app_floor);
     return loop->ops->frame_get(loop->queue, size);
 }
 

@@ -182,7 +182,7 @@ struct iip_loop {
     uint32_t burst_max;           /* ... that are received at once */
     uint32_t frames_low;          /* fewer free ones than this are few */
     uint32_t frames_reserve;      /* the last ones: for what neither the application nor the stack keeps */
-    uint32_t for_app;             /* frames that are taken now are the application's to fill */
+    uint32_t app_floor;           /* frames taken now are for bytes of the application: so many stay; 0: they are not */
     uint32_t pool_low;
     uint32_t pressed;             /* the stack was told that frames are short */
     uint32_t low_said;            /* it is logged once */
@@ -342,8 +342,10 @@ int32_t iip_conn_credit_explicit(struct iip_loop *loop, struct iip_obj *obj, uin
 int32_t iip_conn_option(struct iip_loop *loop, struct iip_obj *obj, uint32_t option, uint64_t value);
 
 /* ---- want.c ---- */
-/* A send was refused for want of frames or memory (`status`): if no ACK will tell of room, the loop does. */
-void iip_want_add(struct iip_loop *loop, struct iip_obj *obj, int32_t status);
+/* A send was refused for want of frames or memory: the loop tells when there are some. */
+void iip_want_add(struct iip_loop *loop, struct iip_obj *obj);
+/* While frames are few, the bytes that its peer has room for behind what is queued; else UINT32_MAX. */
+uint32_t iip_want_room(const struct iip_loop *loop, const struct iip_obj *obj);
 void iip_want_end(struct iip_loop *loop, struct iip_obj *obj);
 /* The next to be told, who waits no more; null: none. */
 struct iip_obj *iip_want_take(struct iip_loop *loop);
@@ -370,8 +372,8 @@ void iip_region_done(struct iip_loop *loop, struct iip_frame *frame);           
 void iip_region_free(struct iip_loop *loop);                                       /* records, when all is over */
 uint32_t iip_region_forget(struct iip_engine *engine);                             /* removes all; how many */
 
-/* A frame for bytes of the application, unless the reserve begins: what it keeps must not stop ACKs and handshakes. */
-struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size);
+/* A frame for bytes of the application, if `floor` stay free: what it keeps must not stop ACKs and handshakes. */
+struct iip_frame *iip_buf_frame(struct iip_loop *loop, uint32_t size, uint32_t floor);
 
 /* ---- spill.c ---- */
 int32_t iip_spill_init(struct iip_loop *loop, struct iip_engine *engine, uint64_t bytes);

@@ -7,6 +7,16 @@
 
 #include "op.h"
 
+/* The core tells those whose queue drains. Of a packet that could not be made it knows nothing. */
+static int iip_op_told(const struct iip_loop *loop, const struct iip_obj *obj, int32_t status)
+{
+    struct iip_tcp_info info = {.size = sizeof info};
+    if (status != IIP_E_NOBUFS)
+        return 0;
+    iip_tcp_info(loop->stk, obj->core, &info);
+    return info.unacked || info.unsent;
+}
+
 /* What was not taken blocks later sends of this turn, which would tear the stream. */
 static __attribute__((noinline)) int32_t iip_op_short(struct iip_loop *loop, struct iip_obj *obj, struct iip_op *op,
                                                       int32_t taken)
@@ -19,8 +29,8 @@ static __attribute__((noinline)) int32_t iip_op_short(struct iip_loop *loop, str
         obj->slot.index |= IIP_CONN_SHORT;
         loop->shorted[loop->shorted_n++] = obj;
     }
-    if (taken < 0 && taken != IIP_E_AGAIN)
-        iip_want_add(loop, obj, taken);
+    if (taken < 0 && taken != IIP_E_AGAIN && !iip_op_told(loop, obj, taken))
+        iip_want_add(loop, obj);
     loop->taken_in_part += taken > 0;
     return taken > 0 ? IIP_OK : taken == 0 ? IIP_E_AGAIN : taken;
 }
@@ -151,6 +161,20 @@ int32_t iip_op_send_extern(struct iip_loop *loop, struct iip_op *op)
     return iip_op_sent(loop, obj, op, taken);
 }
 
+/* As many bytes as there is room for; those that begin with many frames free leave the few to who comes next. */
+static int32_t iip_op_write(struct iip_loop *loop, struct iip_obj *obj, const void *bytes, uint32_t len)
+{
+    uint32_t room = iip_want_room(loop, obj);
+    int32_t taken;
+    loop->app_floor = room == UINT32_MAX ? loop->frames_low : loop->frames_reserve;
+    taken = iip_tcp_write(loop->stk, obj->core, bytes, len < room ? len : room);
+    loop->app_floor = 0;
+    if (room >= len || taken < 0)
+        return taken;
+    iip_want_add(loop, obj);
+    return taken ? taken : IIP_E_NOBUFS;
+}
+
 int32_t iip_op_send_copy(struct iip_loop *loop, struct iip_op *op)
 {
     int32_t st;
@@ -159,9 +183,7 @@ int32_t iip_op_send_copy(struct iip_loop *loop, struct iip_op *op)
         st = IIP_E_INVAL;
     if (st)
         return st;
-    loop->for_app = 1;
-    st = iip_tcp_write(loop->stk, obj->core, (const void *)(uintptr_t)op->arg, op->len);
-    loop->for_app = 0;
+    st = iip_op_write(loop, obj, (const void *)(uintptr_t)op->arg, op->len);
     return iip_op_sent(loop, obj, op, st);
 }
 
@@ -208,7 +230,7 @@ static struct iip_pkt *iip_op_udp_copy(struct iip_loop *loop, const uint8_t *fro
     struct iip_pkt *first = NULL;
     struct iip_pkt **end = &first;
     do {
-        struct iip_frame *frame = iip_buf_frame(loop, IIP_TX_HEADROOM + 1);
+        struct iip_frame *frame = iip_buf_frame(loop, IIP_TX_HEADROOM + 1, loop->frames_reserve);
         uint32_t room = frame ? frame->size - IIP_TX_HEADROOM : 0;
         *end = frame ? iip_pkt_new(loop->stk, frame, frame->base + IIP_TX_HEADROOM, len < room ? len : room) : NULL;
         if (!*end) {

@@ -1,19 +1,23 @@
 /*
- * want.c - connections whose send was refused for want of frames or memory while nothing of theirs is on its way: no ACK
- * will tell them that there is room, so the loop does. Ports do not say when frames come back: it looks now and then.
+ * want.c - connections whose send was refused for want of frames or memory, where no ACK will tell them that there is room:
+ * nothing of theirs is on its way, or frames are few and their peers have no room. Ports do not say when frames come back:
+ * the loop looks now and then.
  */
 #include "sdk.h"
 
 enum { IIP_WANT_US = 1000 };
 
-/* The core tells those whose queue drains. Of a packet that could not be made it knows nothing. */
-static int iip_want_told(const struct iip_loop *loop, const struct iip_obj *obj, int32_t status)
+/* More than may leave at once would keep frames from those who read, as long as the peer likes. */
+uint32_t iip_want_room(const struct iip_loop *loop, const struct iip_obj *obj)
 {
     struct iip_tcp_info info = {.size = sizeof info};
-    if (status != IIP_E_NOBUFS)
-        return 0;
+    uint32_t window, queued;
+    if (loop->ops->frames_free(loop->queue) > loop->frames_low)
+        return UINT32_MAX;
     iip_tcp_info(loop->stk, obj->core, &info);
-    return info.unacked || info.unsent;
+    window = info.snd_wnd < info.cwnd ? info.snd_wnd : info.cwnd;
+    queued = info.unacked + info.unsent;
+    return window > queued ? window - queued : 0;
 }
 
 void iip_want_later(struct iip_loop *loop)
@@ -26,10 +30,10 @@ static struct iip_obj *iip_want_at(const struct iip_loop *loop, uint32_t place)
     return (struct iip_obj *)iip_slot_at(&loop->conns, place - 1);
 }
 
-void iip_want_add(struct iip_loop *loop, struct iip_obj *obj, int32_t status)
+void iip_want_add(struct iip_loop *loop, struct iip_obj *obj)
 {
     uint32_t place = iip_slot_index(&obj->slot) + 1;
-    if (obj->slot.index & IIP_CONN_WANTS || iip_want_told(loop, obj, status))
+    if (obj->slot.index & IIP_CONN_WANTS)
         return;
     if (!loop->want)
         iip_want_later(loop);
