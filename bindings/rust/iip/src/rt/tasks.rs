@@ -58,6 +58,14 @@ struct TaskWaker {
     inbox: Arc<Inbox>,
 }
 
+impl TaskWaker {
+    /// Before the poll. It reads what a waker wrote, and so sees all that was done before that wake; a wake after it puts
+    /// the task in again. A store could be late: the wake would be lost.
+    fn begin(&self) {
+        self.queued.swap(false, Ordering::AcqRel);
+    }
+}
+
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
@@ -152,7 +160,7 @@ impl Tasks {
         let mut root = false;
         for id in ready {
             if id == ROOT {
-                self.root.queued.store(false, Ordering::Release);
+                self.root.begin();
                 root = true;
             } else {
                 self.poll(id);
@@ -167,7 +175,7 @@ impl Tasks {
             _ => return,
         };
         let Some(mut future) = future else { return };
-        waker.queued.store(false, Ordering::Release);
+        waker.begin();
         let polled = future.as_mut().poll(&mut Context::from_waker(&waker.into()));
         let done = {
             let mut slots = self.slots.borrow_mut();
