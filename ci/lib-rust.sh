@@ -37,3 +37,10 @@ rust_stress_dir() {
 rust_stress_built() {
     (cd bindings/rust && cargo build --quiet --profile "${RUST_PROFILE:-release}" -p iip-stress)
 }
+
+# A nightly with Miri and the sources of the standard library; rust_miri_had gets it by rustup.
+rust_miri_is_there() { cargo +nightly miri --version >/dev/null 2>&1; }
+rust_miri_had() {
+    rust_miri_is_there || rustup toolchain install nightly --profile minimal --component miri,rust-src || :
+    rust_miri_is_there || { say "skipped: Miri needs a nightly toolchain of Rust, by rustup: see https://rustup.rs"; return 1; }
+}

@@ -4,8 +4,8 @@
 
 fn main() {
     println!("cargo:rerun-if-env-changed=IIP_NO_VENDOR");
-    if std::env::var_os("DOCS_RS").is_some() {
-        return; // documentation links nothing
+    if std::env::var_os("DOCS_RS").is_some() || std::env::var_os("CARGO_CFG_MIRI").is_some() {
+        return; // documentation and Miri link nothing
     }
     if std::env::var_os("IIP_NO_VENDOR").is_some() {
         system();

@@ -206,6 +206,13 @@ pub(crate) fn op(code: u32, obj: u64) -> sys::iip_op {
     }
 }
 
+/// Bytes of zero that may be written through a shared reference, from memory that is zero already.
+fn zeros(n: usize) -> Box<[UnsafeCell<u8>]> {
+    let bytes = Box::into_raw(vec![0u8; n].into_boxed_slice());
+    // SAFETY: UnsafeCell<u8> has the layout of u8, and nobody else has the box.
+    unsafe { Box::from_raw(bytes as *mut [UnsafeCell<u8>]) }
+}
+
 impl Queue {
     pub(crate) fn new(raw: NonNull<sys::iip_loop>, area: sys::iip_area) -> Queue {
         // SAFETY: all zero is a valid value of this structure of integers.
@@ -218,7 +225,7 @@ impl Queue {
             overflow: RefCell::default(),
             shorts: RefCell::default(),
             externs: RefCell::default(),
-            staging: (0..STAGING).map(|_| UnsafeCell::new(0)).collect(),
+            staging: zeros(STAGING),
             staged: Cell::new(0),
             aux_used: Cell::new(AUX_FIRST),
         }
