@@ -4,7 +4,7 @@ use std::ffi::{c_char, CString};
 use std::net::SocketAddr;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use iip_sys as sys;
@@ -12,7 +12,7 @@ use iip_sys as sys;
 use crate::error::{check, Error, OpenError, Result};
 use crate::handle::Listener;
 use crate::queue::thread_token;
-use crate::region::Kept;
+use crate::region::Externs;
 use crate::stats::{self, LogRecord};
 use crate::{addr, Loop, Remote};
 
@@ -209,9 +209,17 @@ pub(crate) struct Slot {
     /// Buffers that were let go elsewhere before they were declared taken: the owner releases them.
     strays: Mutex<Vec<u64>>,
     pub(crate) has_strays: AtomicBool,
+    /// Sends that were on their way when the last owner gave up; the next one takes them over.
+    pub(crate) externs: Mutex<Externs>,
+    /// The token of the thread that does the loop's networking, if there is one.
+    pub(crate) networker: AtomicUsize,
 }
 
 impl Slot {
+    pub(crate) fn swap_externs(&self, externs: Externs) -> Externs {
+        std::mem::replace(&mut *self.externs.lock().unwrap_or_else(PoisonError::into_inner), externs)
+    }
+
     pub(crate) fn stray(&self, buf: u64) {
         if let Ok(mut strays) = self.strays.lock() {
             strays.push(buf);
@@ -229,8 +237,6 @@ impl Slot {
 pub(crate) struct EngineInner {
     pub(crate) raw: NonNull<sys::iip_engine>,
     pub(crate) slots: Box<[Slot]>,
-    /// Registered memory that was being sent when its loop was given up.
-    pub(crate) kept: Mutex<Vec<Kept>>,
 }
 
 // SAFETY: the engine is an [any] object of the C interface; what it points to is only used by [any] functions, and by
@@ -248,9 +254,7 @@ impl EngineInner {
         let status = check(unsafe { sys::iip_engine_close(self.raw.as_ptr(), &mut leaks) });
         if status.is_err() {
             // It still lives, so what it may be sending must live too.
-            if let Ok(kept) = self.kept.get_mut() {
-                std::mem::forget(std::mem::take(kept));
-            }
+            self.slots.iter().for_each(|slot| std::mem::forget(slot.swap_externs(Externs::default())));
         }
         status.map(|_| leaks)
     }
@@ -378,9 +382,6 @@ impl Engine {
 fn finish(inner: EngineInner) {
     let mut inner = std::mem::ManuallyDrop::new(inner);
     drop(std::mem::take(&mut inner.slots));
-    if let Ok(kept) = inner.kept.get_mut() {
-        drop(std::mem::take(kept));
-    }
 }
 
 fn set_numbers(cfg: &mut sys::iip_engine_cfg, n: &Numbers) {
@@ -415,7 +416,7 @@ fn open(cfg: &sys::iip_engine_cfg) -> Result<EngineInner, OpenError> {
     let raw = NonNull::new(raw).ok_or_else(|| fail(Error::INVAL))?;
     let loops = info(raw).map_err(fail)?.loops;
     let slots = (0..loops).map(|_| Slot::default()).collect();
-    Ok(EngineInner { raw, slots, kept: Mutex::new(Vec::new()) })
+    Ok(EngineInner { raw, slots })
 }
 
 fn info(raw: NonNull<sys::iip_engine>) -> Result<EngineInfo> {
@@ -437,8 +438,11 @@ impl EngineInner {
 
     /// There is at most one [`Loop`] of each loop: a second one would be a second `&mut`.
     pub(crate) fn claim(&self, index: u32) -> Result<()> {
-        let holder = &self.slots.get(index as usize).ok_or(Error::NOT_FOUND)?.holder;
-        let claimed = holder.compare_exchange(0, thread_token(), Ordering::Acquire, Ordering::Relaxed);
+        let slot = self.slots.get(index as usize).ok_or(Error::NOT_FOUND)?;
+        if slot.networker.load(Ordering::Relaxed) == thread_token() {
+            return Err(Error::BUSY); // its turns would wait for itself
+        }
+        let claimed = slot.holder.compare_exchange(0, thread_token(), Ordering::Acquire, Ordering::Relaxed);
         claimed.map(drop).map_err(|_| Error::BUSY)
     }
 

@@ -9,6 +9,7 @@ use crate::buf::{RawBuf, RxBuf};
 use crate::error::{check, Error};
 use crate::handle::{Conn, Listener, Timer, Udp};
 use crate::queue::{Queue, Shared, Short};
+use crate::region::Region;
 use crate::turn::State;
 
 /// What happened.
@@ -82,6 +83,11 @@ impl<'l> Batch<'l> {
         Some(shorts.remove(0))
     }
 
+    /// Registered memory that was let go by what this turn brought.
+    pub(crate) fn landed(&self) -> Vec<Region> {
+        self.shared.queue.landed.take()
+    }
+
     /// What the turn says of the loop.
     pub fn state(&self) -> State {
         self.shared.queue.state()
@@ -120,7 +126,8 @@ impl ExactSizeIterator for Batch<'_> {}
 impl Drop for Batch<'_> {
     #[inline]
     fn drop(&mut self) {
-        for _ in self {} // each gives its buffer back
+        for _ in self.by_ref() {} // each gives its buffer back
+        drop(self.landed());
     }
 }
 

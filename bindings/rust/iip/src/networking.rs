@@ -11,6 +11,7 @@ use iip_sys as sys;
 
 use crate::engine::{Engine, EngineInner};
 use crate::error::{check, Error, Result};
+use crate::queue::thread_token;
 use crate::Remote;
 
 /// The networking of a loop, by the calling thread, while another one has the [`Loop`](crate::Loop) and turns it as if it
@@ -47,6 +48,7 @@ impl Networking {
         // SAFETY: the loop is open, and no thread is asked but this one (!Send).
         let n = check(unsafe { sys::iip_loop_net(self.raw.as_ptr(), us) })?;
         self.joined = true;
+        self.engine.slots[self.index as usize].networker.store(thread_token(), Ordering::Relaxed);
         Ok(n)
     }
 }
@@ -54,6 +56,7 @@ impl Networking {
 impl Drop for Networking {
     fn drop(&mut self) {
         if self.joined {
+            self.engine.slots[self.index as usize].networker.store(0, Ordering::Relaxed);
             // SAFETY: this thread is the networking one (turn), and gives that up.
             unsafe { sys::iip_loop_detach(self.raw.as_ptr()) };
         }

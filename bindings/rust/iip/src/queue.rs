@@ -95,8 +95,13 @@ impl Shared {
         for i in 0..ops {
             // SAFETY: written by push().
             let op = unsafe { queue.area.ops.add(i as usize).read() };
-            if matches!(u32::from(op.code), sys::IIP_OP_SEND_BUF | sys::IIP_OP_UDP_SEND) {
-                bufs.push(op.buf);
+            match u32::from(op.code) {
+                sys::IIP_OP_SEND_BUF | sys::IIP_OP_UDP_SEND => bufs.push(op.buf),
+                sys::IIP_OP_SEND_EXTERN => {
+                    let landed = queue.externs.borrow_mut().land(op.user);
+                    queue.landed.borrow_mut().extend(landed);
+                }
+                _ => {}
             }
         }
         bufs.into_iter().for_each(|buf| self.release_now(buf));
@@ -183,6 +188,8 @@ pub struct Queue {
     overflow: RefCell<Vec<u64>>,
     pub(crate) shorts: RefCell<Vec<Short>>,
     pub(crate) externs: RefCell<Externs>,
+    /// Shares of registered memory that this turn's batch, or who reads it, lets go.
+    pub(crate) landed: RefCell<Vec<Region>>,
     /// Bytes of `send_copy`, as the C interface reads them in the turn.
     staging: Box<[UnsafeCell<u8>]>,
     staged: Cell<usize>,
@@ -214,7 +221,7 @@ fn zeros(n: usize) -> Box<[UnsafeCell<u8>]> {
 }
 
 impl Queue {
-    pub(crate) fn new(raw: NonNull<sys::iip_loop>, area: sys::iip_area) -> Queue {
+    pub(crate) fn new(raw: NonNull<sys::iip_loop>, area: sys::iip_area, externs: Externs) -> Queue {
         // SAFETY: all zero is a valid value of this structure of integers.
         let mut turn: sys::iip_turn = unsafe { std::mem::zeroed() };
         turn.size = size_of::<sys::iip_turn>() as u32;
@@ -224,7 +231,8 @@ impl Queue {
             raw,
             overflow: RefCell::default(),
             shorts: RefCell::default(),
-            externs: RefCell::default(),
+            externs: RefCell::new(externs),
+            landed: RefCell::default(),
             staging: zeros(STAGING),
             staged: Cell::new(0),
             aux_used: Cell::new(AUX_FIRST),
@@ -575,7 +583,8 @@ impl Queue {
         let code = u32::from(op.code);
         let rest = matches!(code, sys::IIP_OP_SEND_BUF | sys::IIP_OP_UDP_SEND).then(|| self.rest(shared, op));
         if code == sys::IIP_OP_SEND_EXTERN && op.out == 0 {
-            self.externs.borrow_mut().forget(op.user);
+            let landed = self.externs.borrow_mut().land(op.user);
+            self.landed.borrow_mut().extend(landed);
         }
         Short {
             error: check(op.status).err().unwrap_or(Error::AGAIN),

@@ -18,9 +18,6 @@ pub struct Region {
     inner: Arc<Inner>,
 }
 
-/// A share that keeps the memory.
-pub(crate) type Kept = Region;
-
 struct Inner {
     handle: u64,
     /// Boxed, so that its bytes do not move with us.
@@ -95,7 +92,8 @@ enum Slot {
 
 const NONE: u32 = u32::MAX;
 
-/// Sends of registered memory that are on their way; their `user` in the C interface is an index of this table.
+/// Sends of registered memory that are on their way; their `user` in the C interface is an index of this table, which
+/// goes from one owner of the loop to the next.
 pub(crate) struct Externs {
     slots: Vec<Slot>,
     free: u32,
@@ -130,19 +128,15 @@ impl Externs {
         self.flying != 0
     }
 
-    /// Its TX_DONE has come: the share goes, the cookie stays readable until the next turn.
-    pub(crate) fn land(&mut self, token: u64) {
-        let Some(slot) = self.slots.get_mut(token as usize) else { return };
-        if let Slot::Flying(_, user) = *slot {
-            *slot = Slot::Done(user);
-            self.flying -= 1;
-            self.done.push(token as u32);
-        }
-    }
-
-    /// None of it was taken: no TX_DONE will come.
-    pub(crate) fn forget(&mut self, token: u64) {
-        self.land(token);
+    /// Its TX_DONE has come, or none will: the share goes to who drops it, for that may run code of the application. The
+    /// cookie stays readable until the next turn.
+    pub(crate) fn land(&mut self, token: u64) -> Option<Region> {
+        let slot = self.slots.get_mut(token as usize)?;
+        let &mut Slot::Flying(_, user) = slot else { return None };
+        let Slot::Flying(region, _) = std::mem::replace(slot, Slot::Done(user)) else { return None };
+        self.flying -= 1;
+        self.done.push(token as u32);
+        Some(region)
     }
 
     pub(crate) fn user(&self, token: u64) -> u64 {
@@ -159,11 +153,5 @@ impl Externs {
             self.slots[at as usize] = Slot::Free(self.free);
             self.free = at;
         }
-    }
-
-    /// The shares of all that is on its way, for whoever outlives the loop.
-    pub(crate) fn take(&mut self) -> Vec<Region> {
-        let slots = std::mem::take(&mut self.slots).into_iter();
-        slots.filter_map(|slot| if let Slot::Flying(region, _) = slot { Some(region) } else { None }).collect()
     }
 }

@@ -13,6 +13,7 @@ use crate::error::{check, Result};
 use crate::event::Batch;
 use crate::handle::Conn;
 use crate::queue::{thread_token, Opt, Queue, Shared};
+use crate::region::Externs;
 use crate::remote::Remote;
 use crate::stats::{self, ConnInfo, LoopStats};
 
@@ -115,7 +116,7 @@ impl Loop {
         Ok(Batch::new(&self.shared, n))
     }
 
-    /// Shares of registered memory go when their TX_DONE is among the events.
+    /// Shares of registered memory go with the batch that has their TX_DONE.
     #[cold]
     fn land(&self, n: u32) {
         let queue = &self.shared.queue;
@@ -123,7 +124,8 @@ impl Loop {
             // SAFETY: the turn has written n events.
             let event = unsafe { &*queue.area.events.add(i as usize) };
             if u32::from(event.type_) == sys::IIP_EVENT_TX_DONE {
-                queue.externs.borrow_mut().land(event.user);
+                let landed = queue.externs.borrow_mut().land(event.user);
+                queue.landed.borrow_mut().extend(landed);
             }
         }
     }
@@ -240,7 +242,8 @@ fn shared(engine: &Arc<EngineInner>, index: u32) -> Result<Arc<Shared>> {
         return Err(e);
     }
     let owner = AtomicUsize::new(thread_token());
-    let shared = Arc::new(Shared { queue: Queue::new(raw, area), raw, owner, index, engine: engine.clone() });
+    let externs = engine.slots[index as usize].swap_externs(Externs::default());
+    let shared = Arc::new(Shared { queue: Queue::new(raw, area, externs), raw, owner, index, engine: engine.clone() });
     // SAFETY: nobody else has it yet.
     unsafe { shared.queue.next() }.tx_taken = shared.slot().taken.swap(0, Ordering::Relaxed);
     Ok(shared)
@@ -253,15 +256,11 @@ impl Drop for Loop {
         queue.shorts.borrow_mut().clear();
         self.shared.give_up();
         self.shared.owner.store(0, Ordering::Release);
-        let flying = queue.externs.borrow_mut().take();
-        if !flying.is_empty() {
-            match self.shared.engine.kept.lock() {
-                Ok(mut kept) => kept.extend(flying),
-                Err(_) => std::mem::forget(flying),
-            }
-        }
+        let landed = queue.landed.take();
+        self.shared.slot().swap_externs(queue.externs.take());
         // SAFETY: we are the owner.
         unsafe { sys::iip_loop_detach(self.shared.raw.as_ptr()) };
         self.shared.engine.unclaim(self.shared.index);
+        drop(landed); // destructors of the application
     }
 }

@@ -9,7 +9,7 @@ use std::task::Waker;
 use super::tcp::{ListenerState, StreamState};
 use super::udp::UdpState;
 use crate::rt::Timers;
-use crate::{Batch, Conn, Event, EventKind, Listener, Loop, Result, Udp};
+use crate::{Batch, Conn, Error, Event, EventKind, Listener, Loop, Result, Udp};
 
 /// Handles are well spread but in their lowest bits; a multiplication is enough.
 #[derive(Default)]
@@ -64,6 +64,18 @@ impl Sockets {
         self.listeners.borrow_mut().clear();
         self.udps.borrow_mut().clear();
         self.active.borrow_mut().clear();
+    }
+
+    /// The runtime ends: whoever waits for one of its sockets is to be woken, and finds that it is gone.
+    pub(crate) fn orphan(&self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        let streams = std::mem::take(&mut *self.streams.borrow_mut());
+        streams.into_values().for_each(|stream| stream.closed(Some(Error::CLOSED), &mut wakers));
+        let listeners = std::mem::take(&mut *self.listeners.borrow_mut());
+        wakers.extend(listeners.into_values().filter_map(|listener| listener.orphan()));
+        let udps = std::mem::take(&mut *self.udps.borrow_mut());
+        wakers.extend(udps.into_values().filter_map(|udp| udp.orphan()));
+        wakers
     }
 
     /// What ends each object that is still open.

@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use crate::addr::Ends;
-use crate::rt::{current, try_current, Inner};
+use crate::rt::{current, Inner};
 use crate::{Conn, Error, Event, EventKind, Listener, Loop, Opt, RxBuf, TxBuf};
 
 /// Sends of one stream in one turn; behind a send that was not taken all others would come back.
@@ -219,8 +219,7 @@ impl StreamState {
     }
 
     /// The end goes with the last bytes: an operation of its own might be done although those were not taken.
-    fn shutdown(self: &Rc<Self>) {
-        let Some(rt) = try_current() else { return };
+    fn shutdown(self: &Rc<Self>, rt: &Inner) {
         let mut s = self.s.borrow_mut();
         if s.shut || s.gone {
             return;
@@ -235,31 +234,41 @@ impl StreamState {
     }
 }
 
-/// A TCP connection of this thread's runtime. Dropped, it is closed in order: what was written still goes out.
+/// A TCP connection of a runtime of this thread. Dropped, it is closed in order: what was written still goes out.
+///
+/// It stays with the runtime that made it, wherever on the thread it is used; when that has ended, what was received can
+/// still be read, and all else is [`Error::CLOSED`].
 ///
 /// All methods take `&self`: one task may read while another writes (one of each).
 pub struct TcpStream {
     state: Rc<StreamState>,
+    rt: Weak<Inner>,
     /// What [`TcpStream::poll_fill`] shows; the bytes stay the first of those received until they are consumed.
     #[cfg(any(feature = "futures-io", feature = "tokio"))]
     shown: Option<RxBuf>,
 }
 
 impl TcpStream {
-    fn of(state: Rc<StreamState>) -> TcpStream {
+    fn of(state: Rc<StreamState>, rt: Weak<Inner>) -> TcpStream {
         TcpStream {
             state,
+            rt,
             #[cfg(any(feature = "futures-io", feature = "tokio"))]
             shown: None,
         }
+    }
+
+    fn rt(&self) -> io::Result<Rc<Inner>> {
+        self.rt.upgrade().ok_or_else(|| Error::CLOSED.into())
     }
 
     /// Connects.
     pub async fn connect(peer: SocketAddr) -> io::Result<TcpStream> {
         let rt = current();
         let conn = rt.with(|l| l.connect(peer, 0))?;
-        let stream = TcpStream::of(Rc::new(StreamState::new(conn, None, false)));
+        let stream = TcpStream::of(Rc::new(StreamState::new(conn, None, false)), Rc::downgrade(&rt));
         rt.sockets.streams.borrow_mut().insert(conn.raw(), stream.state.clone());
+        drop(rt);
         poll_fn(|cx| stream.state.poll_connected(cx)).await?;
         Ok(stream)
     }
@@ -281,12 +290,12 @@ impl TcpStream {
 
     /// Whether small segments leave at once (no Nagle).
     pub fn set_nodelay(&self, on: bool) -> io::Result<()> {
-        Ok(current().with(|l| l.set(self.state.conn, Opt::NoDelay, u64::from(on)))?)
+        Ok(self.rt()?.with(|l| l.set(self.state.conn, Opt::NoDelay, u64::from(on)))?)
     }
 
     /// Ends it by RST.
     pub fn abort(&self) -> io::Result<()> {
-        Ok(current().with(|l| l.abort(self.state.conn))?)
+        Ok(self.rt()?.with(|l| l.abort(self.state.conn))?)
     }
 
     // ---- completion style ----
@@ -307,7 +316,7 @@ impl TcpStream {
     }
 
     fn poll_tx_buf(&self, cx: &mut Context<'_>) -> Poll<io::Result<TxBuf>> {
-        let rt = current();
+        let rt = self.rt()?;
         std::task::ready!(self.state.poll_sendable(&rt, cx))?;
         if let Some(buf) = rt.with(Loop::tx_buf) {
             return Poll::Ready(Ok(buf));
@@ -320,10 +329,9 @@ impl TcpStream {
     /// Sends a buffer without a copy, received ones too; waits while the send queue is full. Dropped half-way, it has sent
     /// nothing.
     pub async fn send(&self, buf: impl Into<RxBuf>) -> io::Result<()> {
-        let rt = current();
         let buf = buf.into();
-        poll_fn(|cx| self.state.poll_sendable(&rt, cx)).await?;
-        self.state.submit(&rt, buf);
+        poll_fn(|cx| self.state.poll_sendable(&*self.rt()?, cx)).await?;
+        self.state.submit(&*self.rt()?, buf);
         Ok(())
     }
 
@@ -402,7 +410,7 @@ impl TcpStream {
         cx: &mut Context<'_>,
         parts: impl Iterator<Item = &'a [u8]>,
     ) -> Poll<io::Result<usize>> {
-        let rt = current();
+        let rt = self.rt()?;
         let mut done = 0;
         let mut open: Option<TxBuf> = None;
         let mut parts = parts.filter(|part| !part.is_empty());
@@ -453,7 +461,7 @@ impl TcpStream {
 
     /// No more to write: FIN follows what was written; reading goes on.
     pub fn shutdown(&self) -> io::Result<()> {
-        self.state.shutdown();
+        self.state.shutdown(&*self.rt()?);
         Ok(())
     }
 
@@ -480,8 +488,7 @@ impl Drop for TcpStream {
             std::mem::take(&mut s.received)
         };
         drop(received);
-        // Without a runtime the loop is on its way out, and aborts what it has.
-        if let Some(rt) = try_current() {
+        if let Some(rt) = self.rt.upgrade() {
             if !self.state.s.borrow().gone {
                 rt.sockets.activate(&self.state);
             }
@@ -505,13 +512,19 @@ impl ListenerState {
         self.accepted.borrow_mut().push_back(stream);
         wakers.extend(self.waker.borrow_mut().take());
     }
+
+    /// Its runtime has ended.
+    pub(crate) fn orphan(&self) -> Option<Waker> {
+        self.waker.borrow_mut().take()
+    }
 }
 
-/// A TCP listener of this thread's loop. Dropped, it ends; what it accepted lives on, what waits to be is closed.
+/// A TCP listener of a runtime of this thread. Dropped, it ends; what it accepted lives on, what waits to be is closed.
 pub struct TcpListener {
     listener: Listener,
     local: SocketAddr,
     state: Rc<ListenerState>,
+    rt: Weak<Inner>,
 }
 
 impl TcpListener {
@@ -522,7 +535,7 @@ impl TcpListener {
         let listener = rt.with(|l| l.listen(local, 0))?;
         let state = Rc::new(ListenerState { accepted: RefCell::default(), waker: RefCell::default() });
         rt.sockets.listeners.borrow_mut().insert(listener.raw(), state.clone());
-        Ok(TcpListener { listener, local, state })
+        Ok(TcpListener { listener, local, state, rt: Rc::downgrade(&rt) })
     }
 
     /// The address that it was bound to.
@@ -538,7 +551,10 @@ impl TcpListener {
     /// As [`TcpListener::accept`], by polling.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
         if let Some(state) = self.state.accepted.borrow_mut().pop_front() {
-            return Poll::Ready(Ok(TcpStream::of(state)));
+            return Poll::Ready(Ok(TcpStream::of(state, self.rt.clone())));
+        }
+        if self.rt.strong_count() == 0 {
+            return Poll::Ready(Err(Error::CLOSED.into()));
         }
         *self.state.waker.borrow_mut() = Some(cx.waker().clone());
         Poll::Pending
@@ -548,8 +564,8 @@ impl TcpListener {
 impl Drop for TcpListener {
     fn drop(&mut self) {
         let waiting = std::mem::take(&mut *self.state.accepted.borrow_mut());
-        waiting.into_iter().for_each(|state| drop(TcpStream::of(state)));
-        if let Some(rt) = try_current() {
+        waiting.into_iter().for_each(|state| drop(TcpStream::of(state, self.rt.clone())));
+        if let Some(rt) = self.rt.upgrade() {
             rt.sockets.listeners.borrow_mut().remove(&self.listener.raw());
             let _ = rt.with(|l| l.close_listener(self.listener)); // no room: it stays until the loop ends
         }

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use crate::addr::Ends;
-use crate::rt::{current, try_current};
-use crate::{Event, Loop, RxBuf, Udp};
+use crate::rt::{current, Inner};
+use crate::{Error, Event, Loop, RxBuf, Udp};
 
 /// Datagrams that wait to be received; more of them are dropped, as any queue of the network does.
 const WAITING: usize = 1024;
@@ -73,12 +73,18 @@ impl UdpState {
         }
         wakers.extend(self.waker.borrow_mut().take());
     }
+
+    /// Its runtime has ended.
+    pub(crate) fn orphan(&self) -> Option<Waker> {
+        self.waker.borrow_mut().take()
+    }
 }
 
-/// A UDP endpoint of this thread's loop.
+/// A UDP endpoint of a runtime of this thread. When that has ended it is [`Error::CLOSED`].
 pub struct UdpSocket {
     udp: Udp,
     state: Rc<UdpState>,
+    rt: Weak<Inner>,
 }
 
 impl UdpSocket {
@@ -88,7 +94,7 @@ impl UdpSocket {
         let udp = rt.with(|l| l.udp(local, 0))?;
         let state = Rc::new(UdpState::default());
         rt.sockets.udps.borrow_mut().insert(udp.raw(), state.clone());
-        Ok(UdpSocket { udp, state })
+        Ok(UdpSocket { udp, state, rt: Rc::downgrade(&rt) })
     }
 
     /// The next datagram, without a copy. Dropped half-way, it loses none.
@@ -100,6 +106,9 @@ impl UdpSocket {
     pub fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<io::Result<Datagram>> {
         if let Some(datagram) = self.state.waiting.borrow_mut().pop_front() {
             return Poll::Ready(Ok(datagram));
+        }
+        if self.rt.strong_count() == 0 {
+            return Poll::Ready(Err(Error::CLOSED.into()));
         }
         *self.state.waker.borrow_mut() = Some(cx.waker().clone());
         Poll::Pending
@@ -129,7 +138,8 @@ impl UdpSocket {
 
     /// With the next turn if it fits a packet buffer, else by a call.
     fn send(&self, bytes: &[u8], peer: SocketAddr, local: Option<SocketAddr>) -> io::Result<()> {
-        current().with(|l| {
+        let rt = self.rt.upgrade().ok_or(Error::CLOSED)?;
+        rt.with(|l| {
             let buf = l.tx_buf().filter(|buf| buf.capacity() >= bytes.len());
             if let Some(mut buf) = buf {
                 buf.extend_from_slice(bytes);
@@ -144,7 +154,7 @@ impl UdpSocket {
 
 impl Drop for UdpSocket {
     fn drop(&mut self) {
-        if let Some(rt) = try_current() {
+        if let Some(rt) = self.rt.upgrade() {
             rt.sockets.udps.borrow_mut().remove(&self.udp.raw());
             let _ = rt.with(|l: &Loop| l.close_udp(self.udp)); // no room: it stays until the loop ends
         }

@@ -117,13 +117,16 @@ impl Inner {
     /// One turn, and what it brought to those who wait for it; they are woken when the batch is read.
     fn turn(&self, wait: Wait) -> Result<()> {
         let mut wakers: Vec<Waker> = Vec::new();
+        let landed;
         {
             let mut l = self.looper.borrow_mut();
             self.timers.arm(&l);
             let batch = l.turn(wait)?;
             self.now_us.set(batch.now_us());
+            landed = batch.landed();
             self.sockets.turned(batch, &self.timers, &mut wakers);
         }
+        drop(landed); // destructors of the application, which may use the loop
         self.timers.fire(self.now_us.get(), &mut wakers);
         self.with(|l| self.sockets.settle(l, &mut wakers));
         wakers.into_iter().for_each(Waker::wake);
@@ -146,7 +149,7 @@ struct Entered(Option<Rc<Inner>>);
 impl Drop for Entered {
     fn drop(&mut self) {
         let before = self.0.take();
-        CURRENT.with(|c| *c.borrow_mut() = before);
+        drop(CURRENT.try_with(|c| c.replace(before)));
     }
 }
 
@@ -172,7 +175,9 @@ impl Runtime {
     }
 
     fn enter(&self) -> Entered {
-        CURRENT.with(|c| Entered(c.borrow_mut().replace(self.inner.clone())))
+        let inner = self.inner.clone();
+        // At the end of the thread there may be no CURRENT any more: destructors find no runtime then.
+        Entered(CURRENT.try_with(|c| c.replace(Some(inner))).unwrap_or_default())
     }
 
     /// Turns the loop and runs its tasks until `future` is done. Panics within another runtime of this thread, and when
@@ -220,6 +225,7 @@ impl Runtime {
     /// Futures hold sockets, and sockets say goodbye to the runtime: so it must be there when they are dropped.
     fn end_tasks(&self) {
         let _entered = self.enter();
+        self.inner.tasks.close(); // before: what is handed in later is dropped at once, by who does so
         self.inner.tasks.clear();
     }
 }
@@ -227,11 +233,11 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.end_tasks();
-        self.inner.tasks.close();
         if !std::thread::panicking() {
             let _ = self.inner.flush(); // listeners and sockets of the tasks end; not in a forked child
             self.inner.with(|l| self.inner.timers.disarm(l));
         }
+        self.inner.sockets.orphan().into_iter().for_each(Waker::wake);
     }
 }
 
@@ -273,7 +279,7 @@ pub async fn yield_now() {
     .await;
 }
 
-/// A thread that turns a loop until this is dropped.
+/// A thread that turns a loop until this is dropped. Dropped on that thread, it ends once the task that did so gives way.
 pub struct Worker {
     handle: Handle,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -311,7 +317,8 @@ async fn stopped(inbox: Arc<Inbox>) {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.handle.stop();
-        if let Some(thread) = self.thread.take() {
+        let elsewhere = |thread: &std::thread::JoinHandle<()>| thread.thread().id() != std::thread::current().id();
+        if let Some(thread) = self.thread.take().filter(elsewhere) {
             let _ = thread.join(); // a panic there was printed there
         }
     }

@@ -130,11 +130,12 @@ impl Tasks {
         let join = JoinHandle { state: state.clone() };
         self.put(Box::pin(async move {
             let out = future.await;
-            let mut join = state.borrow_mut();
-            join.out = Some(out);
-            if let Some(waker) = join.waker.take() {
-                waker.wake();
-            }
+            let waker = {
+                let mut join = state.borrow_mut();
+                join.out = Some(out);
+                join.waker.take()
+            };
+            waker.into_iter().for_each(Waker::wake);
         }));
         join
     }
@@ -204,7 +205,7 @@ impl Tasks {
         }
     }
 
-    /// No one wakes the loop any more.
+    /// No one wakes the loop any more, or hands in a job.
     pub(crate) fn close(&self) {
         let remote = self.inbox.lock().remote.take();
         drop(remote);
@@ -236,7 +237,9 @@ impl<T> Future for JoinHandle<T> {
         match join.out.take() {
             Some(out) => Poll::Ready(out),
             None => {
-                join.waker = Some(cx.waker().clone());
+                let before = join.waker.replace(cx.waker().clone());
+                drop(join);
+                drop(before);
                 Poll::Pending
             }
         }
@@ -264,11 +267,13 @@ impl Handle {
         F: Future<Output = ()> + 'static,
     {
         let job: Job = Box::new(move || drop(super::spawn_local(make())));
+        let mut job = Some(job);
         self.inbox.put(|queue| {
             if queue.remote.is_some() {
-                queue.jobs.push(job);
+                queue.jobs.extend(job.take());
             }
         });
+        drop(job); // unlocked: it is the caller's, and may wake us
     }
 
     /// Ends the thread of a [`Worker`](super::Worker).
