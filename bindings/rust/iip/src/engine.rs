@@ -3,7 +3,7 @@
 use std::ffi::{c_char, CString};
 use std::net::SocketAddr;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -206,9 +206,6 @@ pub(crate) struct Slot {
     holder: AtomicUsize,
     /// Empty buffers that were taken without a turn that would have declared it; the next owner's first turn does.
     pub(crate) taken: AtomicU32,
-    /// Buffers that were let go elsewhere before they were declared taken: the owner releases them.
-    strays: Mutex<Vec<u64>>,
-    pub(crate) has_strays: AtomicBool,
     /// Sends that were on their way when the last owner gave up; the next one takes them over.
     pub(crate) externs: Mutex<Externs>,
     /// The token of the thread that does the loop's networking, if there is one.
@@ -218,19 +215,6 @@ pub(crate) struct Slot {
 impl Slot {
     pub(crate) fn swap_externs(&self, externs: Externs) -> Externs {
         std::mem::replace(&mut *self.externs.lock().unwrap_or_else(PoisonError::into_inner), externs)
-    }
-
-    pub(crate) fn stray(&self, buf: u64) {
-        if let Ok(mut strays) = self.strays.lock() {
-            strays.push(buf);
-            self.has_strays.store(true, Ordering::Release);
-        }
-    }
-
-    #[cold]
-    pub(crate) fn take_strays(&self) -> Vec<u64> {
-        self.has_strays.store(false, Ordering::Relaxed);
-        self.strays.lock().map(|mut strays| std::mem::take(&mut *strays)).unwrap_or_default()
     }
 }
 
