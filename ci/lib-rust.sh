@@ -38,9 +38,22 @@ rust_stress_built() {
     (cd bindings/rust && cargo build --quiet --profile "${RUST_PROFILE:-release}" -p iip-stress)
 }
 
-# A nightly with Miri and the sources of the standard library; rust_miri_had gets it by rustup.
-rust_miri_is_there() { cargo +nightly miri --version >/dev/null 2>&1; }
-rust_miri_had() {
-    rust_miri_is_there || rustup toolchain install nightly --profile minimal --component miri,rust-src || :
-    rust_miri_is_there || { say "skipped: Miri needs a nightly toolchain of Rust, by rustup: see https://rustup.rs"; return 1; }
+# A nightly with Miri and the sources of the standard library; rust_nightly_had gets it by rustup.
+rust_nightly_is_there() {
+    cargo +nightly miri --version >/dev/null 2>&1 && [ -d "$(rustc +nightly --print sysroot)/lib/rustlib/src/rust/library" ]
+}
+rust_nightly_had() {
+    rust_nightly_is_there || rustup toolchain install nightly --profile minimal --component miri,rust-src || :
+    rust_nightly_is_there ||
+        { say "skipped: Miri and sanitizers need a nightly toolchain of Rust, by rustup: see https://rustup.rs"; return 1; }
+}
+
+# The soak and all below it, the standard library and libiip too, under ThreadSanitizer; says where it is. clang, for its
+# runtime is that of Rust.
+rust_tsan_built() {
+    local target
+    target=$(rustc +nightly -vV | sed -n 's/^host: //p')
+    (cd bindings/rust && CC=clang CFLAGS="-fsanitize=thread -g" RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR=target/tsan \
+        cargo +nightly build --quiet -Zbuild-std --target "$target" -p iip-stress --no-default-features --bin soak) &&
+        printf '%s\n' "$IIP_ROOT/bindings/rust/target/tsan/$target/debug"
 }

@@ -43,6 +43,9 @@ struct Options {
     /// Of what is random
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// How long a segment may be on its way; longer where all is slow, as under a sanitizer
+    #[arg(long, value_name = "MS", default_value_t = 500)]
+    msl_ms: u64,
 }
 
 /// Which end.
@@ -143,7 +146,8 @@ fn address() -> SocketAddr {
 fn open(address: &str, options: &Options) -> Engine {
     let config = Config::new("pair:soak").address(address).frames(FRAMES).seed(options.seed);
     // So short that TIME-WAIT does not use up all ports, so long that a FIN that comes again is still answered.
-    config.tunable("tcp.msl_us=500000").open().unwrap_or_else(|e| panic!("{e}"))
+    let msl = format!("tcp.msl_us={}", options.msl_ms * 1000);
+    config.tunable(&msl).open().unwrap_or_else(|e| panic!("{e}"))
 }
 
 async fn serve(world: World, seed: u64, listening: Sender<()>) {
