@@ -204,6 +204,20 @@ impl StreamState {
         Poll::Pending
     }
 
+    /// Bytes that a write may take: while buffers are few, what may leave at once. More would keep them from those who read.
+    fn room(&self, rt: &Inner) -> usize {
+        if !rt.pool_low() {
+            return usize::MAX;
+        }
+        if self.s.borrow().burst != 0 {
+            return 0; // how much of that the peer has room for is not known yet
+        }
+        rt.with(|l| l.conn_info(self.conn)).map_or(0, |info| {
+            let queued = info.unacked + info.unsent;
+            info.snd_wnd.min(info.cwnd).saturating_sub(queued) as usize
+        })
+    }
+
     fn submit(self: &Rc<Self>, rt: &Inner, buf: RxBuf) {
         let mut s = self.s.borrow_mut();
         if let Err(refused) = rt.with(|l| l.send(self.conn, buf)) {
@@ -318,11 +332,11 @@ impl TcpStream {
     fn poll_tx_buf(&self, cx: &mut Context<'_>) -> Poll<io::Result<TxBuf>> {
         let rt = self.rt()?;
         std::task::ready!(self.state.poll_sendable(&rt, cx))?;
-        if let Some(buf) = rt.with(Loop::tx_buf) {
+        // Not beyond what the turn laid out: it knows when they are few, and then hands out a few at a time.
+        if let Some(buf) = rt.with(|l| if l.laid_out() == 0 { None } else { l.tx_buf() }) {
             return Poll::Ready(Ok(buf));
         }
-        rt.starved.set(true);
-        cx.waker().wake_by_ref();
+        rt.starve(cx);
         Poll::Pending
     }
 
@@ -412,6 +426,7 @@ impl TcpStream {
     ) -> Poll<io::Result<usize>> {
         let rt = self.rt()?;
         let mut done = 0;
+        let mut room = self.state.room(&rt);
         let mut open: Option<TxBuf> = None;
         let mut parts = parts.filter(|part| !part.is_empty());
         let mut part: &[u8] = &[];
@@ -422,6 +437,13 @@ impl TcpStream {
                     None => break Poll::Ready(Ok(())),
                 }
             }
+            if room == 0 {
+                if done == 0 {
+                    std::task::ready!(self.state.poll_sendable(&rt, cx))?;
+                    rt.starve(cx);
+                }
+                break Poll::Pending;
+            }
             let mut buf = match open.take() {
                 Some(buf) => buf,
                 None if done > 0 && self.state.is_full() => break Poll::Pending,
@@ -431,8 +453,9 @@ impl TcpStream {
                     Poll::Pending => break Poll::Pending,
                 },
             };
-            let n = buf.extend_from_slice(part);
+            let n = buf.extend_from_slice(&part[..part.len().min(room)]);
             done += n;
+            room -= n;
             part = &part[n..];
             if buf.spare() == 0 {
                 self.state.submit(&rt, buf.into());

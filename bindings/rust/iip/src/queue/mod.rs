@@ -125,6 +125,14 @@ impl Queue {
         Ok(op.out)
     }
 
+    /// Empty buffers that the last turn laid out and nobody took.
+    #[inline]
+    pub(crate) fn laid_out(&self) -> u32 {
+        // SAFETY: only here, see next().
+        let turn = unsafe { self.next() };
+        turn.tx_free_n - turn.tx_taken
+    }
+
     /// An empty buffer to write into, `None` when no packet buffer is free.
     #[inline]
     pub(crate) fn take_free(&self) -> Option<sys::iip_span> {

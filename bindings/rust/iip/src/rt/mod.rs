@@ -49,7 +49,7 @@ use crate::{Engine, Error, Loop, Result, Wait};
 use tasks::{Inbox, Tasks, ROOT};
 pub(crate) use time::Timers;
 
-/// How long a loop waits when tasks need buffers and none is free.
+/// How long a loop waits at most when tasks need buffers and few are free.
 const POOL_WAIT: Duration = Duration::from_millis(1);
 /// At the end of block_on: bursts, FIN and CLOSE take a turn each. Who must know more awaits it.
 const FLUSH_TURNS: u32 = 16;
@@ -68,8 +68,8 @@ pub(crate) struct Inner {
     tasks: Tasks,
     pub(crate) timers: Timers,
     pub(crate) sockets: Sockets,
-    /// A task waits for buffers, so the next turn must not wait for packets.
-    pub(crate) starved: Cell<bool>,
+    /// Tasks that wait for packet buffers: each turn they look again.
+    starved: RefCell<Vec<Waker>>,
     pub(crate) now_us: Cell<u64>,
 }
 
@@ -83,11 +83,23 @@ impl Inner {
     fn wait(&self) -> Wait {
         if self.tasks.is_pending() || self.sockets.is_pending() {
             Wait::No
-        } else if self.starved.take() {
+        } else if self.starved.borrow().is_empty() {
+            Wait::Forever
+        } else if self.pool_low() {
             Wait::For(POOL_WAIT)
         } else {
-            Wait::Forever
+            Wait::No
         }
+    }
+
+    /// As the last turn said: few packet buffers are free.
+    pub(crate) fn pool_low(&self) -> bool {
+        self.with(|l| l.state().pool_low())
+    }
+
+    /// The task lacks a packet buffer, or one is not for it now.
+    pub(crate) fn starve(&self, cx: &Context<'_>) {
+        self.starved.borrow_mut().push(cx.waker().clone());
     }
 
     /// What was queued last goes out, and the ends behind it.
@@ -129,6 +141,7 @@ impl Inner {
         drop(landed); // destructors of the application, which may use the loop
         self.timers.fire(self.now_us.get(), &mut wakers);
         self.with(|l| self.sockets.settle(l, &mut wakers));
+        wakers.append(&mut self.starved.borrow_mut());
         wakers.into_iter().for_each(Waker::wake);
         Ok(())
     }
@@ -163,7 +176,7 @@ impl Runtime {
             tasks,
             timers: Timers::default(),
             sockets: Sockets::default(),
-            starved: Cell::new(false),
+            starved: RefCell::default(),
             now_us,
         };
         Runtime { inner: Rc::new(inner) }
