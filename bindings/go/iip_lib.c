@@ -5349,6 +5349,7 @@ struct iip_loop {
     uint32_t burst_n;             /* packets that the wait already received */
     uint32_t burst_max;           /* ... that are received at once */
     uint32_t frames_low;          /* fewer free ones than this are few */
+    uint32_t frames_plenty;       /* what a turn that began with more than the low mark leaves: just below it */
     uint32_t frames_reserve;      /* the last ones: for what neither the application nor the stack keeps */
     uint32_t app_floor;           /* frames taken now are for bytes of the application: so many stay; 0: they are not */
     uint32_t pool_low;
@@ -5513,7 +5514,11 @@ int32_t iip_conn_option(struct iip_loop *loop, struct iip_obj *obj, uint32_t opt
 /* A send was refused for want of frames or memory: the loop tells when there are some. */
 void iip_want_add(struct iip_loop *loop, struct iip_obj *obj);
 /* While frames are few, the bytes that its peer has room for behind what is queued; else UINT32_MAX. */
-uint32_t iip_want_room(const struct iip_loop *loop, const struct iip_obj *obj);
+uint32_t iip_want_room_low(const struct iip_loop *loop, const struct iip_obj *obj);
+static inline uint32_t iip_want_room(const struct iip_loop *loop, const struct iip_obj *obj)
+{
+    return IIP_UNLIKELY(loop->pool_low) ? iip_want_room_low(loop, obj) : UINT32_MAX;
+}
 void iip_want_end(struct iip_loop *loop, struct iip_obj *obj);
 /* The next to be told, who waits no more; null: none. */
 struct iip_obj *iip_want_take(struct iip_loop *loop);
@@ -8347,6 +8352,7 @@ static int32_t iip_loop_arrays(struct iip_loop *loop, const struct iip_engine_cf
 static void iip_loop_low_mark(struct iip_loop *loop)
 {
     loop->frames_low = loop->ops->frames_free(loop->queue) / 4;
+    loop->frames_plenty = loop->frames_low ? loop->frames_low - 1 : 0;
     loop->frames_reserve = loop->frames_low - loop->frames_low / 4;
     /* A burst does not pass both marks before anybody saw that frames are few; small pools are not all for sending. */
     loop->burst_max = loop->frames_low - loop->frames_reserve;
@@ -9869,7 +9875,7 @@ static int32_t iip_op_write(struct iip_loop *loop, struct iip_obj *obj, const vo
 {
     uint32_t room = iip_want_room(loop, obj);
     int32_t taken;
-    loop->app_floor = room == UINT32_MAX ? loop->frames_low : loop->frames_reserve;
+    loop->app_floor = loop->pool_low ? loop->frames_reserve : loop->frames_plenty;
     taken = iip_tcp_write(loop->stk, obj->core, bytes, len < room ? len : room);
     loop->app_floor = 0;
     if (room >= len || taken < 0)
@@ -10830,12 +10836,10 @@ void iip_wake_seen(struct iip_loop *loop)
 enum { IIP_WANT_US = 1000 };
 
 /* More than may leave at once would keep frames from those who read, as long as the peer likes. */
-uint32_t iip_want_room(const struct iip_loop *loop, const struct iip_obj *obj)
+uint32_t iip_want_room_low(const struct iip_loop *loop, const struct iip_obj *obj)
 {
     struct iip_tcp_info info = {.size = sizeof info};
     uint32_t window, queued;
-    if (loop->ops->frames_free(loop->queue) > loop->frames_low)
-        return UINT32_MAX;
     iip_tcp_info(loop->stk, obj->core, &info);
     window = info.snd_wnd < info.cwnd ? info.snd_wnd : info.cwnd;
     queued = info.unacked + info.unsent;

@@ -107,6 +107,7 @@ static int32_t iip_loop_arrays(struct iip_loop *loop, const struct iip_engine_cf
 static void iip_loop_low_mark(struct iip_loop *loop)
 {
     loop->frames_low = loop->ops->frames_free(loop->queue) / 4;
+    loop->frames_plenty = loop->frames_low ? loop->frames_low - 1 : 0;
     loop->frames_reserve = loop->frames_low - loop->frames_low / 4;
     /* A burst does not pass both marks before anybody saw that frames are few; small pools are not all for sending. */
     loop->burst_max = loop->frames_low - loop->frames_reserve;

@@ -181,6 +181,7 @@ struct iip_loop {
     uint32_t burst_n;             /* packets that the wait already received */
     uint32_t burst_max;           /* ... that are received at once */
     uint32_t frames_low;          /* fewer free ones than this are few */
+    uint32_t frames_plenty;       /* what a turn that began with more than the low mark leaves: just below it */
     uint32_t frames_reserve;      /* the last ones: for what neither the application nor the stack keeps */
     uint32_t app_floor;           /* frames taken now are for bytes of the application: so many stay; 0: they are not */
     uint32_t pool_low;
@@ -345,7 +346,11 @@ int32_t iip_conn_option(struct iip_loop *loop, struct iip_obj *obj, uint32_t opt
 /* A send was refused for want of frames or memory: the loop tells when there are some. */
 void iip_want_add(struct iip_loop *loop, struct iip_obj *obj);
 /* While frames are few, the bytes that its peer has room for behind what is queued; else UINT32_MAX. */
-uint32_t iip_want_room(const struct iip_loop *loop, const struct iip_obj *obj);
+uint32_t iip_want_room_low(const struct iip_loop *loop, const struct iip_obj *obj);
+static inline uint32_t iip_want_room(const struct iip_loop *loop, const struct iip_obj *obj)
+{
+    return IIP_UNLIKELY(loop->pool_low) ? iip_want_room_low(loop, obj) : UINT32_MAX;
+}
 void iip_want_end(struct iip_loop *loop, struct iip_obj *obj);
 /* The next to be told, who waits no more; null: none. */
 struct iip_obj *iip_want_take(struct iip_loop *loop);

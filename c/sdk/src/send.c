@@ -166,7 +166,7 @@ static int32_t iip_op_write(struct iip_loop *loop, struct iip_obj *obj, const vo
 {
     uint32_t room = iip_want_room(loop, obj);
     int32_t taken;
-    loop->app_floor = room == UINT32_MAX ? loop->frames_low : loop->frames_reserve;
+    loop->app_floor = loop->pool_low ? loop->frames_reserve : loop->frames_plenty;
     taken = iip_tcp_write(loop->stk, obj->core, bytes, len < room ? len : room);
     loop->app_floor = 0;
     if (room >= len || taken < 0)

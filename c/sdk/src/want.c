@@ -8,12 +8,10 @@
 enum { IIP_WANT_US = 1000 };
 
 /* More than may leave at once would keep frames from those who read, as long as the peer likes. */
-uint32_t iip_want_room(const struct iip_loop *loop, const struct iip_obj *obj)
+uint32_t iip_want_room_low(const struct iip_loop *loop, const struct iip_obj *obj)
 {
     struct iip_tcp_info info = {.size = sizeof info};
     uint32_t window, queued;
-    if (loop->ops->frames_free(loop->queue) > loop->frames_low)
-        return UINT32_MAX;
     iip_tcp_info(loop->stk, obj->core, &info);
     window = info.snd_wnd < info.cwnd ? info.snd_wnd : info.cwnd;
     queued = info.unacked + info.unsent;
