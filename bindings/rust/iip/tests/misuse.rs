@@ -308,7 +308,7 @@ fn a_stream_dropped_outside_of_its_runtime_is_closed() {
     runtime.block_on(no_connections());
     runtime.run(|| {
         let local = "10.0.0.2:9".parse().unwrap();
-        (TcpListener::bind(local).unwrap(), UdpSocket::bind(local).unwrap());
+        drop((TcpListener::bind(local).unwrap(), UdpSocket::bind(local).unwrap()));
     });
 }
 
@@ -318,24 +318,21 @@ fn a_stream_stays_with_its_runtime_wherever_it_is_used() {
     let second = runtime("pair:misuse-two-other", "10.0.0.3/24");
     let stream = first.block_on(client());
     let other = first.block_on(client());
-    second
-        .block_on(async move {
-            assert!(poll_fn(|cx| Poll::Ready(stream.poll_recv(cx).is_pending())).await);
-            assert!(rt::timeout(Duration::from_millis(1), stream.write_all(b"from elsewhere")).await.is_some());
-            stream.set_nodelay(true).unwrap();
-            stream.shutdown().unwrap();
-            drop(other);
-            Some(stream)
-        })
-        .map(|stream| {
-            first.block_on(async move {
-                let mut got = Vec::new();
-                while let Some(part) = stream.recv().await.unwrap() {
-                    got.extend_from_slice(&part);
-                }
-                assert_eq!(got, b"from elsewhere");
-            });
-        });
+    let stream = second.block_on(async move {
+        assert!(poll_fn(|cx| Poll::Ready(stream.poll_recv(cx).is_pending())).await);
+        assert!(rt::timeout(Duration::from_millis(1), stream.write_all(b"from elsewhere")).await.is_some());
+        stream.set_nodelay(true).unwrap();
+        stream.shutdown().unwrap();
+        drop(other);
+        stream
+    });
+    first.block_on(async move {
+        let mut got = Vec::new();
+        while let Some(part) = stream.recv().await.unwrap() {
+            got.extend_from_slice(&part);
+        }
+        assert_eq!(got, b"from elsewhere");
+    });
     second.block_on(async {
         assert_eq!(rt::with_loop(|l| l.stats()).unwrap().ops_failed, 0);
         assert_eq!(rt::timeout(Duration::from_millis(5), pending::<()>()).await, None);
