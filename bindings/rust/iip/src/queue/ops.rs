@@ -111,7 +111,7 @@ impl Queue {
         self.now(op).map(Timer)
     }
 
-    /// The timer never fires then, an event already handed up excepted. [`Error::STALE`].
+    /// The timer never fires then, an event already handed up excepted. [`Error::STALE`](crate::Error::STALE).
     pub fn cancel(&self, timer: Timer) -> Result<()> {
         self.now(op(sys::IIP_OP_CANCEL, timer.0)).map(drop)
     }
@@ -138,7 +138,7 @@ impl Queue {
         self.push(op(sys::IIP_OP_CLOSE, udp.0))
     }
 
-    /// RST; an event of kind `Closed` with [`Error::ABORTED`] follows.
+    /// RST; an event of kind `Closed` with [`Error::ABORTED`](crate::Error::ABORTED) follows.
     pub fn abort(&self, conn: Conn) -> Result<()> {
         self.push(op(sys::IIP_OP_ABORT, conn.0))
     }

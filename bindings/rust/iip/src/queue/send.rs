@@ -31,8 +31,8 @@ impl std::fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Queue {
-    /// Sends a buffer, in whole, behind what was sent before: an [`RxBuf`] as it is, a [`TxBuf`] as far as it is filled.
-    /// What the connection does not take comes back by [`Batch::short`](crate::Batch::short) after the turn.
+    /// Sends a buffer, in whole, behind what was sent before: an [`RxBuf`] as it is, a [`TxBuf`](crate::TxBuf) as far as
+    /// it is filled. What the connection does not take comes back by [`Batch::short`](crate::Batch::short) after the turn.
     #[inline]
     pub fn send(&self, conn: Conn, buf: impl Into<RxBuf>) -> Result<(), Refused> {
         self.send_buf(conn, buf.into(), 0)
