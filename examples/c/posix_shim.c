@@ -17,6 +17,7 @@ struct shim_sock {
     struct iip_tcp_listener *listener;
     struct iip_tcp_conn *conn;                  /* null when there is none, or none any more */
     struct shim_sock *waiting, **end, *next;    /* of a listener: connections for shim_accept */
+    iip_u32 room;                               /* of a listener: its backlog, less those */
     struct iip_pkt *in, **in_end;               /* received packets by their link; `used` bytes of the first are read */
     iip_u32 used, unread;
     int error;                                  /* positive errno, not told yet */
@@ -74,6 +75,7 @@ static void on_accept(struct iip_stack *stk, const struct iip_note *note)
     s->peer = note->peer;
     *listener->end = s;
     listener->end = &s->next;
+    iip_tcp_backlog_set(listener->listener, --listener->room); /* it waits here now, and no other in its place */
 }
 
 static void on_data(struct shim_sock *s, const struct iip_note *note)
@@ -138,7 +140,8 @@ int shim_listen(struct shim_sock *s, int backlog)
     int status;
     if (s->state != FRESH)
         return -EINVAL;
-    status = iip_tcp_listen(s->stk, &s->local, backlog > 0 ? (iip_u32)backlog : 1, s, &s->listener);
+    s->room = backlog > 0 ? (iip_u32)backlog : 1;
+    status = iip_tcp_listen(s->stk, &s->local, s->room, s, &s->listener);
     if (status >= 0)
         s->state = LISTENING;
     return as_errno(status);
@@ -153,6 +156,8 @@ struct shim_sock *shim_accept(struct shim_sock *s)
     if (!s->waiting)
         s->end = &s->waiting;
     first->next = NULL;
+    if (s->listener)
+        iip_tcp_backlog_set(s->listener, ++s->room);
     return first;
 }
 
@@ -296,6 +301,7 @@ void shim_close(struct shim_sock *s)
     struct shim_sock *waits;
     if (s->listener)
         iip_tcp_unlisten(s->stk, s->listener);
+    s->listener = NULL;
     while ((waits = shim_accept(s)) != NULL) { /* nobody will ever accept these */
         waits->zero_linger = 1;
         shim_close(waits);

@@ -22,7 +22,7 @@ void shim_notes(struct iip_stack *stk);
 
 struct shim_sock *shim_socket(struct iip_stack *stk); /* null: no memory */
 int shim_bind(struct shim_sock *s, const struct iip_endpoint *local);
-int shim_listen(struct shim_sock *s, int backlog);
+int shim_listen(struct shim_sock *s, int backlog);    /* connections that may wait for shim_accept, 1 at least */
 /* The next connection, or null: none waits. */
 struct shim_sock *shim_accept(struct shim_sock *s);
 /* -EINPROGRESS: POLLOUT says when it is over, shim_error how it ended. Again: -EALREADY, then -EISCONN or why not. */

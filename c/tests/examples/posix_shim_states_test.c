@@ -300,6 +300,124 @@ static void many_sockets(void)
     close_both();
 }
 
+/* ---- the backlog: who waits in the stack and who waits for shim_accept, together ---- */
+
+enum { BACKLOG = 3, CROWD = 8 };
+
+static struct shim_sock *crowd_lis, *crowd[CROWD], *served[CROWD + 1];
+
+/* A crowd connects at once, and nobody is accepted. */
+static void crowd_comes(iip_u64 half_open_max)
+{
+    struct iip_endpoint local = address(2, 80);
+    int i;
+    open_both(0);
+    iip_stack_set(b.stk, "tcp.half_open_max", half_open_max);
+    crowd_lis = shim_socket(b.stk);
+    shim_bind(crowd_lis, &local);
+    CHECK_EQ(shim_listen(crowd_lis, BACKLOG), 0);
+    for (i = 0; i < CROWD; i++)
+        crowd[i] = dial(80);
+    run(1000);
+}
+
+/* Whoever waits for shim_accept is accepted; how many. */
+static int serve_crowd(int n)
+{
+    int before = n;
+    while (n < CROWD && (served[n] = shim_accept(crowd_lis)) != NULL)
+        n++;
+    return n - before;
+}
+
+static void crowd_goes(int n)
+{
+    int i;
+    for (i = 0; i < CROWD; i++)
+        shim_close(crowd[i]);
+    for (i = 0; i < n; i++)
+        shim_close(served[i]);
+    shim_close(crowd_lis);
+    close_both();
+}
+
+static void the_backlog_holds(void)
+{
+    int n = 0, more;
+    crowd_comes(100);
+    run(12000000); /* SYN-ACKs go again, after 15 s and 31 s the last times, and still nobody is accepted */
+    while (n < CROWD) {
+        more = serve_crowd(n);
+        CHECK_EQ(more, CROWD - n < BACKLOG ? CROWD - n : BACKLOG);
+        CHECK(shim_accept(crowd_lis) == NULL);
+        REQUIRE(more > 0);
+        n += more;
+        run(12000000);
+    }
+    crowd_goes(n);
+}
+
+/* One place more for each that is accepted. */
+static void one_is_accepted_and_one_comes(void)
+{
+    struct shim_sock *late;
+    int n;
+    crowd_comes(100);
+    late = dial(80);
+    run(2000000);
+    CHECK_EQ(shim_poll(late), 0); /* its SYN is not answered */
+    served[0] = shim_accept(crowd_lis);
+    REQUIRE(served[0] != NULL);
+    run(20000000);
+    n = 1 + serve_crowd(1);
+    CHECK_EQ(n, 1 + BACKLOG);
+    shim_close(late);
+    crowd_goes(n);
+}
+
+/* SYN cookies leave no trace of those who wait; their bytes bring the cookie again. */
+static void the_backlog_holds_for_cookies(void)
+{
+    int n, i;
+    crowd_comes(1);
+    for (i = 0; i < CROWD; i++)
+        CHECK_EQ(shim_send(crowd[i], "x", 1), 1);
+    run(20000000);
+    n = serve_crowd(0);
+    CHECK_EQ(n, BACKLOG);
+    CHECK(shim_accept(crowd_lis) == NULL);
+    run(20000000);
+    n += serve_crowd(n);
+    CHECK_EQ(n, 2 * BACKLOG);
+    crowd_goes(n);
+}
+
+/* One that waits and goes has its place until it is accepted. */
+static void who_goes_while_waiting_keeps_the_place(int zero_linger)
+{
+    char in[8];
+    int n;
+    crowd_comes(100);
+    shim_linger(crowd[0], zero_linger);
+    shim_close(crowd[0]);
+    crowd[0] = dial(81);
+    run(20000000);
+    n = serve_crowd(0);
+    CHECK_EQ(n, BACKLOG);
+    CHECK_EQ(shim_recv(served[0], in, 8, 0), zero_linger ? -ECONNRESET : 0);
+    crowd_goes(n);
+}
+
+static void who_resets_while_waiting_keeps_the_place(void)
+{
+    who_goes_while_waiting_keeps_the_place(1);
+}
+
+static void who_closes_while_waiting_keeps_the_place(void)
+{
+    who_goes_while_waiting_keeps_the_place(0);
+}
+
 int main(void)
 {
     RUN(masks_from_fresh_to_closed);
@@ -315,5 +433,10 @@ int main(void)
     RUN(reset_while_waiting);
     RUN(closing_while_connecting);
     RUN(many_sockets);
+    RUN(the_backlog_holds);
+    RUN(one_is_accepted_and_one_comes);
+    RUN(the_backlog_holds_for_cookies);
+    RUN(who_resets_while_waiting_keeps_the_place);
+    RUN(who_closes_while_waiting_keeps_the_place);
     return check_done();
 }

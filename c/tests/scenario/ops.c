@@ -219,6 +219,11 @@ static void op_listen(struct run *r, char **w, int n)
     answer(r, iip_tcp_listen(r->stk, &e, backlog, NULL, &r->listener), want);
 }
 
+static void op_backlog(struct run *r, char **w, int n)
+{
+    iip_tcp_backlog_set(r->listener, (uint32_t)scn_number(r, n > 1 ? w[1] : NULL));
+}
+
 static void op_unlisten(struct run *r, char **w, int n)
 {
     (void)w;
@@ -548,7 +553,7 @@ int op_run(struct run *r, char **w, int n, const char *rest)
     static const struct { const char *name; void (*run)(struct run *, char **, int); int live; } ops[] = {
         { "ip", op_ip, 0 }, { "layer", op_layer, 0 }, { "caps", op_caps, 0 }, { "mtu", op_mtu, 0 }, { "start", op_start, 0 },
         { "isn", op_isn, 0 }, { "flow", op_flow, 0 }, { "forget", op_forget, 0 }, { "set", op_set, 0 }, { "plain", op_plain, 0 },
-        { "address", op_address, 0 }, { "listen", op_listen, 0 }, { "unlisten", op_unlisten, 1 }, { "connect", op_connect, 0 },
+        { "address", op_address, 0 }, { "listen", op_listen, 0 }, { "backlog", op_backlog, 1 }, { "unlisten", op_unlisten, 1 }, { "connect", op_connect, 0 },
         { "write", op_write, 1 }, { "send", op_send, 1 }, { "shutdown", op_simple, 1 }, { "close", op_simple, 1 },
         { "abort", op_simple, 1 }, { "urgent", op_simple, 1 }, { "opt", op_opt, 1 }, { "credit", op_credit, 0 },
         { "notes", op_notes, 1 }, { "refuse", op_refuse, 0 }, { "fail", op_fail, 0 },

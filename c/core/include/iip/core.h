@@ -261,9 +261,14 @@ IIP_API int iip_stack_speaks(const struct iip_stack *stk);
 
 /* ---- TCP (RFC 9293 3.9.1) ---------------------------------------------------------------------------------------- */
 
-/* OPEN, passive. `local` with any address listens on all, of one family or both. ADDR_IN_USE, ADDR_NOT_AVAIL, NOMEM. */
+/* OPEN, passive. `local` with any address listens on all, of one family or both. `backlog`, 1 at least: connections that
+   may wait for their ACCEPT note to be taken. ADDR_IN_USE, ADDR_NOT_AVAIL, NOMEM. */
 IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *local, iip_u32 backlog, void *user,
                            struct iip_tcp_listener **out);
+/* From now on `backlog` connections may wait. 0: no more than wait already; SYNs, ACKs of a handshake and SYN cookies are
+   dropped in silence and counted as drop_tcp_backlog, and come again for as long as the peer tries. Who takes ACCEPT notes
+   and lets connections wait in a queue of his own lowers it by one for each, and raises it again when one leaves that queue. */
+IIP_API void iip_tcp_backlog_set(struct iip_tcp_listener *lis, iip_u32 backlog);
 /* Stops listening; connections not yet accepted are reset, accepted ones live on. */
 IIP_API void iip_tcp_unlisten(struct iip_stack *stk, struct iip_tcp_listener *lis);
 /* OPEN, active. `local` may be null, or leave address or port open. ADDR_NOT_AVAIL, ADDR_IN_USE, UNREACHABLE, INVAL (no unicast peer), NOMEM. */

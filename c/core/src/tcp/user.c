@@ -59,6 +59,11 @@ IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *loc
     return IIP_OK;
 }
 
+IIP_API void iip_tcp_backlog_set(struct iip_tcp_listener *lis, iip_u32 backlog)
+{
+    lis->backlog = backlog;
+}
+
 /* Those that wait to be accepted stand on the list of those that have something to say. */
 static void iip_tcp_reset_waiting(struct iip_stack *stk, const struct iip_tcp_listener *lis)
 {
