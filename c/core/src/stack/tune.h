@@ -53,7 +53,7 @@
     X(tcp_time_wait_max, "tcp.time_wait_max", 0, 0x1000000, 1048576, "connections in TIME-WAIT; the oldest goes first") \
     X(tcp_half_open_max, "tcp.half_open_max", 1, 0x1000000, 65536, "half-open connections of all listeners; beyond them, cookies") \
     X(tcp_rst_rate, "tcp.rst_rate", 0, 1000000, 10000, "RSTs a second for segments of no connection")         \
-    X(tcp_challenge_rate, "tcp.challenge_rate", 0, 1000, 10, "challenge ACKs a second of one connection")
+    X(tcp_challenge_rate, "tcp.challenge_rate", 0, 1000, 10, "challenge ACKs a second of one connection, in any state")
 
 struct iip_tune {
 #define IIP_TUNE_FIELD(field, name, min, max, def, doc) iip_u64 field;

@@ -151,6 +151,7 @@ IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half
     }
     iip_tcp_fifo_del(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     half->retries++;
+    half->id.state = 0;
     iip_tcp_fifo_put(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half,
                      iip_tcp_half_delay(stk, half->retries));
     iip_count(stk, IIP_CTR_TCP_RETRANS);
@@ -218,26 +219,17 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     return iip_tcp_segment_arrives(stk, conn, arr);
 }
 
-static iip_u32 iip_tcp_half_window(const struct iip_stack *stk)
-{
-    return iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535);
-}
-
-/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, at a limited rate [RFC 9293 3.10.7.4 first, RFC 5961 3.2] */
-static void iip_tcp_half_ack(struct iip_stack *stk, const struct iip_tcp_mini *half)
+/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, so many between two SYN-ACKs [RFC 9293 3.10.7.4 first, RFC 5961 3.2] */
+static void iip_tcp_half_ack(struct iip_stack *stk, struct iip_tcp_mini *half)
 {
     iip_u32 shift = half->id.options & IIP_HAS_WSCALE ? iip_tcp_wscale_offer(stk, (iip_u32)stk->tune.tcp_rcvbuf) : 0;
-    if (iip_bucket_take(&stk->tcp->rst_bucket, stk->now, stk->tune.tcp_rst_rate))
-        iip_tcp_mini_ack(stk, half, iip_tcp_half_window(stk) >> shift);
-    else
-        iip_count(stk, IIP_CTR_TCP_LIMITED);
+    iip_tcp_mini_answer(stk, half, iip_tcp_mini_window(stk) >> shift, 1);
 }
 
 /* First: PAWS and the sequence number. A RST is not answered. */
-static iip_verdict iip_tcp_half_seq(struct iip_stack *stk, const struct iip_tcp_mini *half,
-                                    const struct iip_tcp_seg *seg)
+static iip_verdict iip_tcp_half_seq(struct iip_stack *stk, struct iip_tcp_mini *half, const struct iip_tcp_seg *seg)
 {
-    iip_u32 wnd = iip_tcp_half_window(stk);
+    iip_u32 wnd = iip_tcp_mini_window(stk);
     iip_u32 start = seg->seq - half->rcv_nxt;
     int rst = (seg->flags & IIP_TCP_RST) != 0;
     iip_verdict verdict = IIP_CTR_DROP_TCP_SEQ;

@@ -194,3 +194,15 @@ IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini
     seg.ts_ecr = mini->ts_recent;
     iip_tcp_bare(stk, &t, &seg, 0);
 }
+
+/* [RFC 5961 7] Each record counts its own, or two of them, each out of step with the other, would answer for ever. */
+IIP_LOCAL void iip_tcp_mini_answer(struct iip_stack *stk, struct iip_tcp_mini *mini, iip_u32 wnd, int counts)
+{
+    if ((counts && mini->id.state >= iip_min64(stk->tune.tcp_challenge_rate, 255)) ||
+        !iip_bucket_take(&stk->tcp->rst_bucket, stk->now, stk->tune.tcp_rst_rate)) {
+        iip_count(stk, IIP_CTR_TCP_LIMITED);
+        return;
+    }
+    mini->id.state += counts != 0;
+    iip_tcp_mini_ack(stk, mini, wnd);
+}

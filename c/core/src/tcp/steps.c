@@ -12,6 +12,18 @@ static void iip_tcp_ack_now(struct iip_stack *stk, struct iip_tcp_conn *conn)
     iip_tcp_touch(stk, conn);
 }
 
+/*
+ * The peer repeats itself, or is far off: tell it where we are. What is not text is told at a limited rate, for two such
+ * could answer each other for ever [RFC 5961 7]; text never answers an ACK, and the sender of a lost one waits for ours.
+ */
+static void iip_tcp_tell(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    if (!seg->len || (seg->flags & IIP_TCP_SYN))
+        iip_tcp_challenge(stk, conn);
+    else
+        iip_tcp_ack_now(stk, conn);
+}
+
 /* [RFC 7323 5.3 R1] before the first step: a timestamp from the past is not of this life of the connection. */
 static iip_verdict iip_tcp_step_paws(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
@@ -24,7 +36,7 @@ static iip_verdict iip_tcp_step_paws(struct iip_stack *stk, struct iip_tcp_conn 
         return IIP_NEXT_STEP;
     if ((iip_u32)(stk->now >> 20) - conn->ready.word > IIP_PAWS_DAYS_24) /* [RFC 7323 5.5] */
         return IIP_NEXT_STEP;
-    iip_tcp_ack_now(stk, conn);
+    iip_tcp_tell(stk, conn, seg);
     return IIP_CTR_DROP_TCP_PAWS;
 }
 
@@ -73,18 +85,15 @@ static void iip_tcp_cut_to_window(struct iip_stack *stk, struct iip_tcp_conn *co
     iip_pkt_trim(stk, arr->pkt, arr->skip + seg->len);
 }
 
-/* The peer repeats itself, or is far off: tell it where we are. Pure ACKs are told at a limited rate, for they could answer each other for ever. */
 static iip_verdict iip_tcp_unacceptable(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
     if (seg->flags & IIP_TCP_RST)
         return IIP_CTR_DROP_TCP_RST;
-    if (!seg->len) {
-        iip_tcp_challenge(stk, conn);
+    iip_tcp_tell(stk, conn, seg);
+    if (!seg->len || (seg->flags & IIP_TCP_SYN))
         return IIP_CTR_DROP_TCP_SEQ;
-    }
     if (iip_seq_lt(seg->seq, conn->rcv.nxt))
         iip_tcp_dsack(stk, conn, seg->seq, iip_seq_min(seg->seq + seg->len, conn->rcv.nxt));
-    iip_tcp_ack_now(stk, conn);
     return iip_seq_leq(seg->seq + seg->len, conn->rcv.nxt) ? IIP_CTR_DROP_TCP_OLD : IIP_CTR_DROP_TCP_SEQ;
 }
 
@@ -116,7 +125,8 @@ static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *
 
 /*
  * [RFC 7323 4.3] what the next ACK will echo: the timestamp of the segment at the left edge of the last ACK. PAWS let
- * none through that is older, but for the one that ends a silence of 24 days.
+ * none through that is older, but for the one that ends a silence of 24 days; and one whose ACK cannot be is not the
+ * peer's, and would freeze the connection [RFC 5961 5].
  */
 static void iip_tcp_ts_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
@@ -233,12 +243,13 @@ static iip_verdict iip_tcp_steps(struct iip_stack *stk, struct iip_tcp_conn *con
         verdict = iip_tcp_step_syn(stk, conn, arr);
     if (verdict != IIP_NEXT_STEP)
         return verdict;
-    iip_tcp_ts_take(stk, conn, &arr->seg);
     if (conn->id.state != IIP_TCP_FIN_WAIT_2 || !(conn->flags & IIP_F_DETACHED))
         iip_tcp_idle_restart(stk, conn); /* it waits for a FIN alone, however much else comes */
     verdict = iip_tcp_step_ack(stk, conn, arr);
-    if (verdict == IIP_NEXT_STEP)
-        verdict = iip_tcp_step_urg(stk, conn, arr);
+    if (verdict != IIP_NEXT_STEP)
+        return verdict;
+    iip_tcp_ts_take(stk, conn, &arr->seg);
+    verdict = iip_tcp_step_urg(stk, conn, arr);
     if (verdict == IIP_NEXT_STEP)
         verdict = iip_tcp_step_text(stk, conn, arr);
     if (verdict == IIP_NEXT_STEP)

@@ -79,6 +79,7 @@ IIP_LOCAL void iip_tcp_id_take(struct iip_stack *stk, struct iip_tcp_id *id, iip
     const struct iip_ip *from_ip;
     *id = *from;
     id->kind = (iip_u8)kind;
+    id->state = 0;
     if (id->family == 6) {
         ip = iip_tcp_id_ip6(id);
         from_ip = iip_tcp_id_ip6(from);

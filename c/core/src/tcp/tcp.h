@@ -25,7 +25,7 @@ struct iip_tcp_id {
     struct iip_node node;  /* node.word: local port << 16 | remote port */
     iip_u8 kind;           /* IIP_ID_... */
     iip_u8 family;         /* 4 or 6; 6: both addresses lie behind the object */
-    iip_u8 state;          /* a connection's IIP_TCP_... */
+    iip_u8 state;          /* a connection's IIP_TCP_...; a half-open's or TIME-WAIT's: ACKs that answered, of late */
     iip_u8 options;        /* IIP_HAS_... that both sides agreed on */
     iip_u32 local4;        /* IPv4 addresses in memory order */
     iip_u32 remote4;
@@ -45,7 +45,7 @@ struct iip_tcp_mini {
     iip_u32 snd_nxt;       /* half-open: ISS + 1 */
     iip_u32 rcv_nxt;
     iip_u32 ts_recent;
-    iip_u16 mss;           /* half-open: what the peer announced, 0: nothing */
+    iip_u16 mss;           /* half-open: what the peer announced, 0: nothing; TIME-WAIT: since when answers count, 2^16 us */
     iip_u8 wscale;         /* half-open: of the peer */
     iip_u8 retries;        /* half-open: SYN-ACKs sent again */
     iip_u32 prev, next;    /* FIFO by id.word: references, 0: none */
@@ -250,7 +250,7 @@ IIP_LOCAL struct iip_tcp_id *iip_tcp_lookup(struct iip_stack *stk, const struct 
 IIP_LOCAL struct iip_tcp_id *iip_tcp_lookup_tuple(struct iip_stack *stk, const struct iip_tcp_tuple *t);
 IIP_LOCAL void iip_tcp_id_init(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind,
                                const struct iip_tcp_tuple *t);
-/* The same tuple goes on as another object, which takes its place in the table. */
+/* The same tuple goes on as another object, which takes its place in the table; its state is 0. */
 IIP_LOCAL void iip_tcp_id_take(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind, struct iip_tcp_id *from);
 IIP_LOCAL void iip_tcp_tuple_of(const struct iip_tcp_id *id, struct iip_tcp_tuple *t);
 IIP_LOCAL void iip_tcp_tuple_rx(struct iip_tcp_tuple *t, const struct iip_rx *rx, const struct iip_tcp_seg *seg);
@@ -362,6 +362,13 @@ IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, s
 IIP_LOCAL void iip_tcp_fifo_del(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini);
 IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk);
 IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *mini, iip_u32 wnd);
+/* The same in answer to what is out of place, within the limits of the stack; `counts`: and within those of the record. */
+IIP_LOCAL void iip_tcp_mini_answer(struct iip_stack *stk, struct iip_tcp_mini *mini, iip_u32 wnd, int counts);
+/* What the peer of a record is taken to have been told. */
+IIP_INLINE iip_u32 iip_tcp_mini_window(const struct iip_stack *stk)
+{
+    return iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535);
+}
 
 /* ---- ack.c, recover.c, text.c ---- */
 IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr);

@@ -40,6 +40,27 @@ static int iip_tcp_wait_reopens(const struct iip_tcp_mini *wait, const struct ii
     return iip_seq_lt(wait->rcv_nxt, seg->seq);
 }
 
+/* Fifth, where the sequence number is acceptable: without ACK bit it is dropped. A SYN never comes so far. */
+static int iip_tcp_wait_drops(const struct iip_stack *stk, const struct iip_tcp_mini *wait,
+                              const struct iip_tcp_seg *seg)
+{
+    iip_u32 wnd = iip_tcp_mini_window(stk);
+    iip_u32 start = seg->seq - wait->rcv_nxt;
+    return !(seg->flags & (IIP_TCP_ACK | IIP_TCP_SYN)) && (start < wnd || (seg->len && start + seg->len - 1 < wnd));
+}
+
+/* An ACK for what is out of place: for text, which may be a repetition, and for so many others a second. */
+static void iip_tcp_wait_answer(struct iip_stack *stk, struct iip_tcp_mini *wait, const struct iip_tcp_seg *seg)
+{
+    enum { SECOND = 16 };
+    iip_u16 now = (iip_u16)(stk->now >> 16);
+    if ((iip_u16)(now - wait->mss) >= SECOND) {
+        wait->mss = now;
+        wait->id.state = 0;
+    }
+    iip_tcp_mini_answer(stk, wait, 0, !seg->len || (seg->flags & IIP_TCP_SYN));
+}
+
 /* Anything else is answered with an ACK, and the peer's FIN starts the time anew; a RST does not end it [RFC 1337]. */
 IIP_LOCAL iip_verdict iip_tcp_wait_input(struct iip_stack *stk, struct iip_tcp_mini *wait, struct iip_tcp_arrival *arr)
 {
@@ -58,17 +79,16 @@ IIP_LOCAL iip_verdict iip_tcp_wait_input(struct iip_stack *stk, struct iip_tcp_m
             return iip_tcp_listen_syn(stk, lis, arr, &used);
         }
     }
+    if (iip_tcp_wait_drops(stk, wait, seg))
+        return IIP_CTR_DROP_TCP_ACK;
     if (!(seg->flags & (IIP_TCP_SYN | IIP_TCP_FIN)) && !seg->len && seg->seq == wait->rcv_nxt)
         return IIP_DONE; /* a plain ACK of our FIN */
-    if ((seg->flags & IIP_TCP_FIN) && seg->seq + seg->len == wait->rcv_nxt) {
+    if ((seg->flags & IIP_TCP_FIN) && (seg->flags & IIP_TCP_ACK) && seg->seq + seg->len == wait->rcv_nxt) {
         iip_tcp_fifo_del(stk, &stk->tcp->wait, wait);
         iip_tcp_fifo_put(stk, &stk->tcp->wait, wait, 2 * stk->tune.tcp_msl_us);
         iip_tcp_mini_ack(stk, wait, 0);
         return IIP_DONE;
     }
-    if (iip_bucket_take(&stk->tcp->rst_bucket, stk->now, stk->tune.tcp_rst_rate))
-        iip_tcp_mini_ack(stk, wait, 0);
-    else
-        iip_count(stk, IIP_CTR_TCP_LIMITED);
+    iip_tcp_wait_answer(stk, wait, seg);
     return IIP_CTR_DROP_TCP_SEQ;
 }

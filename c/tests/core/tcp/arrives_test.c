@@ -88,7 +88,7 @@ static int acceptable(const struct model *m, const struct arrival *a)
     uint32_t n = a->end - a->seq;
     if (a->flags & FL_RST)
         return a->seq - m->rcv < WINDOW;
-    if (!n && m->state != RCVD)
+    if (!n && m->state != RCVD && m->state != TIME)
         return a->seq - m->rcv <= WINDOW;
     return a->seq - m->rcv < WINDOW || (n && a->end - 1 - m->rcv < WINDOW);
 }
@@ -169,13 +169,18 @@ static void model_crossed(struct model *m, struct arrival *a)
     }
 }
 
-/* [RFC 1337, RFC 6191, MAY-2] A RST does nothing; a newer SYN begins anew; the rest is told where we were, but for an ACK in its place. */
+/*
+ * [RFC 1337, RFC 6191, MAY-2] A RST does nothing; a newer SYN begins anew; what is acceptable has an ACK bit, or is
+ * dropped; the rest is told where we were, but for an ACK in its place.
+ */
 static void model_time(struct model *m, const struct arrival *a)
 {
     if (a->flags & FL_RST)
         return;
     if ((a->flags & (FL_SYN | FL_ACK | FL_FIN)) == FL_SYN && (int32_t)(a->seq - m->rcv) > 0)
         say(m, FL_SYN | FL_ACK, 0, a->seq + 1);
+    else if (!(a->flags & (FL_SYN | FL_ACK)) && acceptable(m, a))
+        return;
     else if (a->flags & (FL_SYN | FL_FIN) || a->len || a->seq != m->rcv)
         say_ack(m);
 }

@@ -59,26 +59,69 @@ static void swap_ends(uint8_t *ip)
     memcpy(ip + 22, t, 2);
 }
 
-/* Whatever we send comes back to us with its ends exchanged: it must die down. */
+/* Whatever we send comes back to us with its ends exchanged: how often that goes on without time passing. */
+static uint32_t mirrored(struct peer *p)
+{
+    uint8_t packet[2048];
+    uint32_t i, before;
+    for (i = 0; i < 10000; i++) {
+        before = p->sent;
+        memcpy(packet, p->last_bytes, sizeof(packet));
+        swap_ends(packet);
+        peer_raw(p, packet, get16(packet + 2));
+        if (p->sent == before)
+            break;
+    }
+    return i;
+}
+
+/* It must die down. */
 static void against_a_mirror(void)
 {
     static struct peer p;
-    uint8_t packet[2048];
-    uint32_t i, before;
     peer_init(&p);
     REQUIRE(peer_new(&p, "attack") == 0);
     REQUIRE(peer_accepted(&p));
     p.ack += 5000; /* out of step: every answer is wrong for the other side */
     peer_send(&p, FL_ACK, 0, 0);
-    for (i = 0; i < 10000; i++) {
-        before = p.sent;
-        memcpy(packet, p.last_bytes, sizeof(packet));
-        swap_ends(packet);
-        peer_raw(&p, packet, get16(packet + 2));
-        if (p.sent == before)
-            break;
-    }
-    CHECK(i < 100);
+    CHECK(mirrored(&p) < 100);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
+/* The SYN-ACK comes back, as it would between two that were both told to connect by someone else. */
+static void half_open_against_a_mirror(void)
+{
+    static struct peer p;
+    peer_init(&p);
+    REQUIRE(peer_new(&p, "attack") == 0);
+    p.seq = 1000;
+    peer_send(&p, FL_SYN, 0, 0);
+    CHECK_EQ(p.last.flags, FL_SYN | FL_ACK);
+    CHECK(mirrored(&p) < 100);
+    p.seq++; /* and the peer can still connect */
+    p.ack = p.last.seq;
+    peer_send(&p, FL_ACK, 0, 0);
+    CHECK(p.conn != NULL);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
+static void time_wait_against_a_mirror(void)
+{
+    static struct peer p;
+    peer_init(&p);
+    REQUIRE(peer_new(&p, "attack") == 0);
+    REQUIRE(peer_accepted(&p));
+    iip_tcp_shutdown(p.stk, p.conn);
+    peer_settle(&p);
+    p.ack++;
+    peer_send(&p, FL_FIN | FL_ACK, 0, 0);
+    CHECK_EQ(p.closed, 1);
+    p.seq -= 5000;
+    peer_send(&p, FL_ACK, 0, 0);
+    CHECK(mirrored(&p) < 100);
+    peer_wait(&p, 2000000);
+    peer_send(&p, FL_ACK, 0, 0);
+    CHECK(mirrored(&p) < 100);
     CHECK_EQ(peer_free(&p), 0);
 }
 
@@ -256,6 +299,8 @@ int main(void)
     RUN(one_byte_pieces);
     RUN(one_byte_pieces_backwards);
     RUN(against_a_mirror);
+    RUN(half_open_against_a_mirror);
+    RUN(time_wait_against_a_mirror);
     RUN(no_amplifier);
     RUN(strange_clocks);
     RUN(a_clock_that_ran_back_measures_nothing);
