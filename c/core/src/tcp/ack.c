@@ -4,15 +4,15 @@
 #include "tcp/window.h"
 
 /* SND.UNA < SEG.ACK =< SND.NXT: the queue shrinks, the clock restarts, the window grows. */
-IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ack)
+IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    iip_u32 acked = ack - conn->snd.una;
+    iip_u32 acked = seg->ack - conn->snd.una;
     iip_u32 flight = conn->snd.nxt - conn->snd.una;
     iip_u32 recovering = conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS);
 
     if (IIP_UNLIKELY(conn->retries))
-        iip_tcp_rto_keep(stk, conn);
-    iip_tcp_acked_to(conn, ack);
+        iip_tcp_rto_keep(stk, conn, seg);
+    iip_tcp_acked_to(conn, seg->ack);
     iip_tcp_acked_free(stk, conn);
     iip_tcp_rtt_acked(stk, conn);
     if (IIP_UNLIKELY(recovering)) {
@@ -110,7 +110,7 @@ IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_con
     if (seg->sacks && (conn->id.options & IIP_HAS_SACK_OK))
         iip_tcp_sack_take(stk, conn, seg);
     if (iip_seq_lt(conn->snd.una, seg->ack)) {
-        iip_tcp_ack_advance(stk, conn, seg->ack);
+        iip_tcp_ack_advance(stk, conn, seg);
         iip_tcp_window_take(stk, conn, seg);
     } else if (seg->ack == conn->snd.una) { /* an older ACK knows an older window */
         if (dup)

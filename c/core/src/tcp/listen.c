@@ -212,10 +212,12 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     if (!conn)
         return IIP_CTR_DROP_TCP_MEMORY; /* the record stays, for the peer's next segment */
     iip_tcp_half_drop(stk, half);
-    if (lost)
+    if (lost) {
         conn->cwnd = conn->mss; /* [RFC 5681 3.1] */
-    else if ((iip_s32)((iip_u32)stk->now - conn->rtt_sent) >= 0)
+        iip_tcp_rtt_echo(stk, conn, &arr->seg);
+    } else if ((iip_s32)((iip_u32)stk->now - conn->rtt_sent) >= 0) {
         iip_tcp_rtt_sample(stk, conn, (iip_u32)stk->now - conn->rtt_sent); /* since the SYN-ACK */
+    }
     return iip_tcp_segment_arrives(stk, conn, arr);
 }
 

@@ -12,6 +12,8 @@ static iip_verdict iip_tcp_synsent_open(struct iip_stack *stk, struct iip_tcp_co
     conn->snd.wl2 = seg->ack;
     if ((conn->flags & IIP_F_RTT_PENDING) && !conn->retries)
         iip_tcp_rtt_sample(stk, conn, (iip_u32)stk->now - conn->rtt_sent);
+    else
+        iip_tcp_rtt_echo(stk, conn, seg);
     conn->flags &= ~(iip_u32)IIP_F_RTT_PENDING;
     iip_tcp_establish(stk, conn);
     conn->flags |= IIP_F_ACK_DUE; /* it may ride on the first bytes, or on the FIN */

@@ -372,7 +372,7 @@ IIP_INLINE iip_u32 iip_tcp_mini_window(const struct iip_stack *stk)
 
 /* ---- ack.c, recover.c, text.c ---- */
 IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr);
-IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ack);
+IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 /* ---- input.c: a segment whose predicted path was tried, to the state that it meets; `id`: whose it is, or null ---- */
 IIP_LOCAL iip_verdict iip_tcp_arrives(struct iip_stack *stk, struct iip_tcp_id *id, struct iip_tcp_arrival *arr);
 /* ---- predict.c: the segment that was expected ---- */
@@ -440,8 +440,8 @@ IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, cons
 /* ---- timer.c, rto.c ---- */
 IIP_LOCAL void iip_tcp_arm(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn);
-/* Before an ACK of what was sent again ends the count of retransmissions. */
-IIP_LOCAL void iip_tcp_rto_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn);
+/* Before `seg`, an ACK of what was sent again, ends the count of retransmissions. */
+IIP_LOCAL void iip_tcp_rto_keep(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 /* The user timeout is never overslept. */
 IIP_LOCAL void iip_tcp_rto_limit(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* [RFC 6298 5.1 - 5.3] A round trip that became shorter may bring the deadline before the timer's. */
@@ -456,6 +456,8 @@ IIP_INLINE void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *co
         iip_tcp_arm(stk, conn);
 }
 IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 rtt_us);
+/* What was sent again since rtt_sent is acknowledged: a sample, if timestamps say of which transmission. */
+IIP_LOCAL void iip_tcp_rtt_echo(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 IIP_LOCAL void iip_tcp_persist_start(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* The window changed while probes were sent: what a probe carried is sent again at once if need be. */
 IIP_LOCAL void iip_tcp_persist_end(struct iip_stack *stk, struct iip_tcp_conn *conn);
