@@ -30,6 +30,13 @@ Set them before the first connection; a later change holds for later connections
 | name | default | from | to | meaning |
 |---|---:|---:|---:|---|
 {rows}
+## What waits for a neighbour
+
+The latest `neigh.queue` packets wait until a neighbour's address is known, or until it counts as gone: connections
+that are opened at once lose no SYN. All neighbours together hold 512 packets, whatever is set; while more than 256 wait,
+no neighbour that does not answer gets more than 16 places, so that others find room. Each packet holds a frame: an engine
+with few of them begins with a quarter of a loop's frames, where that is less than the default.
+
 ## The order of the SYN's options
 
 `tcp.syn_options` is a number read in hexadecimal, lowest digit first; each digit places one option: 1 NOP, 2 MSS,

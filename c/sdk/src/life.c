@@ -103,6 +103,15 @@ static int32_t iip_loop_arrays(struct iip_loop *loop, const struct iip_engine_cf
     return IIP_OK;
 }
 
+/* A neighbour's answer needs a frame: what waits for one takes a quarter of them at most, unless a tunable says more. */
+static void iip_loop_neigh_queue(struct iip_loop *loop)
+{
+    iip_u64 most = 0;
+    iip_stack_get(loop->stk, "neigh.queue", &most);
+    if (loop->frames_low < most)
+        iip_stack_set(loop->stk, "neigh.queue", loop->frames_low ? loop->frames_low : 1);
+}
+
 /* Few: a quarter of what there was when nothing was used yet. Ports keep a reserve of their own, which is less. */
 static void iip_loop_low_mark(struct iip_loop *loop)
 {
@@ -115,6 +124,7 @@ static void iip_loop_low_mark(struct iip_loop *loop)
         loop->burst_max = loop->burst_max ? IIP_RX_BURST : 1;
     if (loop->tx_free_cap > loop->frames_low)
         loop->tx_free_cap = loop->frames_low ? loop->frames_low : 1;
+    iip_loop_neigh_queue(loop);
 }
 
 int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const struct iip_engine_cfg *cfg)

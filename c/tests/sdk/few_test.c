@@ -116,11 +116,38 @@ static void a_simulated_wire_flows(void)
     few("sim:few9,frames=64", 1);
 }
 
+/* What waits for a neighbour that does not answer is not all there is: the answer needs a buffer too. */
+static void a_crowd_leaves_buffers(void)
+{
+    struct iip_loop_stats stats = {.size = sizeof stats};
+    uint64_t lis, crowd[60];
+    struct side a, b;
+    uint32_t i;
+    world_open(&a, &b, "pair:few10,frames=64");
+    CHECK_EQ(iip_loop_listen(b.loop, ":80", 77, &lis), IIP_OK);
+    for (i = 0; i < 60; i++)
+        CHECK_EQ(iip_loop_connect(a.loop, "10.0.0.2:80", 78, &crowd[i]), IIP_OK);
+    for (i = 0; i < 20; i++) /* the other end is busy */
+        turn_seen(&a, IIP_TURN_FLUSH);
+    iip_loop_stats_get(a.loop, &stats);
+    CHECK(stats.frames_free >= 64 / 4);
+    until(&a, SAW_CONNECTED, &b, SAW_ACCEPT);
+    for (i = 0; i < 60; i++)
+        iip_conn_abort(crowd[i]);
+    CHECK_EQ(iip_handle_close(lis), IIP_OK);
+    for (i = 0; i < 100; i++) {
+        turn_seen(&a, IIP_TURN_FLUSH);
+        turn_seen(&b, IIP_TURN_FLUSH);
+    }
+    world_close(&a, &b);
+}
+
 int main(void)
 {
     RUN(taken_buffers_flow);
     RUN(copies_flow);
     RUN(large_packets_flow);
     RUN(a_simulated_wire_flows);
+    RUN(a_crowd_leaves_buffers);
     return check_done();
 }

@@ -255,10 +255,17 @@ IIP_LOCAL void iip_neigh_timer(struct iip_stack *stk, struct iip_timer *t)
 
 /* ---- sending ---- */
 
+/* A crowd may wait for one neighbour, but those who do not answer leave room for others. */
+static iip_u32 iip_neigh_queue_max(const struct iip_stack *stk)
+{
+    iip_u32 most = (iip_u32)stk->tune.neigh_queue;
+    return stk->net->neighs.pending < IIP_NEIGH_PENDING_MAX / 2 ? most : iip_min32(most, IIP_NEIGH_PENDING_FEW);
+}
+
 static void iip_neigh_enqueue(struct iip_stack *stk, struct iip_neigh *neigh, struct iip_pkt *pkt)
 {
     struct iip_neighs *cache = &stk->net->neighs;
-    if (neigh->queue.count >= stk->tune.neigh_queue) { /* the latest are kept [RFC 1122 2.3.2.2] */
+    if (neigh->queue.count >= iip_neigh_queue_max(stk)) { /* the latest are kept [RFC 1122 2.3.2.2] */
         iip_count(stk, IIP_CTR_NEIGH_QUEUE_FULL);
         iip_pkt_free(stk, iip_neigh_dequeue(stk, neigh));
     }

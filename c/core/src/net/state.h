@@ -61,7 +61,8 @@ enum {
     IIP_NEIGH_PROBE,
     IIP_NEIGH_FAILED
 };
-enum { IIP_NEIGH_PENDING_MAX = 512 }; /* packets that wait, for all neighbours together */
+/* Packets that wait: for all neighbours together; and for one when half of those places are taken. */
+enum { IIP_NEIGH_PENDING_MAX = 512, IIP_NEIGH_PENDING_FEW = 16 };
 
 struct iip_neigh {
     struct iip_node node;

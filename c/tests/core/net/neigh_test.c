@@ -309,6 +309,45 @@ static void limits_what_waits(void)
     net_close();
 }
 
+static void send_many(const char *to, int n)
+{
+    while (n--)
+        net_send(sock, to, 7, "x", 1);
+}
+
+/* A crowd of first packets to one neighbour, as of connections that are opened at once, is not lost. */
+static void a_crowd_waits(void)
+{
+    REQUIRE(!open_with_socket());
+    send_many(FAKE_V4_PEER, 128);
+    CHECK_EQ(net_counter("neigh_queue_full"), 0);
+    send_many(FAKE_V4_PEER, 1);
+    CHECK_EQ(net_counter("neigh_queue_full"), 1);
+    fake_forget(&h);
+    reply_from(mac_peer);
+    CHECK_EQ(h.sent_count, 128);
+    net_close();
+}
+
+/* Whoever does not answer, however much waits for him, leaves room for those who do. */
+static void the_silent_leave_room(void)
+{
+    uint64_t lost;
+    REQUIRE(!open_with_socket());
+    CHECK_EQ(net_set("neigh.queue", 1024), IIP_OK);
+    send_many("10.0.0.97", 600);
+    send_many("10.0.0.98", 600);
+    send_many("10.0.0.99", 600);
+    CHECK(h.frames_live <= 512);
+    lost = net_counter("neigh_queue_full");
+    send_many(FAKE_V4_PEER, 16);
+    CHECK_EQ(net_counter("neigh_queue_full"), lost);
+    fake_forget(&h);
+    reply_from(mac_peer);
+    CHECK_EQ(h.sent_count, 16);
+    net_close();
+}
+
 static void no_source_no_question(void)
 {
     struct iip_stack_cfg cfg;
@@ -337,6 +376,8 @@ int main(void)
     RUN(a_flood_of_names_displaces_nobody);
     RUN(pinned_ones_are_beyond_the_limit);
     RUN(limits_what_waits);
+    RUN(a_crowd_waits);
+    RUN(the_silent_leave_room);
     RUN(no_source_no_question);
     return check_done();
 }
