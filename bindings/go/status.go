@@ -20,8 +20,8 @@ const (
 	ErrNoBufs         Status = C.IIP_E_NOBUFS          // no packet buffer is free
 	ErrAddrInUse      Status = C.IIP_E_ADDR_IN_USE     // the local address and port are taken
 	ErrAddrNotAvail   Status = C.IIP_E_ADDR_NOT_AVAIL  // not an address of this stack
-	ErrUnreachable    Status = C.IIP_E_UNREACHABLE     // no route, no neighbour, or an ICMP error said so
-	ErrNetUnreachable Status = C.IIP_E_NET_UNREACHABLE // no route to the network
+	ErrUnreachable    Status = C.IIP_E_UNREACHABLE     // nobody answers for the address, or an ICMP error said so
+	ErrNetUnreachable Status = C.IIP_E_NET_UNREACHABLE // no route to the network, here or by an ICMP error
 	ErrRefused        Status = C.IIP_E_REFUSED         // the peer refused
 	ErrReset          Status = C.IIP_E_RESET           // the peer reset the connection
 	ErrTimeout        Status = C.IIP_E_TIMEOUT         // retransmissions ran out

@@ -132,7 +132,7 @@ func TestUnreachable(t *testing.T) {
 	_, err := client.Dial("tcp", "10.0.0.99:9")
 	wantExact(t, err, "dial", "tcp", nil, tcp("10.0.0.99:9"), syscall.EHOSTUNREACH)
 	_, err = client.Dial("tcp", "10.9.9.9:9")
-	wantExact(t, err, "dial", "tcp", nil, tcp("10.9.9.9:9"), syscall.EHOSTUNREACH)
+	wantExact(t, err, "dial", "tcp", nil, tcp("10.9.9.9:9"), syscall.ENETUNREACH)
 }
 
 // deaf opens a stack and a peer that accepts connections on port 7 until it is told to end.

@@ -112,8 +112,8 @@ static void connect_again_tells_how_it_ended(void)
     close_both();
 }
 
-/* The port says that there is no way to the host; the connect goes on, and when it gives up it says why. */
-static void unreachable_is_the_reason_when_it_was_told(void)
+/* A router says that there is no way; the connect goes on, and when it gives up it says why. */
+static void unreachable_is_the_reason(uint8_t code, int error)
 {
     uint8_t quote[28];
     struct shim_sock *c;
@@ -123,12 +123,33 @@ static void unreachable_is_the_reason_when_it_was_told(void)
     REQUIRE(b.wire_n == 1);
     memcpy(quote, b.wire[0]->data, sizeof quote);
     a.cut = 1;
-    unreachable(&a, quote, 1);
+    unreachable(&a, quote, code);
     CHECK_EQ(shim_poll(c), 0);
     iip_pkt_free(b.stk, b.wire[0]);
     b.wire_n = 0;
     run(1000000000);
-    CHECK_EQ(shim_error(c), EHOSTUNREACH);
+    CHECK_EQ(shim_error(c), error);
+    shim_close(c);
+    close_both();
+}
+
+static void unreachable_is_the_reason_when_it_was_told(void)
+{
+    unreachable_is_the_reason(1, EHOSTUNREACH);
+    unreachable_is_the_reason(0, ENETUNREACH);
+}
+
+static void no_route_is_said_at_once(void)
+{
+    struct iip_endpoint far;
+    struct shim_sock *c;
+    open_both(0);
+    memset(&far, 0, sizeof far);
+    iip_ip_v4(&far.ip, 198, 51, 100, 1);
+    far.port = 80;
+    c = shim_socket(a.stk);
+    CHECK_EQ(shim_connect(c, &far), -ENETUNREACH);
+    CHECK_EQ(shim_error(c), 0);
     shim_close(c);
     close_both();
 }
@@ -425,6 +446,7 @@ int main(void)
     RUN(a_reset_in_every_call);
     RUN(connect_again_tells_how_it_ended);
     RUN(unreachable_is_the_reason_when_it_was_told);
+    RUN(no_route_is_said_at_once);
     RUN(port_unreachable_refuses);
     RUN(silence_ends_in_a_timeout);
     RUN(counts_follow_the_bytes);

@@ -271,7 +271,8 @@ IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *loc
 IIP_API void iip_tcp_backlog_set(struct iip_tcp_listener *lis, iip_u32 backlog);
 /* Stops listening; connections not yet accepted are reset, accepted ones live on. */
 IIP_API void iip_tcp_unlisten(struct iip_stack *stk, struct iip_tcp_listener *lis);
-/* OPEN, active. `local` may be null, or leave address or port open. ADDR_NOT_AVAIL, ADDR_IN_USE, UNREACHABLE, INVAL (no unicast peer), NOMEM. */
+/* OPEN, active. `local` may be null, or leave address or port open. ADDR_NOT_AVAIL, ADDR_IN_USE, NET_UNREACHABLE (no
+   route), INVAL (no unicast peer), NOMEM. */
 IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer,
                             void *user, struct iip_tcp_conn **out);
 
@@ -359,7 +360,8 @@ IIP_API int iip_udp_open(struct iip_stack *stk, const struct iip_endpoint *local
                          void *user, struct iip_udp_sock **out);
 IIP_API void iip_udp_close(struct iip_stack *stk, struct iip_udp_sock *sock);
 /* Sends one datagram; the packet is taken on success and stays the caller's on failure. `from` null: the socket's
-   address, or by route; `to` null: the connected peer. AGAIN (the port is full), MSGSIZE, UNREACHABLE, INVAL. */
+   address, or by route; `to` null: the connected peer. AGAIN (the port is full), MSGSIZE, NET_UNREACHABLE (no
+   route), UNREACHABLE, INVAL. */
 IIP_API int iip_udp_send(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *from,
                          const struct iip_endpoint *to, struct iip_pkt *pkt);
 enum { IIP_UDP_TTL = 1, IIP_UDP_DSCP };

@@ -177,7 +177,7 @@ static int iip_icmp_meaning4(struct iip_icmp_error *err, iip_u32 value, iip_u32 
         err->status = IIP_E_TIMEOUT;
     if (err->type != IIP_ICMP_UNREACHABLE)
         return 0;
-    if (err->code == IIP_ICMP_CODE_NET)
+    if (err->code < 16 && (IIP_ICMP_CODES_NET >> err->code & 1))
         err->status = IIP_E_NET_UNREACHABLE;
     if (err->code == IIP_ICMP_CODE_PORT)
         err->status = IIP_E_REFUSED;

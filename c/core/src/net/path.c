@@ -51,9 +51,10 @@ static int iip_path_search(struct iip_stack *stk, struct iip_ip *src, const stru
     if (iip_addr_is_ours(stk, dst))
         return iip_path_to_ourselves(stk, src, dst, path);
     group = iip_addr_is_group(stk, dst);
-    if (iip_ip_unset(dst) || iip_ip_is_loopback(dst) || iip_path_hop(stk, dst, group, &hop)) {
+    status = iip_ip_unset(dst) || iip_ip_is_loopback(dst) ? IIP_E_UNREACHABLE : iip_path_hop(stk, dst, group, &hop);
+    if (status) {
         iip_count(stk, IIP_CTR_NO_ROUTE);
-        return IIP_E_UNREACHABLE;
+        return status;
     }
     status = iip_path_source(stk, src, dst, &hop);
     if (status)

@@ -35,7 +35,7 @@ IIP_LOCAL int iip_route_find(const struct iip_stack *stk, const struct iip_ip *d
         return IIP_OK;
     if (!v4 && iip_ip_is_link_local6(dst))
         return IIP_OK;
-    return IIP_E_UNREACHABLE;
+    return IIP_E_NET_UNREACHABLE;
 }
 
 static int iip_routes_grow(struct iip_stack *stk)

@@ -12,7 +12,7 @@ enum { /* ICMP */
     IIP_ICMP_ECHO = 8,
     IIP_ICMP_TIME_EXCEEDED = 11,
     IIP_ICMP_PARAM_PROBLEM = 12,
-    IIP_ICMP_CODE_NET = 0, /* of UNREACHABLE */
+    IIP_ICMP_CODES_NET = 1 << 0 | 1 << 6 | 1 << 9 | 1 << 11, /* of UNREACHABLE, a bit each: the network, unknown, forbidden, for this TOS */
     IIP_ICMP_CODE_HOST = 1,
     IIP_ICMP_CODE_PROTOCOL = 2,
     IIP_ICMP_CODE_PORT = 3,

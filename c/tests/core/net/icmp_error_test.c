@@ -156,6 +156,21 @@ static int told(int status, int type, int code)
         h.notes[0].local.port == 1000;
 }
 
+/* [RFC 1122 3.2.2.1] Which of the codes are about the network, and which about the host. */
+static void networks_and_hosts(void)
+{
+    uint8_t code;
+    REQUIRE(!open_and_send(FAKE_V4_PEER));
+    for (code = 0; code < 16; code++) {
+        int net = code == 0 || code == 6 || code == 9 || code == 11;
+        if (code < 2 || code > 5)
+            error4(3, code, 0, 28);
+        if (code < 2 || code > 5)
+            CHECK(told(net ? IIP_E_NET_UNREACHABLE : IIP_E_UNREACHABLE, 3, code));
+    }
+    net_close();
+}
+
 static void errors_reach_the_socket(void)
 {
     REQUIRE(!open_and_send(FAKE_V4_PEER));
@@ -227,6 +242,7 @@ int main(void)
     RUN(errors_do_not_amplify);
     RUN(answers_pin_nothing);
     RUN(errors_reach_the_socket);
+    RUN(networks_and_hosts);
     RUN(quotes_must_fit);
     RUN(an_error_never_begets_an_error);
     return check_done();

@@ -176,7 +176,7 @@ static void no_route_no_packet(void)
     CHECK_EQ(iip_stack_route_del(h.stk, fake_ip(&any, "0.0.0.0"), 0), IIP_OK);
     fake_ip(&dst, "99.0.0.1");
     pkt = fake_pkt(&h, "x", 1);
-    CHECK_EQ(iip_ip_output_once(h.stk, pkt, &ip), IIP_E_UNREACHABLE);
+    CHECK_EQ(iip_ip_output_once(h.stk, pkt, &ip), IIP_E_NET_UNREACHABLE);
     fake_ip(&dst, FAKE_V4_PEER);
     fake_ip(&src, "10.0.0.9");
     pkt = fake_pkt(&h, "x", 1);
