@@ -349,8 +349,8 @@ IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvb
 
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    iip_u32 shift = conn->id.state == IIP_TCP_SYN_SENT ? conn->rcv_wscale : iip_tcp_wscale_offer(stk, conn->rcvbuf);
-    iip_u32 has = seg->has & iip_tcp_offers(stk);
+    iip_u32 shift = conn->rcv_wscale;
+    iip_u32 has = conn->id.state == IIP_TCP_SYN_SENT ? seg->has & conn->id.options : seg->has;
     conn->rcv_wscale = 0;
     conn->id.word = seg->seq;
     conn->rcv.nxt = conn->rcv.acked = seg->seq + 1;
@@ -362,7 +362,7 @@ IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *con
     }
     if (has & IIP_HAS_SACK_OK)
         conn->id.options |= IIP_HAS_SACK_OK;
-    if ((seg->has & IIP_HAS_WSCALE) && shift <= 14) { /* [RFC 7323 2.3] more than 14 counts as 14 */
+    if ((has & IIP_HAS_WSCALE) && shift <= 14) { /* [RFC 7323 2.3] more than 14 counts as 14 */
         conn->id.options |= IIP_HAS_WSCALE;
         conn->snd_wscale = (iip_u8)iip_min32(seg->wscale, 14);
         conn->rcv_wscale = (iip_u8)shift;

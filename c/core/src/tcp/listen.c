@@ -9,19 +9,22 @@ static iip_u64 iip_tcp_half_delay(const struct iip_stack *stk, iip_u32 retries)
     return iip_min64(stk->tune.tcp_rto_initial_us << iip_min32(retries, 16), stk->tune.tcp_rto_max_us);
 }
 
-/* <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> with what we agree to; the window of a SYN is never scaled [RFC 7323 2.2]. */
+/*
+ * <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> with what we agree to, and our window scale; the window of a SYN is never scaled
+ * [RFC 7323 2.2].
+ */
 static void iip_tcp_synack_send(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn,
-                                iip_u32 options, const struct iip_tcp_secret *secret)
+                                iip_u32 options, iip_u32 wscale, const struct iip_tcp_secret *secret)
 {
     struct iip_tcp_seg seg;
-    iip_u32 rcvbuf = (iip_u32)stk->tune.tcp_rcvbuf;
     seg.seq = secret->iss;
     seg.ack = syn->seq + 1;
     seg.flags = IIP_TCP_SYN | IIP_TCP_ACK;
-    seg.wnd = iip_min32(rcvbuf, 65535);
+    seg.wnd = iip_tcp_mini_window(stk);
+    stk->tcp->half_wnd = iip_max32(stk->tcp->half_wnd, seg.wnd);
     seg.has = (iip_u8)(options | IIP_HAS_MSS);
     seg.mss = (iip_u16)iip_tcp_mss_offer(stk, t);
-    seg.wscale = (iip_u8)iip_tcp_wscale_offer(stk, rcvbuf);
+    seg.wscale = (iip_u8)wscale;
     seg.ts_val = iip_tcp_ts_now(stk, secret->ts_off);
     seg.ts_ecr = syn->ts_val;
     iip_tcp_bare(stk, t, &seg, (iip_u32)stk->tune.tcp_dscp << 2);
@@ -47,6 +50,7 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
 {
     struct iip_tcp_secret secret;
     struct iip_tcp_mini *half = 0;
+    iip_u32 wscale = iip_tcp_wscale_offer(stk, (iip_u32)stk->tune.tcp_rcvbuf);
     iip_tcp_secret_of(stk, t, &secret);
     secret.iss = iip_tcp_iss_above(secret.iss, used);
     if (stk->tcp->half_count < stk->tune.tcp_half_open_max)
@@ -54,7 +58,7 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
     if (!half) {
         iip_count(stk, IIP_CTR_TCP_COOKIES_SENT);
         secret.iss = iip_tcp_cookie_make(stk, t, syn);
-        iip_tcp_synack_send(stk, t, syn, 0, &secret);
+        iip_tcp_synack_send(stk, t, syn, 0, 15, &secret);
         return;
     }
     iip_tcp_id_init(stk, &half->id, IIP_ID_HALF, t);
@@ -63,12 +67,12 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
     half->rcv_nxt = syn->seq + 1;
     half->ts_recent = syn->has & IIP_HAS_TS ? syn->ts_val : 0;
     half->mss = (iip_u16)(syn->has & IIP_HAS_MSS ? syn->mss : 0);
-    half->wscale = syn->has & IIP_HAS_WSCALE ? syn->wscale : 0;
+    half->wscale = (iip_u8)(wscale << 4 | (syn->has & IIP_HAS_WSCALE ? iip_min32(syn->wscale, 14) : 0));
     if (syn->has & IIP_HAS_MSS)
         half->id.options |= IIP_HAS_MSS;
     stk->tcp->half_count++;
     iip_tcp_fifo_put(stk, &stk->tcp->half[0], half, iip_tcp_half_delay(stk, 0));
-    iip_tcp_synack_send(stk, t, syn, half->id.options, &secret);
+    iip_tcp_synack_send(stk, t, syn, half->id.options, wscale, &secret);
 }
 
 /* Third: a SYN. `used`: the number behind the last that we sent on the tuple, or null. */
@@ -116,6 +120,8 @@ IIP_LOCAL void iip_tcp_half_drop(struct iip_stack *stk, struct iip_tcp_mini *hal
 {
     iip_tcp_fifo_del(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     stk->tcp->half_count--;
+    if (!stk->tcp->half_count)
+        stk->tcp->half_wnd = 0;
     iip_tcp_mini_free(stk, half);
 }
 
@@ -125,7 +131,7 @@ static void iip_tcp_half_syn(const struct iip_tcp_mini *half, struct iip_tcp_seg
     syn->seq = half->rcv_nxt - 1;
     syn->has = half->id.options;
     syn->ts_val = half->ts_recent;
-    syn->wscale = half->wscale;
+    syn->wscale = half->wscale & 15;
     syn->mss = half->mss;
 }
 
@@ -139,7 +145,7 @@ static void iip_tcp_half_again(struct iip_stack *stk, const struct iip_tcp_mini 
     iip_tcp_half_syn(half, &syn);
     iip_tcp_secret_of(stk, &t, &secret);
     secret.iss = half->snd_nxt - 1;
-    iip_tcp_synack_send(stk, &t, &syn, half->id.options, &secret);
+    iip_tcp_synack_send(stk, &t, &syn, half->id.options, half->wscale >> 4, &secret);
 }
 
 /* The SYN-ACK was not answered in time. */
@@ -156,6 +162,12 @@ IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half
                      iip_tcp_half_delay(stk, half->retries));
     iip_count(stk, IIP_CTR_TCP_RETRANS);
     iip_tcp_half_again(stk, half);
+}
+
+/* What the peer of a half-open connection was told, or more: tunables may have changed since. */
+static iip_u32 iip_tcp_half_window(const struct iip_stack *stk)
+{
+    return iip_max32(iip_tcp_mini_window(stk), stk->tcp->half_wnd);
 }
 
 /* The handshake is complete: a connection takes the place of the record, if there is one; the listener learns of it. */
@@ -177,8 +189,9 @@ IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_
     conn->rtt_sent = (iip_u32)stk->now - ((conn->iss - iss) << 2); /* the ISS is a clock of 4 us plus a constant */
     conn->iss = iss;
     conn->snd.una = conn->snd.nxt = conn->snd.end = iss + 1;
+    conn->rcv_wscale = half ? (iip_u8)(iip_tcp_mini_of_id(half)->wscale >> 4) : 15;
     iip_tcp_negotiate(stk, conn, syn);
-    conn->rcv.edge = conn->rcv.nxt + iip_min32(conn->rcvbuf, 65535); /* what the SYN-ACK said */
+    conn->rcv.edge = conn->rcv.nxt + iip_tcp_half_window(stk);
     conn->snd.wl1 = syn->seq;
     conn->snd.wl2 = iss;
     conn->flags |= IIP_F_PASSIVE | IIP_F_ACCEPTING;
@@ -224,14 +237,14 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
 /* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, so many between two SYN-ACKs [RFC 9293 3.10.7.4 first, RFC 5961 3.2] */
 static void iip_tcp_half_ack(struct iip_stack *stk, struct iip_tcp_mini *half)
 {
-    iip_u32 shift = half->id.options & IIP_HAS_WSCALE ? iip_tcp_wscale_offer(stk, (iip_u32)stk->tune.tcp_rcvbuf) : 0;
-    iip_tcp_mini_answer(stk, half, iip_tcp_mini_window(stk) >> shift, 1);
+    iip_u32 shift = half->id.options & IIP_HAS_WSCALE ? half->wscale >> 4 : 0;
+    iip_tcp_mini_answer(stk, half, iip_tcp_half_window(stk) >> shift, 1);
 }
 
 /* First: PAWS and the sequence number. A RST is not answered. */
 static iip_verdict iip_tcp_half_seq(struct iip_stack *stk, struct iip_tcp_mini *half, const struct iip_tcp_seg *seg)
 {
-    iip_u32 wnd = iip_tcp_mini_window(stk);
+    iip_u32 wnd = iip_tcp_half_window(stk);
     iip_u32 start = seg->seq - half->rcv_nxt;
     int rst = (seg->flags & IIP_TCP_RST) != 0;
     iip_verdict verdict = IIP_CTR_DROP_TCP_SEQ;

@@ -198,17 +198,16 @@ IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
     struct iip_tcp_seg seg;
     if (!pkt)
         return 0;
-    if (conn->rto_at == IIP_NEVER) /* the first: what it says holds, whatever becomes of the buffer */
+    if (!both && conn->rto_at == IIP_NEVER) { /* the first: what it says holds, whatever becomes of buffer and tunables */
         conn->rcv_wscale = (iip_u8)iip_tcp_wscale_offer(stk, conn->rcvbuf);
+        conn->id.options = (iip_u8)(iip_tcp_offers(stk) & ~(iip_u32)IIP_HAS_MSS);
+    }
     iip_tcp_tuple_of(&conn->id, &t);
     seg.seq = conn->iss;
     seg.ack = both ? conn->rcv.nxt : 0;
     seg.flags = both ? IIP_TCP_SYN | IIP_TCP_ACK : IIP_TCP_SYN;
     seg.wnd = iip_min32(conn->rcvbuf, 65535);
-    seg.has = (iip_u8)(iip_tcp_offers(stk) & ~(iip_u32)IIP_HAS_WSCALE);
-    seg.has |= conn->rcv_wscale <= 14 ? IIP_HAS_WSCALE : 0;
-    if (both)
-        seg.has &= conn->id.options | IIP_HAS_MSS;
+    seg.has = conn->id.options | IIP_HAS_MSS;
     seg.mss = (iip_u16)iip_tcp_mss_offer(stk, &t);
     seg.wscale = conn->rcv_wscale;
     seg.ts_val = iip_tcp_ts_now(stk, conn->ts_off);

@@ -26,7 +26,7 @@ struct iip_tcp_id {
     iip_u8 kind;           /* IIP_ID_... */
     iip_u8 family;         /* 4 or 6; 6: both addresses lie behind the object */
     iip_u8 state;          /* a connection's IIP_TCP_...; a half-open's or TIME-WAIT's: ACKs that answered, of late */
-    iip_u8 options;        /* IIP_HAS_... that both sides agreed on */
+    iip_u8 options;        /* IIP_HAS_... that both sides agreed on; in SYN-SENT: that we offered */
     iip_u32 local4;        /* IPv4 addresses in memory order */
     iip_u32 remote4;
     iip_u32 word;          /* a connection's: IRS; a half-open's or TIME-WAIT's: tick at which it is looked at */
@@ -46,7 +46,7 @@ struct iip_tcp_mini {
     iip_u32 rcv_nxt;
     iip_u32 ts_recent;
     iip_u16 mss;           /* half-open: what the peer announced, 0: nothing; TIME-WAIT: since when answers count, 2^16 us */
-    iip_u8 wscale;         /* half-open: of the peer */
+    iip_u8 wscale;         /* half-open: of the peer; << 4: ours, 15 where it was not offered */
     iip_u8 retries;        /* half-open: SYN-ACKs sent again */
     iip_u32 prev, next;    /* FIFO by id.word: references, 0: none */
 };
@@ -198,6 +198,7 @@ struct iip_tcp {
     struct iip_tcp_fifo wait;                   /* TIME-WAIT */
     struct iip_tcp_fifo half[IIP_HALF_QUEUES];  /* half-open, by retries */
     iip_u32 half_count;
+    iip_u32 half_wnd;                           /* the largest window that any of them was told */
     struct iip_timer mini_timer;
     struct iip_bucket rst_bucket;
     iip_u32 port_next;                          /* ports drawn so far */
@@ -286,6 +287,7 @@ IIP_LOCAL iip_u32 iip_tcp_mss_offer(struct iip_stack *stk, const struct iip_tcp_
 IIP_LOCAL iip_u32 iip_tcp_offers(const struct iip_stack *stk);
 IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvbuf);
 /* Takes over what a SYN or SYN-ACK offers. */
+/* Of a SYN-ACK that answers ours; of a SYN: all that `seg` has was agreed to, and conn->rcv_wscale is ours. */
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 /* The handshake is complete: buffers, window and congestion control begin. */
 IIP_LOCAL void iip_tcp_establish(struct iip_stack *stk, struct iip_tcp_conn *conn);
