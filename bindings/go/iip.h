@@ -63,8 +63,8 @@ enum {
     IIP_E_NOBUFS = -4,        /* resource    ENOBUFS       no packet buffer is free */
     IIP_E_ADDR_IN_USE = -5,   /* usage       EADDRINUSE    the local address and port are taken */
     IIP_E_ADDR_NOT_AVAIL = -6,/* usage       EADDRNOTAVAIL not an address of this stack, or no port is free */
-    IIP_E_UNREACHABLE = -7,   /* connection  EHOSTUNREACH  no route, no neighbour, or an ICMP error said so */
-    IIP_E_NET_UNREACHABLE = -8,/* connection ENETUNREACH   no route to the network */
+    IIP_E_UNREACHABLE = -7,   /* connection  EHOSTUNREACH  nobody answers for the address, or an ICMP error said so */
+    IIP_E_NET_UNREACHABLE = -8,/* connection ENETUNREACH   no route to the network, here or by an ICMP error */
     IIP_E_REFUSED = -9,       /* connection  ECONNREFUSED  the peer answered a SYN with RST, or a datagram with port unreachable */
     IIP_E_RESET = -10,        /* connection  ECONNRESET    the peer reset the connection */
     IIP_E_TIMEOUT = -11,      /* connection  ETIMEDOUT     retransmissions, keep-alives or the user timeout ran out */

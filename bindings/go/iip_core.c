@@ -1279,7 +1279,7 @@ enum { /* ICMP */
     IIP_ICMP_ECHO = 8,
     IIP_ICMP_TIME_EXCEEDED = 11,
     IIP_ICMP_PARAM_PROBLEM = 12,
-    IIP_ICMP_CODE_NET = 0, /* of UNREACHABLE */
+    IIP_ICMP_CODES_NET = 1 << 0 | 1 << 6 | 1 << 9 | 1 << 11, /* of UNREACHABLE, a bit each: the network, unknown, forbidden, for this TOS */
     IIP_ICMP_CODE_HOST = 1,
     IIP_ICMP_CODE_PROTOCOL = 2,
     IIP_ICMP_CODE_PORT = 3,
@@ -2222,7 +2222,7 @@ enum {
     X(neigh_retries, "neigh.retries", 1, 20, 3, "requests before a neighbour counts as gone")                 \
     X(neigh_reachable_us, "neigh.reachable_us", 1000000, 0xffffffffU, 30000000, "us that a confirmed neighbour is trusted") \
     X(neigh_entries, "neigh.entries", 8, 1048576, 1024, "entries of the neighbour cache")                     \
-    X(neigh_queue, "neigh.queue", 1, 1024, 16, "packets that wait for one neighbour")                         \
+    X(neigh_queue, "neigh.queue", 1, 1024, 128, "packets that wait for one neighbour, 512 for all; see below") \
     X(dad, "ip.dad", 0, 1, 0, "1: probe an address for duplicates before use (RFC 5227, RFC 4862)")           \
     X(udp_rcvbuf, "udp.rcvbuf", 2048, 0x40000000, 262144, "bytes queued on one socket")                       \
     X(tcp_rcvbuf, "tcp.rcvbuf", 2048, 0x40000000, 1048576, "bytes of receive buffer")                         \
@@ -2258,7 +2258,7 @@ enum {
     X(tcp_time_wait_max, "tcp.time_wait_max", 0, 0x1000000, 1048576, "connections in TIME-WAIT; the oldest goes first") \
     X(tcp_half_open_max, "tcp.half_open_max", 1, 0x1000000, 65536, "half-open connections of all listeners; beyond them, cookies") \
     X(tcp_rst_rate, "tcp.rst_rate", 0, 1000000, 10000, "RSTs a second for segments of no connection")         \
-    X(tcp_challenge_rate, "tcp.challenge_rate", 0, 1000, 10, "challenge ACKs a second of one connection")
+    X(tcp_challenge_rate, "tcp.challenge_rate", 0, 1000, 10, "challenge ACKs a second of one connection, in any state")
 
 struct iip_tune {
 #define IIP_TUNE_FIELD(field, name, min, max, def, doc) iip_u64 field;
@@ -3676,7 +3676,8 @@ enum {
     IIP_NEIGH_PROBE,
     IIP_NEIGH_FAILED
 };
-enum { IIP_NEIGH_PENDING_MAX = 512 }; /* packets that wait, for all neighbours together */
+/* Packets that wait: for all neighbours together; and for one when half of those places are taken. */
+enum { IIP_NEIGH_PENDING_MAX = 512, IIP_NEIGH_PENDING_FEW = 16 };
 
 struct iip_neigh {
     struct iip_node node;
@@ -4400,7 +4401,7 @@ IIP_LOCAL int iip_route_find(const struct iip_stack *stk, const struct iip_ip *d
         return IIP_OK;
     if (!v4 && iip_ip_is_link_local6(dst))
         return IIP_OK;
-    return IIP_E_UNREACHABLE;
+    return IIP_E_NET_UNREACHABLE;
 }
 
 static int iip_routes_grow(struct iip_stack *stk)
@@ -4791,10 +4792,17 @@ IIP_LOCAL void iip_neigh_timer(struct iip_stack *stk, struct iip_timer *t)
 
 /* ---- sending ---- */
 
+/* A crowd may wait for one neighbour, but those who do not answer leave room for others. */
+static iip_u32 iip_neigh_queue_max(const struct iip_stack *stk)
+{
+    iip_u32 most = (iip_u32)stk->tune.neigh_queue;
+    return stk->net->neighs.pending < IIP_NEIGH_PENDING_MAX / 2 ? most : iip_min32(most, IIP_NEIGH_PENDING_FEW);
+}
+
 static void iip_neigh_enqueue(struct iip_stack *stk, struct iip_neigh *neigh, struct iip_pkt *pkt)
 {
     struct iip_neighs *cache = &stk->net->neighs;
-    if (neigh->queue.count >= stk->tune.neigh_queue) { /* the latest are kept [RFC 1122 2.3.2.2] */
+    if (neigh->queue.count >= iip_neigh_queue_max(stk)) { /* the latest are kept [RFC 1122 2.3.2.2] */
         iip_count(stk, IIP_CTR_NEIGH_QUEUE_FULL);
         iip_pkt_free(stk, iip_neigh_dequeue(stk, neigh));
     }
@@ -5412,9 +5420,10 @@ static int iip_path_search(struct iip_stack *stk, struct iip_ip *src, const stru
     if (iip_addr_is_ours(stk, dst))
         return iip_path_to_ourselves(stk, src, dst, path);
     group = iip_addr_is_group(stk, dst);
-    if (iip_ip_unset(dst) || iip_ip_is_loopback(dst) || iip_path_hop(stk, dst, group, &hop)) {
+    status = iip_ip_unset(dst) || iip_ip_is_loopback(dst) ? IIP_E_UNREACHABLE : iip_path_hop(stk, dst, group, &hop);
+    if (status) {
         iip_count(stk, IIP_CTR_NO_ROUTE);
-        return IIP_E_UNREACHABLE;
+        return status;
     }
     status = iip_path_source(stk, src, dst, &hop);
     if (status)
@@ -6876,7 +6885,7 @@ static int iip_icmp_meaning4(struct iip_icmp_error *err, iip_u32 value, iip_u32 
         err->status = IIP_E_TIMEOUT;
     if (err->type != IIP_ICMP_UNREACHABLE)
         return 0;
-    if (err->code == IIP_ICMP_CODE_NET)
+    if (err->code < 16 && (IIP_ICMP_CODES_NET >> err->code & 1))
         err->status = IIP_E_NET_UNREACHABLE;
     if (err->code == IIP_ICMP_CODE_PORT)
         err->status = IIP_E_REFUSED;
@@ -7984,8 +7993,8 @@ struct iip_tcp_id {
     struct iip_node node;  /* node.word: local port << 16 | remote port */
     iip_u8 kind;           /* IIP_ID_... */
     iip_u8 family;         /* 4 or 6; 6: both addresses lie behind the object */
-    iip_u8 state;          /* a connection's IIP_TCP_... */
-    iip_u8 options;        /* IIP_HAS_... that both sides agreed on */
+    iip_u8 state;          /* a connection's IIP_TCP_...; a half-open's or TIME-WAIT's: ACKs that answered, of late */
+    iip_u8 options;        /* IIP_HAS_... that both sides agreed on; in SYN-SENT: that we offered */
     iip_u32 local4;        /* IPv4 addresses in memory order */
     iip_u32 remote4;
     iip_u32 word;          /* a connection's: IRS; a half-open's or TIME-WAIT's: tick at which it is looked at */
@@ -8004,8 +8013,8 @@ struct iip_tcp_mini {
     iip_u32 snd_nxt;       /* half-open: ISS + 1 */
     iip_u32 rcv_nxt;
     iip_u32 ts_recent;
-    iip_u16 mss;           /* half-open: what the peer announced, 0: nothing */
-    iip_u8 wscale;         /* half-open: of the peer */
+    iip_u16 mss;           /* half-open: what the peer announced, 0: nothing; TIME-WAIT: since when answers count, 2^16 us */
+    iip_u8 wscale;         /* half-open: of the peer; << 4: ours, 15 where it was not offered */
     iip_u8 retries;        /* half-open: SYN-ACKs sent again */
     iip_u32 prev, next;    /* FIFO by id.word: references, 0: none */
 };
@@ -8157,6 +8166,7 @@ struct iip_tcp {
     struct iip_tcp_fifo wait;                   /* TIME-WAIT */
     struct iip_tcp_fifo half[IIP_HALF_QUEUES];  /* half-open, by retries */
     iip_u32 half_count;
+    iip_u32 half_wnd;                           /* the largest window that any of them was told */
     struct iip_timer mini_timer;
     struct iip_bucket rst_bucket;
     iip_u32 port_next;                          /* ports drawn so far */
@@ -8209,7 +8219,7 @@ IIP_LOCAL struct iip_tcp_id *iip_tcp_lookup(struct iip_stack *stk, const struct 
 IIP_LOCAL struct iip_tcp_id *iip_tcp_lookup_tuple(struct iip_stack *stk, const struct iip_tcp_tuple *t);
 IIP_LOCAL void iip_tcp_id_init(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind,
                                const struct iip_tcp_tuple *t);
-/* The same tuple goes on as another object, which takes its place in the table. */
+/* The same tuple goes on as another object, which takes its place in the table; its state is 0. */
 IIP_LOCAL void iip_tcp_id_take(struct iip_stack *stk, struct iip_tcp_id *id, iip_u32 kind, struct iip_tcp_id *from);
 IIP_LOCAL void iip_tcp_tuple_of(const struct iip_tcp_id *id, struct iip_tcp_tuple *t);
 IIP_LOCAL void iip_tcp_tuple_rx(struct iip_tcp_tuple *t, const struct iip_rx *rx, const struct iip_tcp_seg *seg);
@@ -8245,6 +8255,7 @@ IIP_LOCAL iip_u32 iip_tcp_mss_offer(struct iip_stack *stk, const struct iip_tcp_
 IIP_LOCAL iip_u32 iip_tcp_offers(const struct iip_stack *stk);
 IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvbuf);
 /* Takes over what a SYN or SYN-ACK offers. */
+/* Of a SYN-ACK that answers ours; of a SYN: all that `seg` has was agreed to, and conn->rcv_wscale is ours. */
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 /* The handshake is complete: buffers, window and congestion control begin. */
 IIP_LOCAL void iip_tcp_establish(struct iip_stack *stk, struct iip_tcp_conn *conn);
@@ -8321,10 +8332,17 @@ IIP_LOCAL void iip_tcp_fifo_put(struct iip_stack *stk, struct iip_tcp_fifo *q, s
 IIP_LOCAL void iip_tcp_fifo_del(struct iip_stack *stk, struct iip_tcp_fifo *q, struct iip_tcp_mini *mini);
 IIP_LOCAL iip_u64 iip_tcp_mini_due(const struct iip_stack *stk);
 IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini *mini, iip_u32 wnd);
+/* The same in answer to what is out of place, within the limits of the stack; `counts`: and within those of the record. */
+IIP_LOCAL void iip_tcp_mini_answer(struct iip_stack *stk, struct iip_tcp_mini *mini, iip_u32 wnd, int counts);
+/* What the peer of a record is taken to have been told. */
+IIP_INLINE iip_u32 iip_tcp_mini_window(const struct iip_stack *stk)
+{
+    return iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535);
+}
 
 /* ---- ack.c, recover.c, text.c ---- */
 IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr);
-IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ack);
+IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 /* ---- input.c: a segment whose predicted path was tried, to the state that it meets; `id`: whose it is, or null ---- */
 IIP_LOCAL iip_verdict iip_tcp_arrives(struct iip_stack *stk, struct iip_tcp_id *id, struct iip_tcp_arrival *arr);
 /* ---- predict.c: the segment that was expected ---- */
@@ -8392,8 +8410,8 @@ IIP_LOCAL void iip_tcp_checksum(struct iip_stack *stk, struct iip_pkt *pkt, cons
 /* ---- timer.c, rto.c ---- */
 IIP_LOCAL void iip_tcp_arm(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn);
-/* Before an ACK of what was sent again ends the count of retransmissions. */
-IIP_LOCAL void iip_tcp_rto_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn);
+/* Before `seg`, an ACK of what was sent again, ends the count of retransmissions. */
+IIP_LOCAL void iip_tcp_rto_keep(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 /* The user timeout is never overslept. */
 IIP_LOCAL void iip_tcp_rto_limit(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* [RFC 6298 5.1 - 5.3] A round trip that became shorter may bring the deadline before the timer's. */
@@ -8408,6 +8426,8 @@ IIP_INLINE void iip_tcp_rto_start(struct iip_stack *stk, struct iip_tcp_conn *co
         iip_tcp_arm(stk, conn);
 }
 IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 rtt_us);
+/* What was sent again since rtt_sent is acknowledged: a sample, if timestamps say of which transmission. */
+IIP_LOCAL void iip_tcp_rtt_echo(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 IIP_LOCAL void iip_tcp_persist_start(struct iip_stack *stk, struct iip_tcp_conn *conn);
 /* The window changed while probes were sent: what a probe carried is sent again at once if need be. */
 IIP_LOCAL void iip_tcp_persist_end(struct iip_stack *stk, struct iip_tcp_conn *conn);
@@ -8563,6 +8583,7 @@ IIP_LOCAL void iip_tcp_id_take(struct iip_stack *stk, struct iip_tcp_id *id, iip
     const struct iip_ip *from_ip;
     *id = *from;
     id->kind = (iip_u8)kind;
+    id->state = 0;
     if (id->family == 6) {
         ip = iip_tcp_id_ip6(id);
         from_ip = iip_tcp_id_ip6(from);
@@ -9028,8 +9049,8 @@ IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvb
 
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    iip_u32 shift = conn->id.state == IIP_TCP_SYN_SENT ? conn->rcv_wscale : iip_tcp_wscale_offer(stk, conn->rcvbuf);
-    iip_u32 has = seg->has & iip_tcp_offers(stk);
+    iip_u32 shift = conn->rcv_wscale;
+    iip_u32 has = conn->id.state == IIP_TCP_SYN_SENT ? seg->has & conn->id.options : seg->has;
     conn->rcv_wscale = 0;
     conn->id.word = seg->seq;
     conn->rcv.nxt = conn->rcv.acked = seg->seq + 1;
@@ -9041,7 +9062,7 @@ IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *con
     }
     if (has & IIP_HAS_SACK_OK)
         conn->id.options |= IIP_HAS_SACK_OK;
-    if ((seg->has & IIP_HAS_WSCALE) && shift <= 14) { /* [RFC 7323 2.3] more than 14 counts as 14 */
+    if ((has & IIP_HAS_WSCALE) && shift <= 14) { /* [RFC 7323 2.3] more than 14 counts as 14 */
         conn->id.options |= IIP_HAS_WSCALE;
         conn->snd_wscale = (iip_u8)iip_min32(seg->wscale, 14);
         conn->rcv_wscale = (iip_u8)shift;
@@ -9176,6 +9197,11 @@ IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *loc
     *bucket = lis;
     *out = lis;
     return IIP_OK;
+}
+
+IIP_API void iip_tcp_backlog_set(struct iip_tcp_listener *lis, iip_u32 backlog)
+{
+    lis->backlog = backlog;
 }
 
 /* Those that wait to be accepted stand on the list of those that have something to say. */
@@ -10456,19 +10482,22 @@ static iip_u64 iip_tcp_half_delay(const struct iip_stack *stk, iip_u32 retries)
     return iip_min64(stk->tune.tcp_rto_initial_us << iip_min32(retries, 16), stk->tune.tcp_rto_max_us);
 }
 
-/* <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> with what we agree to; the window of a SYN is never scaled [RFC 7323 2.2]. */
+/*
+ * <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> with what we agree to, and our window scale; the window of a SYN is never scaled
+ * [RFC 7323 2.2].
+ */
 static void iip_tcp_synack_send(struct iip_stack *stk, const struct iip_tcp_tuple *t, const struct iip_tcp_seg *syn,
-                                iip_u32 options, const struct iip_tcp_secret *secret)
+                                iip_u32 options, iip_u32 wscale, const struct iip_tcp_secret *secret)
 {
     struct iip_tcp_seg seg;
-    iip_u32 rcvbuf = (iip_u32)stk->tune.tcp_rcvbuf;
     seg.seq = secret->iss;
     seg.ack = syn->seq + 1;
     seg.flags = IIP_TCP_SYN | IIP_TCP_ACK;
-    seg.wnd = iip_min32(rcvbuf, 65535);
+    seg.wnd = iip_tcp_mini_window(stk);
+    stk->tcp->half_wnd = iip_max32(stk->tcp->half_wnd, seg.wnd);
     seg.has = (iip_u8)(options | IIP_HAS_MSS);
     seg.mss = (iip_u16)iip_tcp_mss_offer(stk, t);
-    seg.wscale = (iip_u8)iip_tcp_wscale_offer(stk, rcvbuf);
+    seg.wscale = (iip_u8)wscale;
     seg.ts_val = iip_tcp_ts_now(stk, secret->ts_off);
     seg.ts_ecr = syn->ts_val;
     iip_tcp_bare(stk, t, &seg, (iip_u32)stk->tune.tcp_dscp << 2);
@@ -10494,6 +10523,7 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
 {
     struct iip_tcp_secret secret;
     struct iip_tcp_mini *half = 0;
+    iip_u32 wscale = iip_tcp_wscale_offer(stk, (iip_u32)stk->tune.tcp_rcvbuf);
     iip_tcp_secret_of(stk, t, &secret);
     secret.iss = iip_tcp_iss_above(secret.iss, used);
     if (stk->tcp->half_count < stk->tune.tcp_half_open_max)
@@ -10501,7 +10531,7 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
     if (!half) {
         iip_count(stk, IIP_CTR_TCP_COOKIES_SENT);
         secret.iss = iip_tcp_cookie_make(stk, t, syn);
-        iip_tcp_synack_send(stk, t, syn, 0, &secret);
+        iip_tcp_synack_send(stk, t, syn, 0, 15, &secret);
         return;
     }
     iip_tcp_id_init(stk, &half->id, IIP_ID_HALF, t);
@@ -10510,12 +10540,12 @@ static void iip_tcp_half_open(struct iip_stack *stk, const struct iip_tcp_tuple 
     half->rcv_nxt = syn->seq + 1;
     half->ts_recent = syn->has & IIP_HAS_TS ? syn->ts_val : 0;
     half->mss = (iip_u16)(syn->has & IIP_HAS_MSS ? syn->mss : 0);
-    half->wscale = syn->has & IIP_HAS_WSCALE ? syn->wscale : 0;
+    half->wscale = (iip_u8)(wscale << 4 | (syn->has & IIP_HAS_WSCALE ? iip_min32(syn->wscale, 14) : 0));
     if (syn->has & IIP_HAS_MSS)
         half->id.options |= IIP_HAS_MSS;
     stk->tcp->half_count++;
     iip_tcp_fifo_put(stk, &stk->tcp->half[0], half, iip_tcp_half_delay(stk, 0));
-    iip_tcp_synack_send(stk, t, syn, half->id.options, &secret);
+    iip_tcp_synack_send(stk, t, syn, half->id.options, wscale, &secret);
 }
 
 /* Third: a SYN. `used`: the number behind the last that we sent on the tuple, or null. */
@@ -10563,6 +10593,8 @@ IIP_LOCAL void iip_tcp_half_drop(struct iip_stack *stk, struct iip_tcp_mini *hal
 {
     iip_tcp_fifo_del(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     stk->tcp->half_count--;
+    if (!stk->tcp->half_count)
+        stk->tcp->half_wnd = 0;
     iip_tcp_mini_free(stk, half);
 }
 
@@ -10572,7 +10604,7 @@ static void iip_tcp_half_syn(const struct iip_tcp_mini *half, struct iip_tcp_seg
     syn->seq = half->rcv_nxt - 1;
     syn->has = half->id.options;
     syn->ts_val = half->ts_recent;
-    syn->wscale = half->wscale;
+    syn->wscale = half->wscale & 15;
     syn->mss = half->mss;
 }
 
@@ -10586,7 +10618,7 @@ static void iip_tcp_half_again(struct iip_stack *stk, const struct iip_tcp_mini 
     iip_tcp_half_syn(half, &syn);
     iip_tcp_secret_of(stk, &t, &secret);
     secret.iss = half->snd_nxt - 1;
-    iip_tcp_synack_send(stk, &t, &syn, half->id.options, &secret);
+    iip_tcp_synack_send(stk, &t, &syn, half->id.options, half->wscale >> 4, &secret);
 }
 
 /* The SYN-ACK was not answered in time. */
@@ -10598,10 +10630,17 @@ IIP_LOCAL void iip_tcp_half_due(struct iip_stack *stk, struct iip_tcp_mini *half
     }
     iip_tcp_fifo_del(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half);
     half->retries++;
+    half->id.state = 0;
     iip_tcp_fifo_put(stk, &stk->tcp->half[iip_min32(half->retries, (iip_u32)IIP_HALF_QUEUES - 1)], half,
                      iip_tcp_half_delay(stk, half->retries));
     iip_count(stk, IIP_CTR_TCP_RETRANS);
     iip_tcp_half_again(stk, half);
+}
+
+/* What the peer of a half-open connection was told, or more: tunables may have changed since. */
+static iip_u32 iip_tcp_half_window(const struct iip_stack *stk)
+{
+    return iip_max32(iip_tcp_mini_window(stk), stk->tcp->half_wnd);
 }
 
 /* The handshake is complete: a connection takes the place of the record, if there is one; the listener learns of it. */
@@ -10623,8 +10662,9 @@ IIP_LOCAL struct iip_tcp_conn *iip_tcp_accept(struct iip_stack *stk, struct iip_
     conn->rtt_sent = (iip_u32)stk->now - ((conn->iss - iss) << 2); /* the ISS is a clock of 4 us plus a constant */
     conn->iss = iss;
     conn->snd.una = conn->snd.nxt = conn->snd.end = iss + 1;
+    conn->rcv_wscale = half ? (iip_u8)(iip_tcp_mini_of_id(half)->wscale >> 4) : 15;
     iip_tcp_negotiate(stk, conn, syn);
-    conn->rcv.edge = conn->rcv.nxt + iip_min32(conn->rcvbuf, 65535); /* what the SYN-ACK said */
+    conn->rcv.edge = conn->rcv.nxt + iip_tcp_half_window(stk);
     conn->snd.wl1 = syn->seq;
     conn->snd.wl2 = iss;
     conn->flags |= IIP_F_PASSIVE | IIP_F_ACCEPTING;
@@ -10658,31 +10698,24 @@ static iip_verdict iip_tcp_half_complete(struct iip_stack *stk, struct iip_tcp_m
     if (!conn)
         return IIP_CTR_DROP_TCP_MEMORY; /* the record stays, for the peer's next segment */
     iip_tcp_half_drop(stk, half);
-    if (lost)
+    if (lost) {
         conn->cwnd = conn->mss; /* [RFC 5681 3.1] */
-    else if ((iip_s32)((iip_u32)stk->now - conn->rtt_sent) >= 0)
+        iip_tcp_rtt_echo(stk, conn, &arr->seg);
+    } else if ((iip_s32)((iip_u32)stk->now - conn->rtt_sent) >= 0) {
         iip_tcp_rtt_sample(stk, conn, (iip_u32)stk->now - conn->rtt_sent); /* since the SYN-ACK */
+    }
     return iip_tcp_segment_arrives(stk, conn, arr);
 }
 
-static iip_u32 iip_tcp_half_window(const struct iip_stack *stk)
+/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, so many between two SYN-ACKs [RFC 9293 3.10.7.4 first, RFC 5961 3.2] */
+static void iip_tcp_half_ack(struct iip_stack *stk, struct iip_tcp_mini *half)
 {
-    return iip_min32((iip_u32)stk->tune.tcp_rcvbuf, 65535);
-}
-
-/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, at a limited rate [RFC 9293 3.10.7.4 first, RFC 5961 3.2] */
-static void iip_tcp_half_ack(struct iip_stack *stk, const struct iip_tcp_mini *half)
-{
-    iip_u32 shift = half->id.options & IIP_HAS_WSCALE ? iip_tcp_wscale_offer(stk, (iip_u32)stk->tune.tcp_rcvbuf) : 0;
-    if (iip_bucket_take(&stk->tcp->rst_bucket, stk->now, stk->tune.tcp_rst_rate))
-        iip_tcp_mini_ack(stk, half, iip_tcp_half_window(stk) >> shift);
-    else
-        iip_count(stk, IIP_CTR_TCP_LIMITED);
+    iip_u32 shift = half->id.options & IIP_HAS_WSCALE ? half->wscale >> 4 : 0;
+    iip_tcp_mini_answer(stk, half, iip_tcp_half_window(stk) >> shift, 1);
 }
 
 /* First: PAWS and the sequence number. A RST is not answered. */
-static iip_verdict iip_tcp_half_seq(struct iip_stack *stk, const struct iip_tcp_mini *half,
-                                    const struct iip_tcp_seg *seg)
+static iip_verdict iip_tcp_half_seq(struct iip_stack *stk, struct iip_tcp_mini *half, const struct iip_tcp_seg *seg)
 {
     iip_u32 wnd = iip_tcp_half_window(stk);
     iip_u32 start = seg->seq - half->rcv_nxt;
@@ -10848,6 +10881,8 @@ static iip_verdict iip_tcp_synsent_open(struct iip_stack *stk, struct iip_tcp_co
     conn->snd.wl2 = seg->ack;
     if ((conn->flags & IIP_F_RTT_PENDING) && !conn->retries)
         iip_tcp_rtt_sample(stk, conn, (iip_u32)stk->now - conn->rtt_sent);
+    else
+        iip_tcp_rtt_echo(stk, conn, seg);
     conn->flags &= ~(iip_u32)IIP_F_RTT_PENDING;
     iip_tcp_establish(stk, conn);
     conn->flags |= IIP_F_ACK_DUE; /* it may ride on the first bytes, or on the FIN */
@@ -10909,6 +10944,18 @@ static void iip_tcp_ack_now(struct iip_stack *stk, struct iip_tcp_conn *conn)
     iip_tcp_touch(stk, conn);
 }
 
+/*
+ * The peer repeats itself, or is far off: tell it where we are. What is not text is told at a limited rate, for two such
+ * could answer each other for ever [RFC 5961 7]; text never answers an ACK, and the sender of a lost one waits for ours.
+ */
+static void iip_tcp_tell(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    if (!seg->len || (seg->flags & IIP_TCP_SYN))
+        iip_tcp_challenge(stk, conn);
+    else
+        iip_tcp_ack_now(stk, conn);
+}
+
 /* [RFC 7323 5.3 R1] before the first step: a timestamp from the past is not of this life of the connection. */
 static iip_verdict iip_tcp_step_paws(struct iip_stack *stk, struct iip_tcp_conn *conn, struct iip_tcp_arrival *arr)
 {
@@ -10921,7 +10968,7 @@ static iip_verdict iip_tcp_step_paws(struct iip_stack *stk, struct iip_tcp_conn 
         return IIP_NEXT_STEP;
     if ((iip_u32)(stk->now >> 20) - conn->ready.word > IIP_PAWS_DAYS_24) /* [RFC 7323 5.5] */
         return IIP_NEXT_STEP;
-    iip_tcp_ack_now(stk, conn);
+    iip_tcp_tell(stk, conn, seg);
     return IIP_CTR_DROP_TCP_PAWS;
 }
 
@@ -10970,18 +11017,15 @@ static void iip_tcp_cut_to_window(struct iip_stack *stk, struct iip_tcp_conn *co
     iip_pkt_trim(stk, arr->pkt, arr->skip + seg->len);
 }
 
-/* The peer repeats itself, or is far off: tell it where we are. Pure ACKs are told at a limited rate, for they could answer each other for ever. */
 static iip_verdict iip_tcp_unacceptable(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
     if (seg->flags & IIP_TCP_RST)
         return IIP_CTR_DROP_TCP_RST;
-    if (!seg->len) {
-        iip_tcp_challenge(stk, conn);
+    iip_tcp_tell(stk, conn, seg);
+    if (!seg->len || (seg->flags & IIP_TCP_SYN))
         return IIP_CTR_DROP_TCP_SEQ;
-    }
     if (iip_seq_lt(seg->seq, conn->rcv.nxt))
         iip_tcp_dsack(stk, conn, seg->seq, iip_seq_min(seg->seq + seg->len, conn->rcv.nxt));
-    iip_tcp_ack_now(stk, conn);
     return iip_seq_leq(seg->seq + seg->len, conn->rcv.nxt) ? IIP_CTR_DROP_TCP_OLD : IIP_CTR_DROP_TCP_SEQ;
 }
 
@@ -11013,7 +11057,8 @@ static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *
 
 /*
  * [RFC 7323 4.3] what the next ACK will echo: the timestamp of the segment at the left edge of the last ACK. PAWS let
- * none through that is older, but for the one that ends a silence of 24 days.
+ * none through that is older, but for the one that ends a silence of 24 days; and one whose ACK cannot be is not the
+ * peer's, and would freeze the connection [RFC 5961 5].
  */
 static void iip_tcp_ts_take(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
@@ -11130,12 +11175,13 @@ static iip_verdict iip_tcp_steps(struct iip_stack *stk, struct iip_tcp_conn *con
         verdict = iip_tcp_step_syn(stk, conn, arr);
     if (verdict != IIP_NEXT_STEP)
         return verdict;
-    iip_tcp_ts_take(stk, conn, &arr->seg);
     if (conn->id.state != IIP_TCP_FIN_WAIT_2 || !(conn->flags & IIP_F_DETACHED))
         iip_tcp_idle_restart(stk, conn); /* it waits for a FIN alone, however much else comes */
     verdict = iip_tcp_step_ack(stk, conn, arr);
-    if (verdict == IIP_NEXT_STEP)
-        verdict = iip_tcp_step_urg(stk, conn, arr);
+    if (verdict != IIP_NEXT_STEP)
+        return verdict;
+    iip_tcp_ts_take(stk, conn, &arr->seg);
+    verdict = iip_tcp_step_urg(stk, conn, arr);
     if (verdict == IIP_NEXT_STEP)
         verdict = iip_tcp_step_text(stk, conn, arr);
     if (verdict == IIP_NEXT_STEP)
@@ -11159,15 +11205,15 @@ IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_
 /* ack.c - the fifth step of 3.10.7.4: is the ACK acceptable, and what an acceptable one does. */
 
 /* SND.UNA < SEG.ACK =< SND.NXT: the queue shrinks, the clock restarts, the window grows. */
-IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ack)
+IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    iip_u32 acked = ack - conn->snd.una;
+    iip_u32 acked = seg->ack - conn->snd.una;
     iip_u32 flight = conn->snd.nxt - conn->snd.una;
     iip_u32 recovering = conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS);
 
     if (IIP_UNLIKELY(conn->retries))
-        iip_tcp_rto_keep(stk, conn);
-    iip_tcp_acked_to(conn, ack);
+        iip_tcp_rto_keep(stk, conn, seg);
+    iip_tcp_acked_to(conn, seg->ack);
     iip_tcp_acked_free(stk, conn);
     iip_tcp_rtt_acked(stk, conn);
     if (IIP_UNLIKELY(recovering)) {
@@ -11265,7 +11311,7 @@ IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_con
     if (seg->sacks && (conn->id.options & IIP_HAS_SACK_OK))
         iip_tcp_sack_take(stk, conn, seg);
     if (iip_seq_lt(conn->snd.una, seg->ack)) {
-        iip_tcp_ack_advance(stk, conn, seg->ack);
+        iip_tcp_ack_advance(stk, conn, seg);
         iip_tcp_window_take(stk, conn, seg);
     } else if (seg->ack == conn->snd.una) { /* an older ACK knows an older window */
         if (dup)
@@ -11914,6 +11960,18 @@ IIP_LOCAL void iip_tcp_mini_ack(struct iip_stack *stk, const struct iip_tcp_mini
     iip_tcp_bare(stk, &t, &seg, 0);
 }
 
+/* [RFC 5961 7] Each record counts its own, or two of them, each out of step with the other, would answer for ever. */
+IIP_LOCAL void iip_tcp_mini_answer(struct iip_stack *stk, struct iip_tcp_mini *mini, iip_u32 wnd, int counts)
+{
+    if ((counts && mini->id.state >= iip_min64(stk->tune.tcp_challenge_rate, 255)) ||
+        !iip_bucket_take(&stk->tcp->rst_bucket, stk->now, stk->tune.tcp_rst_rate)) {
+        iip_count(stk, IIP_CTR_TCP_LIMITED);
+        return;
+    }
+    mini->id.state += counts != 0;
+    iip_tcp_mini_ack(stk, mini, wnd);
+}
+
 /* ==== src/tcp/timewait.c ==== */
 /* timewait.c - TIME-WAIT as a small record [RFC 9293 3.6.1, 3.10.7.4; RFC 1337; RFC 6191]. */
 
@@ -11955,6 +12013,27 @@ static int iip_tcp_wait_reopens(const struct iip_tcp_mini *wait, const struct ii
     return iip_seq_lt(wait->rcv_nxt, seg->seq);
 }
 
+/* Fifth, where the sequence number is acceptable: without ACK bit it is dropped. A SYN never comes so far. */
+static int iip_tcp_wait_drops(const struct iip_stack *stk, const struct iip_tcp_mini *wait,
+                              const struct iip_tcp_seg *seg)
+{
+    iip_u32 wnd = iip_tcp_mini_window(stk);
+    iip_u32 start = seg->seq - wait->rcv_nxt;
+    return !(seg->flags & (IIP_TCP_ACK | IIP_TCP_SYN)) && (start < wnd || (seg->len && start + seg->len - 1 < wnd));
+}
+
+/* An ACK for what is out of place: for text, which may be a repetition, and for so many others a second. */
+static void iip_tcp_wait_answer(struct iip_stack *stk, struct iip_tcp_mini *wait, const struct iip_tcp_seg *seg)
+{
+    enum { SECOND = 16 };
+    iip_u16 now = (iip_u16)(stk->now >> 16);
+    if ((iip_u16)(now - wait->mss) >= SECOND) {
+        wait->mss = now;
+        wait->id.state = 0;
+    }
+    iip_tcp_mini_answer(stk, wait, 0, !seg->len || (seg->flags & IIP_TCP_SYN));
+}
+
 /* Anything else is answered with an ACK, and the peer's FIN starts the time anew; a RST does not end it [RFC 1337]. */
 IIP_LOCAL iip_verdict iip_tcp_wait_input(struct iip_stack *stk, struct iip_tcp_mini *wait, struct iip_tcp_arrival *arr)
 {
@@ -11973,18 +12052,17 @@ IIP_LOCAL iip_verdict iip_tcp_wait_input(struct iip_stack *stk, struct iip_tcp_m
             return iip_tcp_listen_syn(stk, lis, arr, &used);
         }
     }
+    if (iip_tcp_wait_drops(stk, wait, seg))
+        return IIP_CTR_DROP_TCP_ACK;
     if (!(seg->flags & (IIP_TCP_SYN | IIP_TCP_FIN)) && !seg->len && seg->seq == wait->rcv_nxt)
         return IIP_DONE; /* a plain ACK of our FIN */
-    if ((seg->flags & IIP_TCP_FIN) && seg->seq + seg->len == wait->rcv_nxt) {
+    if ((seg->flags & IIP_TCP_FIN) && (seg->flags & IIP_TCP_ACK) && seg->seq + seg->len == wait->rcv_nxt) {
         iip_tcp_fifo_del(stk, &stk->tcp->wait, wait);
         iip_tcp_fifo_put(stk, &stk->tcp->wait, wait, 2 * stk->tune.tcp_msl_us);
         iip_tcp_mini_ack(stk, wait, 0);
         return IIP_DONE;
     }
-    if (iip_bucket_take(&stk->tcp->rst_bucket, stk->now, stk->tune.tcp_rst_rate))
-        iip_tcp_mini_ack(stk, wait, 0);
-    else
-        iip_count(stk, IIP_CTR_TCP_LIMITED);
+    iip_tcp_wait_answer(stk, wait, seg);
     return IIP_CTR_DROP_TCP_SEQ;
 }
 
@@ -12682,17 +12760,16 @@ IIP_LOCAL int iip_tcp_send_syn(struct iip_stack *stk, struct iip_tcp_conn *conn)
     struct iip_tcp_seg seg;
     if (!pkt)
         return 0;
-    if (conn->rto_at == IIP_NEVER) /* the first: what it says holds, whatever becomes of the buffer */
+    if (!both && conn->rto_at == IIP_NEVER) { /* the first: what it says holds, whatever becomes of buffer and tunables */
         conn->rcv_wscale = (iip_u8)iip_tcp_wscale_offer(stk, conn->rcvbuf);
+        conn->id.options = (iip_u8)(iip_tcp_offers(stk) & ~(iip_u32)IIP_HAS_MSS);
+    }
     iip_tcp_tuple_of(&conn->id, &t);
     seg.seq = conn->iss;
     seg.ack = both ? conn->rcv.nxt : 0;
     seg.flags = both ? IIP_TCP_SYN | IIP_TCP_ACK : IIP_TCP_SYN;
     seg.wnd = iip_min32(conn->rcvbuf, 65535);
-    seg.has = (iip_u8)(iip_tcp_offers(stk) & ~(iip_u32)IIP_HAS_WSCALE);
-    seg.has |= conn->rcv_wscale <= 14 ? IIP_HAS_WSCALE : 0;
-    if (both)
-        seg.has &= conn->id.options | IIP_HAS_MSS;
+    seg.has = conn->id.options | IIP_HAS_MSS;
     seg.mss = (iip_u16)iip_tcp_mss_offer(stk, &t);
     seg.wscale = conn->rcv_wscale;
     seg.ts_val = iip_tcp_ts_now(stk, conn->ts_off);
@@ -13016,6 +13093,8 @@ IIP_LOCAL void iip_tcp_timer(struct iip_stack *stk, struct iip_timer *t)
 /* ==== src/tcp/rto.c ==== */
 /* rto.c - the retransmission timeout, in microseconds [RFC 6298]. */
 
+enum { IIP_RTT_MAX_US = 0x0fffffff };
+
 static iip_u32 iip_tcp_rto_bounded(const struct iip_stack *stk, iip_u32 rto)
 {
     return iip_min32(iip_max32(rto, (iip_u32)stk->tune.tcp_rto_min_us), (iip_u32)stk->tune.tcp_rto_max_us);
@@ -13025,8 +13104,7 @@ static iip_u32 iip_tcp_rto_bounded(const struct iip_stack *stk, iip_u32 rto)
 IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 rtt_us)
 {
     iip_s32 err;
-    if (rtt_us > 0x0fffffff)
-        rtt_us = 0x0fffffff;
+    rtt_us = iip_min32(rtt_us, IIP_RTT_MAX_US);
     if (!rtt_us)
         rtt_us = 1;
     if (!conn->srtt8) {
@@ -13040,6 +13118,18 @@ IIP_LOCAL void iip_tcp_rtt_sample(struct iip_stack *stk, struct iip_tcp_conn *co
         conn->rttvar4 += (iip_u32)err - (conn->rttvar4 >> 2);
     }
     conn->rto_us = iip_tcp_rto_bounded(stk, (conn->srtt8 >> 3) + conn->rttvar4);
+}
+
+/*
+ * [RFC 7323 4] The echo says which transmission arrived, give or take the tick of 1.024 ms in which it was sent. One from
+ * before the first transmission, or from the future, is a lie or another segment's, and measures nothing.
+ */
+IIP_LOCAL void iip_tcp_rtt_echo(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    iip_u32 age = iip_min32((iip_u32)stk->now - conn->rtt_sent, IIP_RTT_MAX_US);
+    iip_u32 ticks = iip_tcp_ts_now(stk, conn->ts_off) - seg->ts_ecr;
+    if ((conn->id.options & seg->has & IIP_HAS_TS) && ticks <= (age >> 10) + 1)
+        iip_tcp_rtt_sample(stk, conn, iip_min32(ticks << 10 | ((iip_u32)stk->now & 1023), age));
 }
 
 IIP_LOCAL void iip_tcp_rto_limit(struct iip_stack *stk, struct iip_tcp_conn *conn)
@@ -13060,11 +13150,16 @@ static iip_u32 iip_tcp_rto_backed_off(const struct iip_stack *stk, const struct 
 /* Of a back-off that is kept: with more, a peer that refuses text again and again is sent a segment in two minutes. */
 enum { IIP_RTO_KEPT_MAX_US = 3000000 };
 
-/* [5.7, Karn] what was sent again gives no sample, so the back-off outlives its ACK, until a round trip is measured. */
-IIP_LOCAL void iip_tcp_rto_keep(const struct iip_stack *stk, struct iip_tcp_conn *conn)
+/*
+ * [5.7, Karn] what was sent again gives no sample without timestamps, so the back-off outlives its ACK, until a round trip
+ * is measured.
+ */
+IIP_LOCAL void iip_tcp_rto_keep(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
-    if (!(conn->flags & IIP_F_PERSIST)) /* there the retries are probes */
-        conn->rto_us = iip_max32(conn->rto_us, iip_min32(iip_tcp_rto_backed_off(stk, conn), IIP_RTO_KEPT_MAX_US));
+    if (conn->flags & IIP_F_PERSIST) /* there the retries are probes */
+        return;
+    conn->rto_us = iip_max32(conn->rto_us, iip_min32(iip_tcp_rto_backed_off(stk, conn), IIP_RTO_KEPT_MAX_US));
+    iip_tcp_rtt_echo(stk, conn, seg);
 }
 
 IIP_LOCAL void iip_tcp_rto_again(struct iip_stack *stk, struct iip_tcp_conn *conn)

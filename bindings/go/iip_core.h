@@ -48,8 +48,8 @@ enum {
     IIP_E_NOBUFS = -4,        /* resource    ENOBUFS       no packet buffer is free */
     IIP_E_ADDR_IN_USE = -5,   /* usage       EADDRINUSE    the local address and port are taken */
     IIP_E_ADDR_NOT_AVAIL = -6,/* usage       EADDRNOTAVAIL not an address of this stack, or no port is free */
-    IIP_E_UNREACHABLE = -7,   /* connection  EHOSTUNREACH  no route, no neighbour, or an ICMP error said so */
-    IIP_E_NET_UNREACHABLE = -8,/* connection ENETUNREACH   no route to the network */
+    IIP_E_UNREACHABLE = -7,   /* connection  EHOSTUNREACH  nobody answers for the address, or an ICMP error said so */
+    IIP_E_NET_UNREACHABLE = -8,/* connection ENETUNREACH   no route to the network, here or by an ICMP error */
     IIP_E_REFUSED = -9,       /* connection  ECONNREFUSED  the peer answered a SYN with RST, or a datagram with port unreachable */
     IIP_E_RESET = -10,        /* connection  ECONNRESET    the peer reset the connection */
     IIP_E_TIMEOUT = -11,      /* connection  ETIMEDOUT     retransmissions, keep-alives or the user timeout ran out */
@@ -387,12 +387,18 @@ IIP_API int iip_stack_speaks(const struct iip_stack *stk);
 
 /* ---- TCP (RFC 9293 3.9.1) ---------------------------------------------------------------------------------------- */
 
-/* OPEN, passive. `local` with any address listens on all, of one family or both. ADDR_IN_USE, ADDR_NOT_AVAIL, NOMEM. */
+/* OPEN, passive. `local` with any address listens on all, of one family or both. `backlog`, 1 at least: connections that
+   may wait for their ACCEPT note to be taken. ADDR_IN_USE, ADDR_NOT_AVAIL, NOMEM. */
 IIP_API int iip_tcp_listen(struct iip_stack *stk, const struct iip_endpoint *local, iip_u32 backlog, void *user,
                            struct iip_tcp_listener **out);
+/* From now on `backlog` connections may wait. 0: no more than wait already; SYNs, ACKs of a handshake and SYN cookies are
+   dropped in silence and counted as drop_tcp_backlog, and come again for as long as the peer tries. Who takes ACCEPT notes
+   and lets connections wait in a queue of his own lowers it by one for each, and raises it again when one leaves that queue. */
+IIP_API void iip_tcp_backlog_set(struct iip_tcp_listener *lis, iip_u32 backlog);
 /* Stops listening; connections not yet accepted are reset, accepted ones live on. */
 IIP_API void iip_tcp_unlisten(struct iip_stack *stk, struct iip_tcp_listener *lis);
-/* OPEN, active. `local` may be null, or leave address or port open. ADDR_NOT_AVAIL, ADDR_IN_USE, UNREACHABLE, INVAL (no unicast peer), NOMEM. */
+/* OPEN, active. `local` may be null, or leave address or port open. ADDR_NOT_AVAIL, ADDR_IN_USE, NET_UNREACHABLE (no
+   route), INVAL (no unicast peer), NOMEM. */
 IIP_API int iip_tcp_connect(struct iip_stack *stk, const struct iip_endpoint *local, const struct iip_endpoint *peer,
                             void *user, struct iip_tcp_conn **out);
 
@@ -480,7 +486,8 @@ IIP_API int iip_udp_open(struct iip_stack *stk, const struct iip_endpoint *local
                          void *user, struct iip_udp_sock **out);
 IIP_API void iip_udp_close(struct iip_stack *stk, struct iip_udp_sock *sock);
 /* Sends one datagram; the packet is taken on success and stays the caller's on failure. `from` null: the socket's
-   address, or by route; `to` null: the connected peer. AGAIN (the port is full), MSGSIZE, UNREACHABLE, INVAL. */
+   address, or by route; `to` null: the connected peer. AGAIN (the port is full), MSGSIZE, NET_UNREACHABLE (no
+   route), UNREACHABLE, INVAL. */
 IIP_API int iip_udp_send(struct iip_stack *stk, struct iip_udp_sock *sock, const struct iip_endpoint *from,
                          const struct iip_endpoint *to, struct iip_pkt *pkt);
 enum { IIP_UDP_TTL = 1, IIP_UDP_DSCP };
