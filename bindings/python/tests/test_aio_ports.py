@@ -2,9 +2,13 @@
 
 import asyncio
 import contextlib
+import selectors
+import threading
+from array import array
 
 import pytest
 
+import iip
 from iip import aio
 from iip.mux import Stream
 
@@ -302,3 +306,43 @@ def test_nobody_is_accepted_while_the_loop_closes():
     loop.run_until_complete(main())
     loop.close()
     assert len(made) <= 1
+
+
+def test_no_sleep_over_what_a_turn_brought_about(monkeypatch):
+    """A turn without events that takes what was written resumes its writer, who must not wait for somebody else."""
+    sleeps = []
+
+    def select(selector, timeout=None):
+        ready = asyncio.get_running_loop()._ready
+        sleeps.append((timeout, len(ready)))
+        return original(selector, 0 if ready else timeout)
+
+    original = selectors.EpollSelector.select
+    monkeypatch.setattr(selectors.EpollSelector, "select", select)
+
+    async def main():
+        _, writer = await asyncio.open_connection(SERVER, 7)
+        for _ in range(10):
+            writer.write(bytes(100_000))
+            await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    def far(ready, over):
+        with iip.Engine("pair:no-sleep", f"{SERVER}/24") as engine, engine.loop() as loop:
+            loop.listen(("", 7))
+            ready.set()
+            while not over.is_set():
+                loop.release_columns(memoryview(array("Q", [event.buf for event in loop.turn(0.1) if event.buf])))
+
+    ready, over = threading.Event(), threading.Event()
+    thread = threading.Thread(target=far, args=[ready, over])
+    thread.start()
+    assert ready.wait(60)
+    try:
+        with asyncio.Runner(loop_factory=aio.loop_factory("pair:no-sleep", f"{CLIENT}/24")) as runner:
+            runner.run(asyncio.wait_for(main(), 60))
+    finally:
+        over.set()
+        thread.join()
+    assert [sleep for sleep in sleeps if sleep[0] != 0 and sleep[1]] == []

@@ -39,6 +39,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         self.engine, self.stack, self.mux = first.engine, first.stack, first.mux
         self._stack_selector = StackSelector()
         super().__init__(self._stack_selector)
+        self._stack_selector.ready = self._ready  # type: ignore[attr-defined]
         self._add(first)
 
     def add_port(self, port: str, addresses: str | Iterable[str] = (), **options: Any) -> Port:

@@ -8,6 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sized
+
     from .port import Port
 
 _BUSY_TURNS = 8  # while the stack has work, the kernel's descriptors are looked at every so many turns
@@ -18,6 +20,7 @@ class StackSelector(selectors.EpollSelector):
 
     def __init__(self) -> None:
         super().__init__()
+        self.ready: Sized = ()  # what the event loop is to run next
         self._ports: list[Port] = []
         self._fds: frozenset[int] = frozenset()
         self._busy = 0
@@ -40,7 +43,7 @@ class StackSelector(selectors.EpollSelector):
             if self._busy < _BUSY_TURNS:
                 return []
         self._busy = 0
-        ready = super().select(timeout)
+        ready = super().select(0 if self.ready else timeout)  # a turn without events may have resumed a writer
         if self._fds.isdisjoint(key.fd for key, _ in ready):
             return ready
         self._turn(False)
