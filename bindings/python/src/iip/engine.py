@@ -68,6 +68,7 @@ class Engine:
             "tunables": ",".join(f"{name}={value}" for name, value in (tunables or {}).items()),
             "pcap": os.fspath(pcap) if pcap is not None else "",
         }
+        self.addresses, self.routes = texts["addresses"], texts["routes"]
         keep = {name: ffi.new("char[]", text.encode()) for name, text in texts.items() if text}
         for name, text in keep.items():
             setattr(cfg, name, text)

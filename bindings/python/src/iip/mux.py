@@ -300,6 +300,20 @@ class Mux:
     def wanting(self) -> bool:
         return bool(self.lane or self._wanting)
 
+    def abandon(self) -> None:
+        """Aborts and closes everything, and tells nobody."""
+        sources, self._sources = self._sources, {}
+        for of_each in (self.lane, self._wanting, self.takers, self.sent_datagrams):
+            of_each.clear()
+        if self._dispatching is not None:
+            self._go_on()
+        for handle, source in sources.items():
+            if not self.loop.op_room:
+                self.dispatch(self.loop.turn())
+            self.loop.op(OpCode.ABORT if isinstance(source, Stream) else OpCode.CLOSE, handle)
+        while (batch := self.loop.turn()).n or batch.op_short:
+            self.dispatch(batch)
+
     # ---- a turn ----
 
     def turn(self, timeout: float | None = 0.0, flags: int = 0) -> Batch:

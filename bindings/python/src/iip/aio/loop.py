@@ -19,21 +19,29 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from ..addr import Address
+    from ..loop import Loop
 
     MakeProtocol = Callable[[], asyncio.BaseProtocol]
 
 LINGER_S = 1.0  # what closing the loop gives closed connections to finish
 
 
-def loop_factory(port: str, addresses: str | Iterable[str] = (), **options: Any) -> Callable[[], EventLoop]:
-    """For asyncio.Runner and asyncio.run. Arguments as of iip.Engine; each call opens the port."""
+def loop_factory(port: str | Loop, addresses: str | Iterable[str] = (), **options: Any) -> Callable[[], EventLoop]:
+    """For asyncio.Runner and asyncio.run. Arguments as of EventLoop; each call opens the port."""
     return lambda: EventLoop(port, addresses, **options)
 
 
 class EventLoop(asyncio.SelectorEventLoop):
-    """Owned by the thread that runs this, with its ports. `engine`, `stack` and `mux` are those of the first port."""
+    """
+    Owned by the thread that runs this, with its ports. `engine`, `stack` and `mux` are those of the first port.
 
-    def __init__(self, port: str, addresses: str | Iterable[str] = (), **options: Any) -> None:
+    Arguments as of iip.Engine: the port is opened and, at the end, closed. Or one Loop of an engine that is open and
+    stays so: `EventLoop(engine.loop(i))` in thread i puts asyncio on each of its loops.
+    """
+
+    _closed = True  # what is collected because its port could not be opened was never open
+
+    def __init__(self, port: str | Loop, addresses: str | Iterable[str] = (), **options: Any) -> None:
         first = Port(port, addresses, **options)
         self.ports: list[Port] = []
         self.engine, self.stack, self.mux = first.engine, first.stack, first.mux
@@ -42,8 +50,8 @@ class EventLoop(asyncio.SelectorEventLoop):
         self._stack_selector.ready = self._ready  # type: ignore[attr-defined]
         self._add(first)
 
-    def add_port(self, port: str, addresses: str | Iterable[str] = (), **options: Any) -> Port:
-        """One more port on this loop; arguments as of iip.Engine. The first that reaches a peer is the one to it."""
+    def add_port(self, port: str | Loop, addresses: str | Iterable[str] = (), **options: Any) -> Port:
+        """One more port on this loop; arguments as of EventLoop. The first that reaches a peer is the one to it."""
         self._check_closed()  # type: ignore[attr-defined]
         return self._add(Port(port, addresses, **options))
 

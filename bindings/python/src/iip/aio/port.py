@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..constants import State, TurnFlag
 from ..engine import Engine
+from ..loop import Loop
 from ..mux import Mux
 from .routes import Routes
 
@@ -15,13 +16,22 @@ if TYPE_CHECKING:
 
 
 class Port:
-    """Owned by the thread that runs the event loop. Made by EventLoop and EventLoop.add_port."""
+    """
+    Owned by the thread that runs the event loop. Made by EventLoop and EventLoop.add_port, of the arguments of
+    iip.Engine, or of a Loop of an engine that is open: that is let go of at the end, and the engine stays open.
+    """
 
-    def __init__(self, port: str, addresses: str | Iterable[str] = (), **options: Any) -> None:
-        self.routes = Routes(addresses, options.get("routes", ()))
-        options.setdefault("op_cap", 2048)  # a full turn of events may ask for that many
-        self.engine = Engine(port, addresses, **options)
-        self.stack = self.engine.loop(0)
+    def __init__(self, port: str | Loop, addresses: str | Iterable[str] = (), **options: Any) -> None:
+        self._borrowed = isinstance(port, Loop)
+        if isinstance(port, Loop):
+            if addresses or options:
+                raise TypeError("a Loop has the addresses and options of its engine: give none beside it")
+            self.stack = port
+        else:
+            options.setdefault("op_cap", 2048)  # a full turn of events may ask for that many
+            self.stack = Engine(port, addresses, **options).loop(0)
+        self.engine = self.stack.engine
+        self.routes = Routes(self.engine.addresses, self.engine.routes)
         self.stack.attach()
         self.mux = Mux(self.stack)
 
@@ -40,6 +50,10 @@ class Port:
         return bool(batch.state & State.PARKED) and not self.mux.wanting
 
     def close(self) -> None:
+        if self._borrowed:
+            self.mux.abandon()
+            self.stack.detach()
+            return
         try:
             self.engine.close()
         except BufferError as error:
