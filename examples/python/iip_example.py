@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -10,12 +11,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import iip
-from iip.aio import EventLoop
+from iip.aio import loop_factory
 
 try:
     import numpy
@@ -153,15 +154,19 @@ class Run:
         os.replace(temporary, self.args.stats_json)
 
 
+def loops_of(engine: iip.Engine, program: str, args: SimpleNamespace) -> list[iip.Loop]:
+    if engine.loops < args.loops:
+        had = f"the port has {engine.loops} queues, going on with as many"
+        print(f"{program}: --loops {args.loops}: {had}", file=sys.stderr)
+    return [engine.loop(i) for i in range(engine.loops)]
+
+
 class Native(Run):
     """One thread a loop, each runs `worker(loop, counts)` as long as `goes_on`."""
 
     def serve(self, options: dict[str, Any], worker: Callable[[iip.Loop, Counter[str]], None]) -> int:
         with iip.Engine(**options) as engine:
-            if engine.loops < self.args.loops:
-                had = f"the port has {engine.loops} queues, going on with as many"
-                print(f"{self.program}: --loops {self.args.loops}: {had}", file=sys.stderr)
-            loops = [engine.loop(i) for i in range(engine.loops)]
+            loops = loops_of(engine, self.program, self.args)
             self._not_ready = len(loops)
             self._lock = threading.Lock()
             threads = [threading.Thread(target=self._work, args=(loop, worker)) for loop in loops]
@@ -198,19 +203,17 @@ class Native(Run):
             say_ready(self.args.addr, self.args.listen)
 
 
-class Aio(Run):
-    """asyncio on one loop, in a thread of its own; the main thread has the signals. Override `begin` and `finish`."""
+class Work:
+    """What one loop of an Aio does, in its own thread. Override `begin` and `finish`."""
 
-    def __init__(self, program: str, args: SimpleNamespace, names: Iterable[str], options: dict[str, Any]) -> None:
-        super().__init__(program, args, names)
-        self.counts = self.counter()
-        self.started = threading.Event()
-        self.loop: EventLoop | None = None
-        self._stop = asyncio.Event()
-        self._options = options
+    def __init__(self, run: Aio, index: int) -> None:
+        self.run, self.args, self.index = run, run.args, index
+        self.counts = run.counter()
+        self.loop = asyncio.get_running_loop()
+        self.stop = asyncio.Event()
 
     async def begin(self) -> None:
-        """Serves, or starts to do what there is to do, which calls `end` when it is done."""
+        """Serves, or starts to do what there is to do."""
 
     async def finish(self) -> None:
         """The end has come."""
@@ -218,54 +221,88 @@ class Aio(Run):
     def count(self, name: str, n: int = 1) -> None:
         self.counts[name] += n
 
-    def thread(self) -> None:
+    def ask_to_stop(self) -> None:
+        """From another thread."""
+        with contextlib.suppress(RuntimeError):  # it ended by itself
+            self.loop.call_soon_threadsafe(self.stop.set)
+
+
+class Aio(Run):
+    """asyncio, a loop and its `Work` in each of --loops threads; the main thread has the signals."""
+
+    def __init__(
+        self,
+        program: str,
+        args: SimpleNamespace,
+        names: Iterable[str],
+        options: dict[str, Any],
+        work: Callable[[Aio, int], Work],
+    ) -> None:
+        super().__init__(program, args, names)
+        self.stacks: list[iip.Loop] = []
+        self.works: list[Work] = []
+        self._make_work = work
+        self._options = options
+        self._begun = threading.Semaphore(0)
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        """All loops at work, as long as the block lasts."""
+        with iip.Engine(**self._options) as engine:
+            self.stacks = loops_of(engine, self.program, self.args)
+            threads = [threading.Thread(target=self._work, args=(stack,)) for stack in self.stacks]
+            with Networking(self.stacks, self.args.model):
+                for thread in threads:
+                    thread.start()
+                try:
+                    for _ in threads:
+                        self._begun.acquire()
+                    self._raise()
+                    yield
+                finally:
+                    self._end_all(threads)
+            self.write_stats(self.stacks)
+            self._raise()
+            self.ended()
+
+    def ended(self) -> None:
+        """All loops are at rest; the engine is still open."""
+
+    def _end_all(self, threads: list[threading.Thread]) -> None:
+        self.write_stats(self.stacks)  # while the connections still live
+        for work in self.works:
+            work.ask_to_stop()
+        for thread in threads:
+            thread.join()
+
+    def _work(self, stack: iip.Loop) -> None:
         try:
-            with asyncio.Runner(loop_factory=self._make_loop) as runner:
-                runner.run(self._work())
+            pin(stack.index, self.args.model)
+            with asyncio.Runner(loop_factory=loop_factory(stack)) as runner:
+                runner.run(self._work_on(stack))
         except BaseException as error:
             self.failure = error
-        self.started.set()
+        self._begun.release()  # if it did not even begin
         self.end()
 
-    def _make_loop(self) -> EventLoop:
-        self.loop = EventLoop(**self._options)
-        return self.loop
+    async def _work_on(self, stack: iip.Loop) -> None:
+        work = self._make_work(self, stack.index)
+        self.works.append(work)
+        await work.begin()
+        self._begun.release()
+        await work.stop.wait()
+        await work.finish()
 
-    async def _work(self) -> None:
-        assert self.loop
-        with Networking([self.loop.stack], self.args.model):
-            await self.begin()
-            self.started.set()
-            await self._stop.wait()
-            self.write_stats([self.loop.stack])  # while the connections still live
-            await self.finish()
-            for batch in self.loop.stack.end():
-                self.loop.mux.dispatch(batch)
-        self.write_stats([self.loop.stack])
-
-    def stop(self) -> None:
-        if self.loop and not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self._stop.set)
-
-    def main(self, announce: bool = True) -> int:
-        thread = threading.Thread(target=self.thread)
-        thread.start()
-        self.started.wait()
-        if self.loop and not self.failure:
-            if announce:
-                say_ready(self._options["addresses"], self.args.listen)
-            self.wait([self.loop.stack])
-            self.stop()
-        thread.join()
+    def _raise(self) -> None:
         if self.failure:
             raise self.failure
+
+    def main(self, announce: bool = True) -> int:
+        with self.serving():
+            if announce:
+                say_ready(self._options["addresses"], self.args.listen)
+            self.wait(self.stacks)
         return 0
-
-
-def one_loop(program: str, args: SimpleNamespace) -> None:
-    if args.loops > 1:
-        print(f"{program}: --loops {args.loops}: asyncio turns one loop, going on with that", file=sys.stderr)
-        args.loops = 1
 
 
 def run(program: str, main: Callable[[], int]) -> NoReturn:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import http_self_test
 from http_server import Server
 from http_site import Site
-from iip_example import Aio, one_loop, run
+from iip_example import Aio, Work, run
 from iip_options import Option, Options, WrongValue, number, seconds
 
 COUNTS = ("accepted", "closed", "requests", "answers_ok", "answers_refused", "timeouts", "bytes")
 
 
-class Http(Aio):
+class Http(Work):
     async def begin(self) -> None:
         args = self.args
         self.server = Server(
@@ -47,10 +47,9 @@ OWN = [
 def main() -> int:
     options = Options("iip_http", "an HTTP/1.1 server", listen=80, own=OWN)
     args = options.parse()
-    one_loop("iip_http", args)
     if args.self_test:
-        return http_self_test.run(options, args, lambda engine: Http("iip_http", args, COUNTS, engine))
-    return Http("iip_http", args, COUNTS, options.engine(args)).main()
+        return http_self_test.run(options, args, lambda engine: Aio("iip_http", args, COUNTS, engine, Http))
+    return Aio("iip_http", args, COUNTS, options.engine(args), Http).main()
 
 
 if __name__ == "__main__":

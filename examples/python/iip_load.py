@@ -3,82 +3,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from types import SimpleNamespace
-from typing import Any
 
-from iip_example import Aio, one_loop, run
+from iip_example import Aio, run
 from iip_options import Option, Options, WrongValue, number
-from iip_two_ends import SERVER, beside, two_ends
-from load_report import Result
-from load_talk import MODES, answer
-
-COUNTS = ("opened", "messages", "payload_bytes")
-CONNECT_S = 10.0
-PATIENCE_S = 1.0  # for what was on its way when --duration was over
-
-
-class Serve(Aio):
-    """--serve, and the server of --self."""
-
-    async def begin(self) -> None:
-        self._talks: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
-        await asyncio.start_server(self._answer, "", self.args.listen, backlog=1024)
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        self._talks[task] = writer
-        try:
-            await answer(self.args.mode, self.args.bytes or 1 << 62, self.count, reader, writer)
-        finally:
-            del self._talks[task]
-
-    async def finish(self) -> None:
-        for writer in self._talks.values():
-            writer.transport.abort()
-        if self._talks:
-            await asyncio.wait([task for task in self._talks if task], timeout=10)
-
-
-class Load(Aio):
-    """The client: opens its connections, and ends by itself."""
-
-    def __init__(self, args: SimpleNamespace, options: dict[str, Any]) -> None:
-        super().__init__("iip_load", SimpleNamespace(**{**vars(args), "duration": 0.0}), COUNTS, options)
-        self.result, self._plan = Result(args), args
-
-    async def begin(self) -> None:
-        self._loading = asyncio.create_task(self._load())
-        self._loading.add_done_callback(self.end)
-
-    async def finish(self) -> None:
-        self._loading.cancel()
-        await asyncio.wait([self._loading])
-        assert self.loop
-        self.counts["messages"] = self.result.requests
-        self.result.report(self._plan, self.loop.stack.counters())
-
-    async def _load(self) -> None:
-        host, port = self._plan.connect.rsplit(":", 1)
-        await asyncio.gather(*(self._one(host.strip("[]"), int(port)) for _ in range(self._plan.conns)))
-
-    async def _one(self, host: str, port: int) -> None:
-        args, result, writer = self._plan, self.result, None
-        patience = asyncio.timeout(args.duration + PATIENCE_S if args.duration else None)
-        try:
-            async with patience:
-                reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_S)
-                self.count("opened")
-                await MODES[args.mode](args, result, reader, writer)
-                writer.close()
-        except (OSError, asyncio.IncompleteReadError) as error:
-            result.failed("no end after the time was up" if patience.expired() else str(error) or "no answer")
-            if writer is not None:
-                writer.transport.abort()
-
-    def verdict(self) -> int:
-        return 1 if self.result.errors or self.result.mismatches else 0
+from iip_two_ends import SERVER, two_ends
+from load_client import COUNTS, Load
+from load_serve import Serve
+from load_talk import MODES
 
 
 def endpoint(text: str) -> str:
@@ -121,7 +54,12 @@ def check(options: Options, args: SimpleNamespace) -> None:
         options.usage("path", path, "give a path without blanks, up to 400 bytes, for example /bytes/1000")
     if not args.serve and not args.bytes:
         args.bytes = 1 << 62 if args.duration else 100_000_000
-    one_loop("iip_load", args)
+    if not args.count and not args.duration:
+        args.count = 10000
+
+
+def report(client: Load) -> None:
+    client.sum.report(client.plan, {name: client.counter_sum(name) for name in client.stacks[0].counters()})
 
 
 def main() -> int:
@@ -129,14 +67,14 @@ def main() -> int:
     args = options.parse()
     check(options, args)
     if args.serve:
-        return Serve("iip_load", args, COUNTS, options.engine(args)).main()
+        return Aio("iip_load", args, COUNTS, options.engine(args), Serve).main()
     if not args.self:
-        client = Load(args, options.engine(args))
+        client = Load(args, options.engine(args), report)
         return client.main(announce=False) or client.verdict()
     server_options, client_options = two_ends(options, args)
     args.connect = f"{SERVER[0].split('/')[0]}:{args.listen}"
-    with beside(Serve("iip_load", args, COUNTS, server_options)):
-        client = Load(args, client_options)
+    with Aio("iip_load", args, COUNTS, server_options, Serve).serving():
+        client = Load(args, client_options, report)
         if args.stats_json:
             client.args.stats_json = f"{args.stats_json}.client"
         return client.main(announce=False) or client.verdict()

@@ -91,7 +91,9 @@ def _common(listen: int) -> list[Option]:
         Option("set", "NAME=VALUE", "a tunable of the stack; repeatable", read=tunable, repeats=True),
         Option("stats-json", "FILE", "statistics, at the end and on SIGUSR1", read=writable),
         Option("duration", "S", "end after S seconds", 0.0, seconds),
-        Option("loops", "N", "loops, one thread each (also --threads)", 1, number(1, 64)),
+        Option(
+            "loops", "N", "loops, one thread each (also --threads); Python code runs in one at a time", 1, number(1, 64)
+        ),
         Option(
             "model", "MODEL", "unified; split, merge: networking in a thread of its own", "unified", one_of(*MODELS)
         ),

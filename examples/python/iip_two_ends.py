@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from iip_example import Aio
 from iip_options import Options
 
 SERVER, CLIENT = ["10.9.0.1/24", "fd09::1/64"], ["10.9.0.2/24", "fd09::2/64"]
@@ -22,18 +18,3 @@ def two_ends(options: Options, args: SimpleNamespace) -> tuple[dict[str, Any], d
     args.addr = SERVER
     client = {**options.engine(args, CLIENT), "pcap": None}  # the server's record has all packets too
     return options.engine(args, SERVER), client
-
-
-@contextlib.contextmanager
-def beside(server: Aio) -> Iterator[None]:
-    """The server in a thread of its own, as long as the block lasts."""
-    thread = threading.Thread(target=server.thread)
-    thread.start()
-    server.started.wait()
-    try:
-        if server.failure:
-            raise server.failure
-        yield
-    finally:
-        server.stop()
-        thread.join()

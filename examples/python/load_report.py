@@ -9,12 +9,15 @@ from types import SimpleNamespace
 
 
 class Result:
-    def __init__(self, args: SimpleNamespace) -> None:
+    """Of one loop, or of all together."""
+
+    def __init__(self, args: SimpleNamespace, quota: int) -> None:
         self.requests = self.bytes = self.errors = self.mismatches = 0
         self.latencies: list[float] = []
         self.begin = time.monotonic()
         self.until = self.begin + args.duration if args.duration else float("inf")
-        self.quota = args.count or (1 << 64 if args.duration else 10000)
+        self.quota = quota  # messages that may still be started
+        self.seconds = 1e-9  # of the slowest loop
 
     def take(self) -> bool:
         """May one more message be started?"""
@@ -26,13 +29,22 @@ class Result:
             print(f"iip_load: {why}", file=sys.stderr)
         self.errors += 1
 
+    def add(self, other: Result) -> None:
+        """What a loop did, now that it is done."""
+        self.requests += other.requests
+        self.bytes += other.bytes
+        self.errors += other.errors
+        self.mismatches += other.mismatches
+        self.latencies += other.latencies
+        self.seconds = max(self.seconds, time.monotonic() - other.begin)
+
     def percentile(self, part: float) -> float:
         """Of the sorted latencies, microseconds."""
         latencies = self.latencies
         return latencies[min(len(latencies) - 1, int(part * len(latencies)))] * 1e6 if latencies else 0.0
 
     def report(self, args: SimpleNamespace, counters: dict[str, int]) -> None:
-        seconds = max(time.monotonic() - self.begin, 1e-9)
+        seconds = self.seconds
         self.latencies.sort()
         us = {name: self.percentile(part) for name, part in zip(_NAMES, _PARTS, strict=True)}
         if not args.json:
