@@ -54,6 +54,45 @@ def test_eof_received_decides_whether_the_transport_closes(keeps):
     run(main())
 
 
+@pytest.mark.parametrize("then", ["resume_reading", "close", "abort"])
+def test_bytes_that_wait_outlive_their_connection(then):
+    """Both ends said all they had to say, and the connection is over, before the reader goes on."""
+
+    async def main():
+        async with connected() as (client, server):
+            client.transport.pause_reading()
+            server.transport.write(bytes(range(250)) * 1000)
+            server.transport.close()
+            client.transport.write_eof()
+            await until(lambda: not client.transport.handle)
+            assert not client.lost.done()
+            assert not client.transport.is_closing()
+            getattr(client.transport, then)()
+            assert await client.lost is None
+            assert client.data == (bytes(range(250)) * 1000 if then == "resume_reading" else b"")
+
+    run(main())
+
+
+@pytest.mark.parametrize("then", ["resume_reading", "write", "close"])
+def test_bytes_that_wait_outlive_a_reset(then):
+    """As with the kernel: the reader hears of it behind them, and who writes at once."""
+
+    async def main():
+        async with connected() as (client, server):
+            client.transport.pause_reading()
+            server.transport.write(bytes(100_000))
+            await until(lambda: sum(map(len, client.transport._backlog)) == 100_000)
+            server.transport.abort()
+            await until(lambda: not client.transport.handle)
+            assert not client.lost.done()
+            getattr(client.transport, then)(*[b"x"] if then == "write" else [])
+            assert (await client.lost is None) == (then == "close")
+            assert len(client.data) == (100_000 if then == "resume_reading" else 0)
+
+    run(main())
+
+
 def test_extra_info():
     async def main():
         async with connected() as (client, server):

@@ -59,6 +59,7 @@ class StreamTransport(Stream, transports._FlowControlMixin):
         self._backlog: deque[View] = deque()  # what came while reading was paused
         self._reading = True
         self._eof = self._eof_told = self._closing = self._lost = self._write_eof = False
+        self._over: list[BaseException | None] = []  # how it ended, as long as what came before waits to be read
         self.set_protocol(protocol)
 
     # ---- events ----
@@ -102,7 +103,10 @@ class StreamTransport(Stream, transports._FlowControlMixin):
             self._waiter.set_exception(error or error_of(status))
             self._lost = True
         self._waiter = None
-        self._lose(error)
+        if self._backlog and not self._closing and not self.queued:
+            self._over = [error]
+        else:
+            self._lose(error)
 
     def push(self, sent: list[Sent]) -> None:
         super().push(sent)
@@ -231,6 +235,8 @@ class StreamTransport(Stream, transports._FlowControlMixin):
             self._deliver_view(self._backlog.popleft())
         self._direct()
         self._eof_reached()
+        if self._over and not self._backlog:
+            self._lose(self._over[0])
 
     def get_write_buffer_size(self) -> int:
         return self.queued + len(self._in_lane.get(self.handle, b""))
@@ -252,6 +258,8 @@ class StreamTransport(Stream, transports._FlowControlMixin):
             raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
         if self._write_eof:
             raise RuntimeError("Cannot call write() after write_eof()")
+        if self._over:
+            self._force_close(self._over[0])
         if not self._closing:
             Stream.write(self, data)
             self._maybe_pause_protocol()  # type: ignore[attr-defined]
@@ -277,6 +285,8 @@ class StreamTransport(Stream, transports._FlowControlMixin):
             self._drop_backlog()
             self._direct()
             self.finish(OpCode.CLOSE)
+            if self._over:
+                self._loop.call_soon(self._lose, None)
 
     def abort(self) -> None:
         self._force_close(None)
