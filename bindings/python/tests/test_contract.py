@@ -1,10 +1,13 @@
 """What every binding must keep: wrong handles, threads and releases are errors, never a crash; any end is safe."""
 
+import contextlib
 import os
 import random
-import sys
 import threading
+import time
 import warnings
+from array import array
+from collections import Counter
 
 import pytest
 from conftest import next_event
@@ -101,9 +104,18 @@ def test_what_belongs_to_the_owner_is_refused_elsewhere(talk):
         lambda: client.timer(1),
         lambda: list(client.end()),
         client.engine.close,
+        lambda: client.send(conn, b"x"),
+        lambda: client.send(conn, bytes(5000)),
+        lambda: client.send_to(conn, b"x", ("10.0.0.2", 9)),
+        lambda: client.send_each([conn], [b"x"]),
+        lambda: client.send_columns(memoryview(array("Q", [conn])), b"x"),
+        lambda: client.forward_columns(client.turn().columns),
+        lambda: client.close(conn),
+        lambda: client.release(conn),
+        lambda: client.release_columns(memoryview(array("Q", [conn]))),
+        lambda: client.result(0),
+        lambda: client.take_all(1, {}),
     ]
-    if sys.flags.dev_mode:
-        calls += [lambda: client.send(conn, b"x"), lambda: client.close(conn), lambda: client.release(conn)]
     caught = []
 
     def other():
@@ -121,6 +133,58 @@ def test_what_belongs_to_the_owner_is_refused_elsewhere(talk):
     assert caught.count("IIP_E_BUSY") == 2  # attach, close
     assert server.take(delivered(client, conn, server, b"unharmed")) == b"unharmed"
     server.turn()
+
+
+def test_threads_that_do_not_own_a_loop_cannot_spoil_its_turns(talk):
+    """They ask for all that they can while the owner sends, whose bytes arrive as they are and in order."""
+    server, _, client, conn = talk
+    over, refused = threading.Event(), Counter()
+
+    def other():
+        while not over.is_set():
+            for ask in (
+                lambda: client.send(conn, b"wrong" * 10),
+                lambda: client.send(conn, bytearray(5000)),
+                lambda: client.turn(0.0, event_max=1),
+                lambda: client.abort(conn),
+                lambda: client.release(conn),
+                client.buffer,
+            ):
+                with contextlib.suppress(iip.WrongThreadError):
+                    ask()
+                    refused["not"] += 1
+                refused["asked"] += 1
+
+    threads = [threading.Thread(target=other) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    sent, got = b"", bytearray()
+
+    def receive():
+        for event in server.turn():
+            if event.type == EventType.DATA:
+                got.extend(server.take(event))
+
+    try:
+        for i in range(0, 300, 6):
+            sent += (piece := bytes([i % 256]) * (i * 7 + 1))
+            while (n := client.send(conn, piece)) is not None and client.turn().op_short:
+                piece = piece[client.result(n)[0] :]
+                receive()
+            receive()
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    until = time.monotonic() + 60
+    while len(got) < len(sent) and time.monotonic() < until:
+        client.turn()
+        receive()
+    server.turn()
+    assert got == sent
+    assert refused["asked"] > 0
+    assert refused["not"] == 0
+    assert client.stats()["stale_handles"] == client.stats()["bufs_held"] == server.stats()["bufs_held"] == 0
 
 
 def test_a_loop_changes_its_owner():

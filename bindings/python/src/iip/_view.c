@@ -1,8 +1,6 @@
 /*
- * _view.c - bytes of the stack as a Python buffer, without a copy and without a dangling pointer.
- *
- * A View holds one reference of a buffer. Whoever looks at its bytes (memoryview, NumPy ...) is counted, in the View and
- * in the Home of its engine; meanwhile releasing the one and closing the other is a BufferError. Any thread may do both.
+ * _view.c - bytes of the stack as a Python buffer. A View holds one reference of a buffer. Whoever looks at its bytes is
+ * counted, in it and in the Home of its engine: meanwhile releasing or closing them, from any thread, is a BufferError.
  */
 #include "_take.h"
 
@@ -21,7 +19,8 @@ struct view {
     struct home *home;
     void *bytes;
     Py_ssize_t len;
-    uint64_t buf; /* 0: of a whole region */
+    uint64_t buf; /* 0: it holds no reference */
+    int writable;
     atomic_long exports;
 };
 static PyTypeObject *home_type;
@@ -68,13 +67,15 @@ static PyObject *view_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSE
     PyObject *home;
     unsigned long long address, buf;
     Py_ssize_t len;
-    if (!PyArg_ParseTuple(args, "O!KnK", home_type, &home, &address, &len, &buf) ||
+    int writable = 0;
+    if (!PyArg_ParseTuple(args, "O!KnK|p", home_type, &home, &address, &len, &buf, &writable) ||
         !(view = (struct view *)PyType_GenericAlloc(type, 0)))
         return NULL;
     view->home = (struct home *)Py_NewRef(home);
     view->bytes = (void *)(uintptr_t)address;
     view->len = len;
     view->buf = buf;
+    view->writable = writable;
     return (PyObject *)view;
 }
 
@@ -91,7 +92,7 @@ static int view_getbuffer(PyObject *self, Py_buffer *out, int flags)
 {
     struct view *view = (struct view *)self;
     const char *why = "the view is released";
-    if (PyBuffer_FillInfo(out, self, view->bytes, view->len, 1, flags) < 0)
+    if (PyBuffer_FillInfo(out, self, view->bytes, view->len, !view->writable, flags) < 0)
         return -1;
     if (look(&view->exports)) {
         if (look(&view->home->exports))
@@ -137,8 +138,7 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_view", "Exporter of
 
 PyMODINIT_FUNC PyInit__view(void)
 {
-    PyObject *m = PyModule_Create(&module);
-    PyObject *view = PyType_FromSpec(&view_spec);
+    PyObject *m = PyModule_Create(&module), *view = PyType_FromSpec(&view_spec);
     home_type = (PyTypeObject *)PyType_FromSpec(&home_spec);
     if (!m || !view || !home_type || PyModule_AddObjectRef(m, "Home", (PyObject *)home_type) < 0 || PyModule_AddObjectRef(m, "RawView", view) < 0)
         return NULL;

@@ -97,6 +97,10 @@ class Engine:
             raise error_of(Status.E_CLOSED, "the engine is closed")
         return self._c
 
+    @property
+    def closed(self) -> bool:
+        return bool(self._c == ffi.NULL)
+
     def _info(self) -> Any:
         info = ffi.new("struct iip_engine_info *", {"size": ffi.sizeof("struct iip_engine_info")})
         check(lib.iip_engine_info_get(self.c, info))
@@ -194,8 +198,10 @@ class Engine:
         Aborts connections, closes the port; what was not given back, by kind. BufferError while memoryviews of the
         engine's memory are alive; Error (EBUSY) while another thread is attached to a loop. Twice is harmless.
         """
-        if self._c == ffi.NULL:
+        if self.closed:
             return {}
+        for loop in self._loops.values():
+            loop.take_back()
         self.home.close()
         for loop in self._loops.values():
             loop.detach_if_owner()

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import struct
-import sys
-import threading
 import time
 from array import array
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _layout, addr
 from ._ffi import ffi, lib
-from ._view import take_all
+from ._view import RawView, take_all
 from .constants import OpCode, Option, State, Status, TurnFlag
 from .errors import check, error_of
-from .events import Batch, Columns, Event
+from .events import EVENT, Batch, Columns, Event
 from .view import View
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Self
@@ -35,7 +35,6 @@ _RESULT = struct.Struct("=QiI")  # op.out, op.status, op.reserved
 _SPAN = _layout.format_of("iip_span")
 _WAIT_SLICE_US = 100_000  # a signal handler of Python runs at least this often while a turn waits
 _FOREVER_US = 2**62
-_CAREFUL = sys.flags.dev_mode  # what only fills the arrays of the next turn is checked as well
 _SEND_BUF, _SEND_COPY = int(OpCode.SEND_BUF), int(OpCode.SEND_COPY)  # an enum's member costs more to pack
 _WORD = struct.Struct("=Q")
 _SCRATCH = 1 << 16  # bytes that `send` copies by itself in a turn
@@ -55,7 +54,7 @@ class Loop:
                             loop.send(event.src, data)
 
     What the methods below ask for happens in the next turn; a turn is the only call into the library. Called by another
-    thread they would spoil that turn: in Python's development mode (-X dev) each of them is a WrongThreadError then.
+    thread than the owner they are a WrongThreadError.
     """
 
     def __init__(self, engine: Engine, c: Any, index: int) -> None:
@@ -64,15 +63,16 @@ class Loop:
         self.c = c
         self._owner = 0
         self._keep: list[Any] = []  # what the operations of the next turn point at
-        self._op_n = self._release_n = self._tx_taken = self._op_aux_n = self._scratch_n = 0
+        self._op_n = self._release_n = self._tx_taken = self._op_aux_n = self._scratch_n = self._event_n = 0
         self._ready = self._woken = False
+        self._lent: dict[int, memoryview] = {}  # of `buffer`, until they are sent or released
 
     # ---- ownership ----
 
     def attach(self) -> None:
         """The calling thread becomes the owner. BUSY while another is."""
         check(lib.iip_loop_attach(self.c))
-        self._owner = threading.get_ident()
+        self._owner = get_ident()
         if not self._ready:
             self._map()
 
@@ -81,24 +81,34 @@ class Loop:
         self._owner = 0
 
     def detach_if_owner(self) -> None:
-        if self._owner not in (0, threading.get_ident()):
+        if self._owner not in (0, get_ident()):
             return  # what waits for the owner's next turn is the owner's
         if self._ready and self._release_n:  # no turn will take them any more
             lib.iip_buf_release_n(self._area.releases, self._release_n)
             self._release_n = 0
-        if self._owner == threading.get_ident():
+        if self._owner == get_ident():
             self.detach()
 
+    def take_back(self) -> None:
+        """Before the engine is closed: the bytes of all that `buffer` gave."""
+        if self._owner in (0, get_ident()):
+            for buf in list(self._lent):
+                self._take_back(buf)
+
     def _check_owner(self) -> None:
-        if self._owner != threading.get_ident():
-            raise error_of(Status.E_WRONG_THREAD)
+        if get_ident() != self._owner:
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise error_of(Status.E_CLOSED if self.engine.closed else Status.E_WRONG_THREAD)
 
     def _map(self) -> None:
         """The loop's area as memory that Python reads and writes in place."""
         area = self._area = ffi.new("struct iip_area *", {"size": ffi.sizeof("struct iip_area")})
         check(lib.iip_loop_area(self.c, area))
         self._turn = area.turn
-        self._events = self._bytes(area.events, "iip_event", area.event_cap).toreadonly()
+        self._arrived = ffi.new("struct iip_event[]", area.event_cap)  # ours: it outlives the engine's, as batches may
+        self._events = self._bytes(self._arrived, "iip_event", area.event_cap).toreadonly()
         self._ops = self._bytes(area.ops, "iip_op", area.op_cap)
         self._spans = self._bytes(area.tx_free, "iip_span", area.tx_free_cap)
         self._aux = memoryview(ffi.buffer(area.aux, area.aux_bytes)).toreadonly()
@@ -172,6 +182,7 @@ class Loop:
                 return
 
     def _turn_once(self, flags: int, wait_us: int, event_max: int) -> Batch:
+        self._check_owner()
         turn = self._turn
         turn.flags, turn.wait_us, turn.event_max = flags, wait_us, event_max
         turn.op_n, turn.release_n, turn.tx_taken = self._op_n, self._release_n, self._tx_taken
@@ -181,6 +192,9 @@ class Loop:
         self._op_n = self._release_n = self._tx_taken = self._op_aux_n = self._scratch_n = 0
         self._keep.clear()
         self._tx_n = turn.tx_free_n
+        self._event_n = n
+        if n:
+            ffi.memmove(self._arrived, self._area.events, n * EVENT.size)
         return Batch(self._events, n, turn)
 
     # ---- operations of the next turn ----
@@ -200,8 +214,8 @@ class Loop:
     ) -> int:
         """Any operation, by the fields of struct iip_op; its index, for `result` after the turn."""
         i = self._op_n
-        if _CAREFUL:
-            self._check_owner()
+        if get_ident() != self._owner:
+            self._refuse()
         if i == self._op_cap:
             raise error_of(
                 Status.E_AGAIN, f"{i} operations wait for the next turn: turn first, or open with a larger op_cap"
@@ -217,11 +231,15 @@ class Loop:
 
     def result(self, i: int) -> tuple[int, int]:
         """(out, status) of operation i of the last turn, until another is asked for."""
+        self._check_owner()
+        if not 0 <= i < self._op_cap:
+            raise IndexError(f"operation {i} of {self._op_cap}")
         out, status, _ = _RESULT.unpack_from(self._ops, i * 64 + _OP_OUT)
         return out, status
 
     def _addrs(self, local: addr.Address | None, peer: addr.Address | None) -> int:
         """Both ends in op_aux; the offset."""
+        self._check_owner()
         at = 64 * (self._op_aux_n + 1)
         if at + 64 > len(self._op_aux):
             raise error_of(Status.E_AGAIN, "too many addresses in one turn: turn first")
@@ -262,6 +280,8 @@ class Loop:
 
     def _address_of(self, data: Buffer) -> tuple[int, int]:
         """Where bytes lie until the next turn, and how many; few ones are copied, which costs less than to pin them."""
+        if get_ident() != self._owner:
+            self._refuse()
         if type(data) is bytes and len(data) <= _SMALL:
             at, length = self._scratch_n, len(data)
             if at + length <= _SCRATCH:
@@ -275,7 +295,8 @@ class Loop:
     def buffer(self) -> tuple[int, memoryview]:
         """
         An empty buffer of the stack to write into, and its handle: it is sent by `send_buffer` without a copy, or given
-        back by `release`. The memoryview may be written until then.
+        back by `release`, and the memoryview is released with it. What was made of that (slices, arrays) keeps the
+        engine from being closed.
         """
         self._check_owner()
         if self._tx_taken < self._tx_n:
@@ -285,10 +306,20 @@ class Loop:
             span = ffi.new("struct iip_span *")
             check(lib.iip_buf_alloc(self.c, span))
             buf, address, room = span.buf, span.addr, span.len
-        return buf, memoryview(ffi.buffer(ffi.cast("char *", address), room)).cast("B")
+        self._lent[buf] = memory = memoryview(RawView(self.engine.home, address, room, 0, True))
+        return buf, memory
+
+    def _take_back(self, buf: int) -> None:
+        """The bytes of a buffer are ours no more."""
+        memory = self._lent.get(buf)
+        if memory is not None:
+            memory.release()
+            del self._lent[buf]
 
     def send_buffer(self, conn: int, buf: int, length: int, offset: int = 0, flags: int = 0) -> int:
         """Sends `length` bytes of a buffer. Taken whole, it is gone; else it stays yours: offer the rest of it."""
+        if self._lent:
+            self._take_back(buf)
         return self.op(_SEND_BUF, conn, buf=buf, length=length, offset=offset, flags=flags)
 
     def send_region(
@@ -306,6 +337,7 @@ class Loop:
 
     def _fill(self, n: int, code: int, flags: int, length: int = 0) -> tuple[int, int]:
         """Lays out n operations that are alike but for their columns; first index and the one past the last."""
+        self._check_owner()
         first, end = self._op_n, self._op_n + n
         if end > self._op_cap:
             raise error_of(Status.E_AGAIN, f"{n} operations, and the turn has room for {self.op_room}: turn first")
@@ -350,6 +382,7 @@ class Loop:
 
     def release_columns(self, bufs: memoryview) -> None:
         """As `release` of each of these buffers (`columns.buf`)."""
+        self._check_owner()
         first, end = self._release_n, self._release_n + len(bufs)
         if end > self._release_cap:
             for buf in bufs:
@@ -405,6 +438,7 @@ class Loop:
 
     def take(self, event: Event) -> bytes:
         """A copy of the bytes of an event, whose buffer goes back in the next turn."""
+        self._check_owner()
         data: bytes = ffi.buffer(ffi.cast("char *", event.addr), event.len)[:]
         self.release(event.buf)
         return data
@@ -414,13 +448,20 @@ class Loop:
         Of the first n events of the last turn: (source, a copy) of each DATA event whose source is a key of `takers`,
         as `take` makes it; (index, None) of the others, which are yours as ever.
         """
+        self._check_owner()
         taken, self._release_n = take_all(
-            self._event_address, n, takers, self._release_address, self._release_n, self._release_cap
+            self._event_address,
+            min(n, self._event_n),
+            takers,
+            self._release_address,
+            self._release_n,
+            self._release_cap,
         )
         return taken
 
     def ends(self, event: Event) -> tuple[addr.Address, addr.Address]:
         """(local, peer) of an ACCEPT, CONNECTED or UDP event, until the next turn."""
+        self._check_owner()
         both = self._aux[event.aux : event.aux + 64]
         return addr.unpack(both[:32]), addr.unpack(both[32:])
 
@@ -430,8 +471,10 @@ class Loop:
 
     def release(self, buf: int) -> None:
         """Gives one reference back, in the next turn."""
-        if _CAREFUL:
-            self._check_owner()
+        if get_ident() != self._owner:
+            self._refuse()
+        if self._lent:
+            self._take_back(buf)
         i = self._release_n
         if i == self._release_cap:
             check(lib.iip_buf_release(buf))
