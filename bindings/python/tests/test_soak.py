@@ -31,9 +31,13 @@ def test_nothing_is_stale_and_nothing_leaks():
 
 @pytest.mark.parametrize(
     ("mistake", "words"),
-    [("stale", "are not what they were"), ("lost", "buffers are still held"), ("double", "StaleHandleError")],
+    [  # of a buffer that was let go of too early: what is noticed first, by its bytes or by its handle, is chance
+        ("stale", "are not what they were|StaleHandleError"),
+        ("lost", "buffers are still held"),
+        ("double", "StaleHandleError"),
+    ],
 )
 def test_a_mistake_is_noticed(mistake, words):
     code, _, said = soak("--break", mistake)
     assert code == 1, said
-    assert words in said
+    assert re.search(words, said), said
