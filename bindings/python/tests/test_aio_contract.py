@@ -93,6 +93,50 @@ def test_bytes_that_wait_outlive_a_reset(then):
     run(main())
 
 
+def test_a_failing_connection_made_is_told_and_the_connection_stands():
+    class Fails(Ours):
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            raise ZeroDivisionError
+
+    async def main():
+        told = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(type(context["exception"])))
+        async with connected(Fails) as (client, server):
+            client.transport.write(b"all the same")
+            await until(lambda: server.data == b"all the same")
+            assert told == [ZeroDivisionError] * 2
+
+    run(main())
+
+
+def test_arguments_that_do_not_go_together():
+    async def main():
+        loop = asyncio.get_running_loop()
+        for mistaken in ({"server_hostname": "x"}, {"ssl_handshake_timeout": 1}, {"ssl_shutdown_timeout": 1}):
+            with pytest.raises(ValueError, match="ssl"):
+                await loop.create_connection(Ours, SERVER, 7, **mistaken)
+        with pytest.raises(TypeError, match="SSLContext"):
+            await loop.create_server(Ours, SERVER, 7, ssl=True)
+        with pytest.raises(ValueError, match="ssl"):
+            await loop.create_server(Ours, SERVER, 7, ssl_handshake_timeout=1)
+        with pytest.raises(ValueError, match="host/port"):
+            await loop.create_server(Ours)
+
+    run(main())
+
+
+def test_a_port_by_the_name_of_its_service():
+    async def main():
+        async with await asyncio.start_server(echo, SERVER, "http") as server:
+            assert server.sockets[0].getsockname() == (SERVER, 80)
+            assert (server.sockets[0].family, server.sockets[0].type) == (socket.AF_INET, socket.SOCK_STREAM)
+            _, writer = await asyncio.open_connection(SERVER, "http")
+            writer.close()
+
+    run(main())
+
+
 def test_extra_info():
     async def main():
         async with connected() as (client, server):

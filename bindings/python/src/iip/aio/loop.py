@@ -31,6 +31,11 @@ def loop_factory(port: str | Loop, addresses: str | Iterable[str] = (), **option
     return lambda: EventLoop(port, addresses, **options)
 
 
+def port_number(port: int | str) -> int:
+    """Of 80, "80" and "http"."""
+    return int(port) if isinstance(port, int) or port.isdecimal() else socket.getservbyname(port)
+
+
 class EventLoop(asyncio.SelectorEventLoop):
     """
     Owned by the thread that runs this, with its ports. `engine`, `stack` and `mux` are those of the first port.
@@ -102,7 +107,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         if not isinstance(host, str) or port is None:
             return None
         if own := self._port_to(host):
-            return own, (host, int(port))
+            return own, (host, port_number(port))
         try:
             socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
         except OSError:
@@ -125,7 +130,9 @@ class EventLoop(asyncio.SelectorEventLoop):
         ssl_shutdown_timeout: float | None = None,
         **more: Any,
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
-        found = await self._peer_of_stack(host, port) if sock is None else None
+        words = ssl_handshake_timeout, ssl_shutdown_timeout, server_hostname
+        mistaken = not ssl and words != (None, None, None)  # asyncio's own says so
+        found = await self._peer_of_stack(host, port) if sock is None and not mistaken else None
         if found is None:
             return await super().create_connection(
                 protocol_factory,
@@ -201,7 +208,9 @@ class EventLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.AbstractServer:
         hosts = [host] if host is None or isinstance(host, str) else list(host)
         own = [one for one in hosts if self._ports_of(one)]
-        if sock is not None or not own:
+        words = ssl_handshake_timeout, ssl_shutdown_timeout
+        mistaken = isinstance(ssl, bool) or (host is None and port is None) or (ssl is None and words != (None, None))
+        if sock is not None or not own or mistaken:
             return await super().create_server(
                 protocol_factory,
                 host,
@@ -221,7 +230,7 @@ class EventLoop(asyncio.SelectorEventLoop):
             times = (ssl_handshake_timeout, ssl_shutdown_timeout)
             make = lambda: self._tls(protocol_factory(), ssl, None, True, None, times)  # noqa: E731
         addresses = [
-            (at.mux, ("" if one in WILDCARDS else str(one), int(port or 0)))
+            (at.mux, ("" if one in WILDCARDS else str(one), port_number(port or 0)))
             for one in own
             for at in self._ports_of(one)
         ]

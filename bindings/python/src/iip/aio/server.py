@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from typing import TYPE_CHECKING, Any
 
 from ..constants import Status
@@ -32,6 +33,14 @@ class ListeningSocket:
 
     def getsockname(self) -> tuple[Any, ...]:
         return socket_name(self._address)
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        return socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+
+    @property
+    def type(self) -> socket.SocketKind:
+        return socket.SOCK_STREAM
 
     def fileno(self) -> int:
         return -1

@@ -67,7 +67,10 @@ class StreamTransport(Stream, transports._FlowControlMixin):
     def on_connected(self, local: Address, peer: Address) -> None:
         self._names = {"sockname": socket_name(local), "peername": socket_name(peer)}
         self.mux.loop.op(OpCode.SET, self.handle, offset=Option.NODELAY, arg=1)  # as asyncio does on every socket
-        self._tell(self._protocol.connection_made, self)
+        try:
+            self._protocol.connection_made(self)
+        except Exception as error:  # is told, and the connection stands, as with asyncio's own transports
+            self._report("connection_made failed", error)
         self._direct()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -93,9 +96,12 @@ class StreamTransport(Stream, transports._FlowControlMixin):
         """A failing protocol loses its connection, and the loop's exception handler hears of it."""
         if isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise error
-        context = {"message": "Fatal error: the protocol failed", "exception": error, "transport": self}
-        self._loop.call_exception_handler({**context, "protocol": self._protocol})
+        self._report("Fatal error: the protocol failed", error)
         self._force_close(error)
+
+    def _report(self, message: str, error: BaseException) -> None:
+        context = {"message": message, "exception": error, "transport": self, "protocol": self._protocol}
+        self._loop.call_exception_handler(context)
 
     def on_closed(self, status: int) -> None:
         error = error_of(status) if status not in (Status.OK, Status.E_ABORTED) else None
@@ -183,8 +189,7 @@ class StreamTransport(Stream, transports._FlowControlMixin):
         try:
             self._protocol.connection_lost(error)  # type: ignore[arg-type]
         except Exception as failure:
-            context = {"message": "connection_lost failed", "exception": failure, "transport": self}
-            self._loop.call_exception_handler(context)
+            self._report("connection_lost failed", failure)
 
     def _drop_backlog(self) -> None:
         while self._backlog:
