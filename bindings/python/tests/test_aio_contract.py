@@ -137,6 +137,30 @@ def test_a_port_by_the_name_of_its_service():
     run(main())
 
 
+def test_a_datagram_endpoint_says_which_port_it_got():
+    class Datagrams(asyncio.DatagramProtocol):
+        def __init__(self):
+            self.got = []
+
+        def datagram_received(self, data, peer):
+            self.got.append((data, peer))
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        here, there = [
+            await loop.create_datagram_endpoint(Datagrams, local_addr=(host, 0)) for host in (CLIENT, SERVER)
+        ]
+        names = [transport.get_extra_info("sockname") for transport, _ in (here, there)]
+        assert all(name[1] for name in names)
+        here[0].sendto(b"to there", names[1])
+        await until(lambda: there[1].got)
+        assert there[1].got == [(b"to there", names[0])]
+        for transport, _ in (here, there):
+            transport.close()
+
+    run(main())
+
+
 def test_extra_info():
     async def main():
         async with connected() as (client, server):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .port import Port
 from .routes import WILDCARDS
 from .selector import StackSelector
-from .server import Server
+from .server import Server, open_on
 from .transport import DatagramTransport, StreamTransport
 
 if TYPE_CHECKING:
@@ -259,8 +259,9 @@ class EventLoop(asyncio.SelectorEventLoop):
         protocol = protocol_factory()
         assert isinstance(protocol, asyncio.DatagramProtocol), "create_datagram_endpoint needs a DatagramProtocol"
         peer = (remote_addr[0], int(remote_addr[1])) if remote_addr else None
-        local = ("" if local_addr[0] in WILDCARDS else local_addr[0], int(local_addr[1])) if local_addr else ("", 0)
+        host, wanted = (local_addr[0], port_number(local_addr[1])) if local_addr else ("", 0)
+        host = "" if host in WILDCARDS else host
         transport = DatagramTransport(self, own.mux, protocol, peer)
-        own.mux.open_udp(transport, local, peer)
-        transport.opened(local)
+        bound = open_on(wanted, lambda number: own.mux.open_udp(transport, (host, number), peer))
+        transport.opened((host, bound))
         return transport, protocol

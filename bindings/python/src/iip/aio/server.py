@@ -25,6 +25,20 @@ if TYPE_CHECKING:
 _EPHEMERAL = range(49152, 65536)
 
 
+def open_on(wanted: int, open_it: Callable[[int], None]) -> int:
+    """Opens on that port; for port 0, on one that is free. The port."""
+    ports = [wanted] if wanted else random.sample(_EPHEMERAL, 64)
+    for port in ports:
+        try:
+            open_it(port)
+        except Error as error:
+            if error.status != Status.E_ADDR_IN_USE or port == ports[-1]:
+                raise
+        else:
+            break
+    return port
+
+
 class ListeningSocket:
     """Enough of a socket for those who ask a server where it listens."""
 
@@ -53,18 +67,8 @@ class _StackListener(Listener):
         self.address = address
 
     def listen(self, backlog: int) -> None:
-        """Port 0: one that is free."""
         host, wanted = self.address
-        ports = [wanted] if wanted else random.sample(_EPHEMERAL, 64)
-        for port in ports:
-            try:
-                self.mux.listen(self, (host, port), backlog)
-            except Error as error:
-                if error.status != Status.E_ADDR_IN_USE or port == ports[-1]:
-                    raise
-            else:
-                self.address = host, port
-                return
+        self.address = host, open_on(wanted, lambda port: self.mux.listen(self, (host, port), backlog))
 
     def on_accept(self, local: Address, peer: Address) -> StreamTransport:
         return self.server.accepted(self.mux)
