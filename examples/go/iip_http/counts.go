@@ -2,26 +2,11 @@ package main
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"time"
 
 	"iip.example/examples/internal/app"
 )
-
-// counted counts the connections that a listener accepts.
-type counted struct {
-	net.Listener
-	run *app.Run
-}
-
-func (l counted) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err == nil {
-		l.run.Counts.Of("accepted").Add(1)
-	}
-	return c, err
-}
 
 // answer remembers what becomes of one request.
 type answer struct {

@@ -35,14 +35,14 @@ func (f *files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	info, err := f.root.Stat(name)
 	switch {
 	case err != nil || slash && !info.IsDir():
-		http.NotFound(w, r)
+		refuse(w, http.StatusNotFound)
 	case info.IsDir() && !slash:
 		w.Header().Set("Location", (&url.URL{Path: path + "/"}).EscapedPath())
-		http.Error(w, "301 Moved Permanently", http.StatusMovedPermanently)
+		refuse(w, http.StatusMovedPermanently)
 	case info.IsDir() && !f.file(w, r, name+"/index.html"):
 		f.list(w, r, name)
 	case !info.IsDir() && !f.file(w, r, name):
-		http.NotFound(w, r)
+		refuse(w, http.StatusNotFound)
 	}
 }
 
@@ -64,7 +64,7 @@ func (f *files) file(w http.ResponseWriter, r *http.Request, name string) bool {
 func (f *files) list(w http.ResponseWriter, r *http.Request, name string) {
 	entries, err := fs.ReadDir(f.root.FS(), name)
 	if err != nil {
-		http.NotFound(w, r)
+		refuse(w, http.StatusNotFound)
 		return
 	}
 	var text strings.Builder

@@ -1,5 +1,9 @@
 // Command iip_http is an HTTP server: GET and HEAD of a directory and of /bytes/N, and PUT /sink. It is net/http, which
 // knows nothing of the stack below it.
+//
+// It answers as iip_http in C does, but where net/http has read no further: a first line is judged when it is whole (to
+// one that never ends the answer is 408, not 400 at its first byte), a head that is too long is 431 also where its first
+// line alone is (not 414), and behind another request on the same connection a head may be 4 KiB longer.
 package main
 
 import (
@@ -15,6 +19,12 @@ import (
 	"time"
 
 	"iip.example/examples/internal/app"
+)
+
+const (
+	headMax    = 8192    // bytes of a head, about
+	bufferSize = 4096    // which net/http adds to what it is told
+	discardMax = 1 << 20 // bytes of a body that nobody wants
 )
 
 type site struct {
@@ -55,8 +65,8 @@ func main() {
 	if err != nil {
 		cfg.Fail(err)
 	}
-	server := &http.Server{Handler: s, ReadHeaderTimeout: head, IdleTimeout: idle,
-		ErrorLog: log.New(io.Discard, "", 0)}
+	server := &http.Server{Handler: s, ReadHeaderTimeout: head, IdleTimeout: idle, MaxHeaderBytes: headMax - bufferSize,
+		ConnState: state, ConnContext: withConn, ErrorLog: log.New(io.Discard, "", 0)}
 	run.Counts.Are("accepted", "requests", "answers_ok", "answers_refused", "timeouts", "bytes")
 	go func() { _ = server.Serve(counted{l, run}) }()
 	run.Ready()
@@ -75,7 +85,7 @@ func main() {
 // welcome is what is served where no directory is.
 func welcome(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/" {
-		http.NotFound(w, r)
+		refuse(w, http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -87,21 +97,34 @@ func welcome(w http.ResponseWriter, r *http.Request) {
 
 // ServeHTTP answers one request, and counts it.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	handled(r)
 	a := &answer{ResponseWriter: w, status: http.StatusOK, limit: limit{http.NewResponseController(w), s.bodyFor}}
-	r.Body = http.MaxBytesReader(a, &upload{ReadCloser: r.Body, limit: a.limit}, s.bodyMax)
-	s.route(a, r)
+	longest := int64(discardMax)
+	if isSink(r) {
+		longest = s.bodyMax
+	}
+	r.Body = http.MaxBytesReader(a, &upload{ReadCloser: r.Body, limit: a.limit}, longest)
+	if r.ContentLength > longest {
+		w.Header().Set("Connection", "close")
+		refuse(a, http.StatusRequestEntityTooLarge)
+	} else {
+		s.route(a, r)
+	}
 	a.count(&s.run.Counts)
+}
+
+func isSink(r *http.Request) bool {
+	return r.URL.Path == "/sink" && (r.Method == http.MethodPut || r.Method == http.MethodPost)
 }
 
 func (s *site) route(w http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; {
 	case above(path):
-		http.Error(w, "400 Bad Request", http.StatusBadRequest)
-	case path == "/sink" && (r.Method == http.MethodPut || r.Method == http.MethodPost):
+		refuse(w, http.StatusBadRequest)
+	case isSink(r):
 		s.sink(w, r)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "405 Method Not Allowed", http.StatusMethodNotAllowed)
+		refuseMethod(w, r)
 	case strings.HasPrefix(path, "/bytes/"):
 		s.bytes(w, r, strings.TrimPrefix(path, "/bytes/"))
 	default:
@@ -109,10 +132,23 @@ func (s *site) route(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func refuseMethod(w http.ResponseWriter, r *http.Request) {
+	switch r.Method {
+	case "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT":
+		w.Header().Set("Allow", "GET, HEAD")
+		if r.URL.Path == "/sink" {
+			w.Header().Set("Allow", "PUT, POST")
+		}
+		refuse(w, http.StatusMethodNotAllowed)
+	default:
+		refuse(w, http.StatusNotImplemented)
+	}
+}
+
 func (s *site) bytes(w http.ResponseWriter, r *http.Request, number string) {
 	n, err := strconv.ParseUint(number, 10, 50)
 	if err != nil {
-		http.NotFound(w, r)
+		refuse(w, http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
@@ -134,22 +170,22 @@ func (s *site) sink(w http.ResponseWriter, r *http.Request) {
 	digest := sha256.New()
 	n, err := io.Copy(digest, r.Body)
 	if err != nil {
-		s.refuse(w, err)
+		s.refuseBody(w, err)
 		return
 	}
 	fmt.Fprintf(w, "%d bytes, sha256 %x\n", n, digest.Sum(nil))
 }
 
-// refuse says why a body was not read to its end.
-func (s *site) refuse(w http.ResponseWriter, err error) {
+// refuseBody says why a body was not read to its end.
+func (s *site) refuseBody(w http.ResponseWriter, err error) {
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
-		http.Error(w, "413 Content Too Large", http.StatusRequestEntityTooLarge)
+		refuse(w, http.StatusRequestEntityTooLarge)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.run.Counts.Of("timeouts").Add(1)
-		http.Error(w, "408 Request Timeout", http.StatusRequestTimeout)
+		refuse(w, http.StatusRequestTimeout)
 	default:
-		http.Error(w, "400 Bad Request", http.StatusBadRequest)
+		refuse(w, http.StatusBadRequest)
 	}
 }
