@@ -188,6 +188,12 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
     return (int32_t)loop->event_n;
 }
 
+/* The answer to a post waits for an application that sleeps: it has to be called first, see ask.c. */
+static int iip_turn_calls(const struct iip_loop *loop)
+{
+    return !loop->alone && (iip_event_waiting(loop) || iip_stack_speaks(loop->stk));
+}
+
 uint32_t iip_turn_alone(struct iip_loop *loop, int64_t wait_us)
 {
     iip_wake_unpark(loop);
@@ -197,7 +203,7 @@ uint32_t iip_turn_alone(struct iip_loop *loop, int64_t wait_us)
     iip_post_apply(loop);
     iip_op_end(loop);
     iip_stack_output(loop->stk, loop->now);
-    if (wait_us && !loop->still)
+    if (wait_us && !loop->still && !iip_turn_calls(loop))
         iip_wake_wait(loop, wait_us);
     iip_turn_link(loop);
     if (atomic_load_explicit(&loop->want_stats, memory_order_relaxed))

@@ -265,6 +265,27 @@ static void a_parked_application_is_called(void)
     peer_close(&b);
 }
 
+/* What others asked of the loop is answered, by an event: who sleeps is called for it. */
+static void a_parked_application_is_called_for_answers(void)
+{
+    static const uint32_t models[] = {IIP_CORES_SPLIT, IIP_CORES_MERGE};
+    struct iip_op op = {.code = IIP_OP_NOP, .flags = IIP_OP_REPLY};
+    struct peer a;
+    int i;
+    for (i = 0; i < 2; i++) {
+        peer_open(&a, "pair:ask11", 1, models[i]);
+        network_begin(&a, -1);
+        park(&a.side);
+        usleep(20000); /* the networking thread sleeps, too */
+        CHECK_EQ(iip_loop_post(a.side.loop, &op, 1), IIP_OK);
+        CHECK(readable(&a.side, 60000));
+        turn_seen(&a.side, IIP_TURN_PARK);
+        CHECK(a.side.seen & 1 << IIP_EVENT_DONE);
+        network_end(&a);
+        peer_close(&a);
+    }
+}
+
 /* ---- networking threads come and go ---- */
 
 static _Atomic int turning;
@@ -321,6 +342,7 @@ int main(void)
     RUN(the_network_lives_while_the_application_is_busy);
     RUN(a_turn_that_waits_is_ended_by_all_that_ends_one);
     RUN(a_parked_application_is_called);
+    RUN(a_parked_application_is_called_for_answers);
     RUN(nobody_hangs_when_networking_threads_come_and_go);
     return check_done();
 }
