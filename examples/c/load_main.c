@@ -39,7 +39,7 @@ static void check(struct ex_config *cfg, struct load_plan *plan, const struct lo
     if (!f->serve && !f->self) {
         if (!f->connect)
             ex_usage(cfg, "connect", NULL, "missing; give the server as ADDRESS:PORT, or --serve, or --self");
-        if (iip_addr_parse(f->connect, &plan->peer) < 0 || !plan->peer.port)
+        if (iip_addr_parse(f->connect, &plan->peer) < 0 || !plan->peer.port || !plan->peer.family)
             ex_usage(cfg, "connect", f->connect, "give ADDRESS:PORT, for example 10.0.0.1:7 or [fd00::1]:7");
     }
     if (plan->mode == LOAD_HTTP && load_http_request(plan, f->path) < 0)

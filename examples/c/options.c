@@ -46,7 +46,7 @@ static void seconds(const struct ex_config *cfg, const struct ex_option *o, cons
 {
     char *end;
     double value = strtod(text, &end);
-    if (*end || end == text || !(value >= 0 && value < 1e9))
+    if (*end || end == text || text[strspn(text, "0123456789.eE+-")] || !(value >= 0 && value < 1e9))
         ex_usage(cfg, o->name, text, "give seconds, for example 2.5");
     *(double *)o->to = value;
 }
@@ -96,6 +96,28 @@ static uint32_t gather(const struct ex_option **all, struct option *getopts, uin
     return n;
 }
 
+static void wrong(const struct ex_config *cfg, const char *word, const char *what)
+{
+    fprintf(stderr, "%s: %s: %s; --help lists what there is\n", cfg->program, word, what);
+    exit(2);
+}
+
+/* Names are taken whole: getopt_long would take the beginning of one, too, and "-hx" for "-h". */
+static int is_option(const struct option *getopts, const char *word)
+{
+    size_t n;
+    if (word[0] != '-' || !word[1] || strcmp(word, "--") == 0 || strcmp(word, "-h") == 0)
+        return 1; /* or none at all, which is said later */
+    if (word[1] != '-')
+        return 0;
+    n = strcspn(word + 2, "=");
+    for (; getopts->name; getopts++) {
+        if (strlen(getopts->name) == n && strncmp(getopts->name, word + 2, n) == 0)
+            return 1;
+    }
+    return 0;
+}
+
 static void parse(const struct ex_config *cfg, const struct ex_option *const *all, uint32_t n, struct option *getopts,
                   int argc, char **argv)
 {
@@ -104,23 +126,22 @@ static void parse(const struct ex_config *cfg, const struct ex_option *const *al
     getopts[n].name = "help";
     getopts[n].val = 'h';
     opterr = 0;
-    while (word = argv[optind], (c = getopt_long(argc, argv, "+:h", getopts, NULL)) != -1) {
+    while ((word = argv[optind]) != NULL) {
+        if (!is_option(getopts, word))
+            wrong(cfg, word, "no such option");
+        c = getopt_long(argc, argv, "+:h", getopts, NULL);
+        if (c == -1)
+            break;
         if (c == 'h') {
             help(cfg, all, n);
             exit(0);
         }
-        if (c == ':' || c == '?') {
-            const char *what = optopt && strncmp(word, "--", 2) == 0 ? "takes no value" : "no such option";
-            fprintf(stderr, "%s: %s: %s; --help lists what there is\n", cfg->program, word,
-                    c == ':' ? "needs a value" : what);
-            exit(2);
-        }
+        if (c == ':' || c == '?')
+            wrong(cfg, word, c == ':' ? "needs a value" : "takes no value");
         store(cfg, all[c - 256], optarg);
     }
-    if (optind < argc) {
-        fprintf(stderr, "%s: %s: unexpected; --help lists what there is\n", cfg->program, argv[optind]);
-        exit(2);
-    }
+    if (optind < argc)
+        wrong(cfg, argv[optind], "unexpected");
 }
 
 static uint32_t model(const struct ex_config *cfg)
@@ -141,6 +162,8 @@ static void check(struct ex_config *cfg)
     cfg->cores = model(cfg);
     if (cfg->tunables && !strchr(cfg->tunables, '='))
         ex_usage(cfg, "set", cfg->tunables, "give name=value, for example tcp.mss=1400");
+    if (cfg->pcap && !*cfg->pcap)
+        ex_usage(cfg, "pcap", cfg->pcap, "is empty; name a file");
 }
 
 void ex_options(struct ex_config *cfg, const struct ex_option *own, int argc, char **argv)

@@ -259,20 +259,22 @@ int ex_run_begin(struct ex_run *run)
     return 0;
 }
 
-static void save_stats(struct ex_run *run)
+static int save_stats(struct ex_run *run)
 {
     char name[512];
     FILE *f;
     if (!run->cfg->stats_json)
-        return;
+        return 0;
     snprintf(name, sizeof name, "%s.new", run->cfg->stats_json);
     f = fopen(name, "w");
     if (f) {
         ex_stats_json(run, f);
         if (fclose(f) == 0 && rename(name, run->cfg->stats_json) == 0)
-            return;
+            return 0;
     }
     fprintf(stderr, "%s: --stats-json %s: %s\n", run->cfg->program, run->cfg->stats_json, strerror(errno));
+    remove(name);
+    return -1;
 }
 
 int ex_run_wait(struct ex_run *run)
@@ -309,15 +311,16 @@ void ex_run_over(struct ex_run *run)
 
 void ex_run_stop(struct ex_run *run)
 {
+    int saved = save_stats(run); /* while the connections still live */
     uint32_t i;
-    save_stats(run); /* while the connections still live */
     ex_run_over(run);
     for (i = 0; i < run->info.loops && run->loops[i].run; i++) {
         pthread_join(run->loops[i].thread, NULL);
         ex_net_end(&run->loops[i]);
         iip_loop_attach(run->loops[i].loop); /* its owner reads statistics as of now */
     }
-    save_stats(run); /* and now the account is closed */
+    if (saved < 0 || save_stats(run) < 0) /* and now the account is closed */
+        atomic_store(&run->failed, 1);
 }
 
 int ex_run_end(struct ex_run *run)

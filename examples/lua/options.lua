@@ -34,7 +34,7 @@ function readers.number(config, o, text)
 end
 
 function readers.seconds(config, o, text)
-  local value = text:find "^%S+$" and tonumber(text)
+  local value = text:find "^[%d.eE+-]+$" and tonumber(text)
   if not (value and value >= 0 and value < 1e9) then
     options.usage(config, o.name, text, "give seconds, for example 2.5")
   end

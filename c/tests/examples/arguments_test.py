@@ -19,6 +19,8 @@ WRONG = (
     ("iip_echo", ("--bogus", "--help"), ("--bogus=3",)),
     ("iip_echo", ("bogus", "--help"), ("bogus",)),
     ("iip_echo", ("--addr", "needs a value"), ("--addr",)),
+    ("iip_echo", ("--add", "--help"), ("--add", "10.0.0.2/24")),  # names are taken whole
+    ("iip_echo", ("'0x10'", "seconds"), (*ADDR, "--duration", "0x10")),
     ("iip_echo", ("--help=1", "takes no value"), ("--help=1",)),
     ("iip_http", ("--self-test=1", "takes no value"), (*ADDR, "--self-test=1")),
     ("iip_http", ("--self-test", "tap:x", "pair:"), ("--self-test", "--port", "tap:x")),

@@ -48,19 +48,20 @@ func main() {
 	cfg.Flag(&selfTest, "self-test", "serve a client in this process, on pair: or sim:")
 	cfg.Number(&requests, "requests", "N", "how many the self-test makes (1000)", 1, 1000000000)
 	cfg.Parse()
+	s := &site{bodyMax: int64(bodyMax), bodyFor: body, files: http.HandlerFunc(welcome)}
+	if cfg.Given("root") {
+		dir, err := openFiles(root)
+		if err != nil {
+			cfg.Usage("root", root, app.Why(err))
+		}
+		s.files = dir
+	}
 	var client *app.Config
 	if selfTest {
 		client = app.TwoEnds(cfg)
 	}
 	run := cfg.Open()
-	s := &site{run: run, bodyMax: int64(bodyMax), bodyFor: body, files: http.HandlerFunc(welcome)}
-	if root != "" {
-		dir, err := openFiles(root)
-		if err != nil {
-			cfg.Usage("root", root, err.Error())
-		}
-		s.files = dir
-	}
+	s.run = run
 	l, err := run.Stack.Listen("tcp", app.Any(cfg.Listen))
 	if err != nil {
 		cfg.Fail(err)

@@ -51,8 +51,8 @@ func check(cfg *app.Config, p *plan) {
 		cfg.Usage("mode", p.mode, "with a server in the same process is `iip_http --self-test`")
 	}
 	if !p.serve && !p.self {
-		if p.connect == "" {
-			cfg.Usage("connect", "", "missing; give the server as ADDRESS:PORT, or --serve, or --self")
+		if !cfg.Given("connect") {
+			cfg.Missing("connect", "give the server as ADDRESS:PORT, or --serve, or --self")
 		}
 		if ap, err := netip.ParseAddrPort(p.connect); err != nil || ap.Port() == 0 {
 			cfg.Usage("connect", p.connect, "give ADDRESS:PORT, for example 10.0.0.1:7 or [fd00::1]:7")
@@ -77,12 +77,6 @@ func main() {
 	cfg.Parse()
 	check(cfg, &p)
 	switch {
-	case p.serve:
-		run := cfg.Open()
-		serve(cfg, run.Stack, &p)
-		run.Ready()
-		run.Wait(nil)
-		run.End()
 	case p.self:
 		other := app.TwoEnds(cfg)
 		server := cfg.Open()
@@ -94,6 +88,12 @@ func main() {
 		run.End()
 		server.End()
 		os.Exit(failed)
+	case p.serve:
+		run := cfg.Open()
+		serve(cfg, run.Stack, &p)
+		run.Ready()
+		run.Wait(nil)
+		run.End()
 	default:
 		run := cfg.Open()
 		failed := client(cfg, run.Stack, &run.Counts, &p)

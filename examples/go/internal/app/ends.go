@@ -7,7 +7,7 @@ const Server = "10.9.0.1"
 
 // TwoEnds makes of c the server of such a program, and returns its client.
 func TwoEnds(c *Config) (client *Config) {
-	if c.Port == "" {
+	if !c.given["port"] {
 		c.Port = "pair:self-test"
 	}
 	if !strings.HasPrefix(c.Port, "pair:") && !strings.HasPrefix(c.Port, "sim:") {

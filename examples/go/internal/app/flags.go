@@ -4,9 +4,9 @@ package app
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	iip "iip.example/iip"
@@ -26,22 +26,20 @@ type Config struct {
 
 	routes, tunables []string
 	options          []option
-	stats            bool // --stats-json was given
+	given            map[string]bool // the options that are there
 }
 
 // New is a program with the flags that all of them take.
 func New(program, about string, listen uint64) *Config {
-	c := &Config{Program: program, About: about, Listen: listen, Loops: 1, Model: "unified"}
+	c := &Config{Program: program, About: about, Listen: listen, Port: "tap:iip0", Loops: 1, Model: "unified",
+		given: map[string]bool{}}
 	c.Text(&c.Port, "port", "STRING", "tap:NAME, pair:NAME, sim:..., dpdk:... (default tap:iip0)")
 	c.list(&c.Addrs, "", "addr", "A/PLEN", "our own address; repeatable")
 	c.list(&c.routes, "default via ", "gateway", "G", "default gateway; repeatable (IPv4, IPv6)")
 	c.Number(&c.Listen, "listen", "PORT", "port that is served", 1, 65535)
 	c.Text(&c.Pcap, "pcap", "FILE", "record all packets")
 	c.list(&c.tunables, "", "set", "NAME=VALUE", "a tunable of the stack; repeatable")
-	c.add(option{"stats-json", "FILE", "statistics, at the end and on SIGUSR1", func(text string) string {
-		c.StatsJSON, c.stats = text, true
-		return ""
-	}})
+	c.Text(&c.StatsJSON, "stats-json", "FILE", "statistics, at the end and on SIGUSR1")
 	c.Seconds(&c.Duration, "duration", "S", "end after S seconds")
 	c.Number(&c.Loops, "loops", "N", "loops, one thread each (also --threads)", 1, 64)
 	c.Text(&c.Model, "model", "MODEL", "unified; split, merge: networking in a thread of its own")
@@ -58,7 +56,20 @@ func (c *Config) Parse() {
 	if set := strings.Join(c.tunables, ","); set != "" && !strings.Contains(set, "=") {
 		c.Usage("set", set, "give name=value, for example tcp.mss=1400")
 	}
-	if c.stats {
+	if c.given["pcap"] && c.Pcap == "" {
+		c.Usage("pcap", "", "is empty; name a file")
+	}
+}
+
+// check is of what a program needs that runs.
+func (c *Config) check() {
+	if strings.Contains(c.Port, "clock=virtual") {
+		c.Usage("port", c.Port, "a virtual clock stands still here; use clock=real")
+	}
+	if len(c.Addrs) == 0 {
+		c.Missing("addr", "give our own address and prefix length, for example 10.0.0.2/24")
+	}
+	if c.given["stats-json"] {
 		c.checkStats()
 	}
 }
@@ -70,13 +81,20 @@ func (c *Config) checkStats() {
 	}
 	f, err := os.OpenFile(c.newStats(), os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
-		var errno syscall.Errno
-		errors.As(err, &errno)
-		text := errno.Error()
-		c.Usage("stats-json", c.StatsJSON, strings.ToUpper(text[:1])+text[1:])
+		c.Usage("stats-json", c.StatsJSON, Why(err))
 	}
 	_ = f.Close()
 	_ = os.Remove(c.newStats())
+}
+
+// Why is the reason of an error of a file, as C words it.
+func Why(err error) string {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // newStats is the name under which the file is written, before it is whole.
@@ -92,10 +110,6 @@ func (c *Config) Fail(err error) {
 
 // Engine is the configuration of the engine.
 func (c *Config) Engine() iip.Config {
-	port := c.Port
-	if port == "" {
-		port = "tap:iip0"
-	}
-	return iip.Config{Port: port, Addresses: c.Addrs, Routes: c.routes, Tunables: c.tunables, Pcap: c.Pcap,
+	return iip.Config{Port: c.Port, Addresses: c.Addrs, Routes: c.routes, Tunables: c.tunables, Pcap: c.Pcap,
 		Loops: int(c.Loops), Cores: models[c.Model]}
 }

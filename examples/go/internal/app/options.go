@@ -1,8 +1,8 @@
 package app
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -49,7 +49,10 @@ func (c *Config) Number(to *uint64, name, value, help string, low, high uint64) 
 func (c *Config) Seconds(to *time.Duration, name, value, help string) {
 	c.add(option{name, value, help, func(text string) string {
 		s, err := strconv.ParseFloat(text, 64)
-		if err != nil || math.IsNaN(s) || s < 0 || s >= 1e9 {
+		if errors.Is(err, strconv.ErrRange) && s == 0 {
+			err = nil // too little to tell from nothing
+		}
+		if err != nil || strings.Trim(text, "0123456789.eE+-") != "" || s < 0 || s >= 1e9 {
 			return "give seconds, for example 2.5"
 		}
 		*to = time.Duration(s * float64(time.Second))
@@ -61,6 +64,9 @@ func (c *Config) Seconds(to *time.Duration, name, value, help string) {
 func (c *Config) Flag(to *bool, name, help string) {
 	c.add(option{name, "", help, func(string) string { *to = true; return "" }})
 }
+
+// Given tells whether an option is there.
+func (c *Config) Given(name string) bool { return c.given[name] }
 
 func (c *Config) help() {
 	fmt.Printf("%s: %s\n\n", c.Program, c.About)
@@ -76,11 +82,13 @@ func (c *Config) wrong(word, what string) {
 }
 
 // Usage ends the program because of the value of an option, with one line that says what would be right.
-func (c *Config) Usage(option, value, remedy string) {
-	if value != "" {
-		value = " " + value
-	}
-	fmt.Fprintf(os.Stderr, "%s: --%s%s: %s\n", c.Program, option, value, remedy)
+func (c *Config) Usage(option, value, remedy string) { c.end(option+" "+value, remedy) }
+
+// Missing ends it because an option is not there.
+func (c *Config) Missing(option, remedy string) { c.end(option, "missing; "+remedy) }
+
+func (c *Config) end(what, remedy string) {
+	fmt.Fprintf(os.Stderr, "%s: --%s: %s\n", c.Program, what, remedy)
 	os.Exit(2)
 }
 
@@ -102,10 +110,13 @@ func (c *Config) parse(words []string) {
 			c.help()
 			os.Exit(0)
 		}
-		if !strings.HasPrefix(word, "-") || word == "-" || word == "--" {
-			if word == "--" && len(words) == 0 {
+		if word == "--" {
+			if len(words) == 0 {
 				return
 			}
+			c.wrong(words[0], "unexpected")
+		}
+		if !strings.HasPrefix(word, "-") || word == "-" {
 			c.wrong(word, "unexpected")
 		}
 		name, value, given := strings.Cut(strings.TrimPrefix(word, "--"), "=")
@@ -123,6 +134,7 @@ func (c *Config) parse(words []string) {
 			}
 			value, words = words[0], words[1:]
 		}
+		c.given[name] = true
 		if remedy := o.set(value); remedy != "" {
 			c.Usage(o.name, value, remedy)
 		}

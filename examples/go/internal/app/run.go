@@ -23,6 +23,7 @@ type Run struct {
 
 // Open opens the stack; what cannot be opened is an error of the arguments.
 func (c *Config) Open() *Run {
+	c.check()
 	s, err := iipnet.Open(c.Engine())
 	if err != nil {
 		c.cannotOpen(err)
