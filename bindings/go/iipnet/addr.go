@@ -4,8 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
-
-	iip "iip.example/iip"
+	"syscall"
 )
 
 // family of a network name: 4, 6, or 0 for both; false: it is not one of proto's.
@@ -57,6 +56,28 @@ func lookup(ctx context.Context, network, address string, fam int) ([]netip.Addr
 	return out, nil
 }
 
+// localAddr is where to listen by a protocol; an address of the other one is not of the type that is wanted.
+func localAddr(network, address, proto string) (netip.AddrPort, error) {
+	other, named := "udp", func(a netip.AddrPort) net.Addr { return udpAddr(a) }
+	if proto == "udp" {
+		other, named = "tcp", func(a netip.AddrPort) net.Addr { return tcpAddr(a) }
+	}
+	fam, ok := family(network, proto)
+	otherFam, isOther := family(network, other)
+	if !ok && !isOther {
+		return netip.AddrPort{}, opError("listen", network, nil, nil, net.UnknownNetworkError(network))
+	}
+	addrs, err := lookup(context.Background(), network, address, max(fam, otherFam))
+	if err != nil {
+		return netip.AddrPort{}, opError("listen", network, nil, nil, err)
+	}
+	if isOther {
+		err := &net.AddrError{Err: "unexpected address type", Addr: address}
+		return netip.AddrPort{}, opError("listen", network, nil, named(addrs[0]), err)
+	}
+	return addrs[0], nil
+}
+
 func anyAddr(fam int) netip.Addr {
 	switch fam {
 	case 4:
@@ -81,18 +102,12 @@ func udpAddr(a netip.AddrPort) *net.UDPAddr {
 	return net.UDPAddrFromAddrPort(a)
 }
 
-// addrPort is the address of a *net.UDPAddr or anything that prints as one.
+// addrPort is the address of a *net.UDPAddr, as package net takes no other.
 func addrPort(a net.Addr) (netip.AddrPort, error) {
-	var ap netip.AddrPort
-	if u, ok := a.(*net.UDPAddr); ok {
-		ap = u.AddrPort()
-	} else if a == nil {
-		return ap, iip.ErrInval
-	} else {
-		var err error
-		if ap, err = netip.ParseAddrPort(a.String()); err != nil {
-			return ap, err
-		}
+	u, ok := a.(*net.UDPAddr)
+	if !ok || u == nil {
+		return netip.AddrPort{}, syscall.EINVAL
 	}
+	ap := u.AddrPort()
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), nil
 }

@@ -56,6 +56,7 @@ type Conn struct {
 	closeOp bool       // was asked for
 	gone    bool       // CLOSED came
 	status  iip.Status // why
+	said    bool       // a call returned that
 	may     uint32     // bytes of an empty buffer, though there are few; guarded by the loop's lock
 	told    bool       // the loop knows that there is something to do
 }
@@ -77,6 +78,16 @@ func (c *Conn) error(op string, err error) error {
 
 // setError is of calls that are no business of the peer's.
 func (c *Conn) setError(err error) error { return opError("set", c.network, nil, c.local, err) }
+
+// failure is why the connection is gone, to the first call that asks; OK to others, as with the kernel: a read then meets
+// the end of the stream, and a write a broken pipe. A peer that had ended its stream before it reset has broken the pipe.
+func (c *Conn) failure() iip.Status {
+	if c.said || c.status == iip.ErrReset && c.fin {
+		return iip.OK
+	}
+	c.said = true
+	return c.status
+}
 
 // tell is called with the lock held.
 func (c *Conn) tell() {
@@ -102,10 +113,13 @@ func (c *Conn) waitRead() error {
 			return nil
 		case c.fin:
 			return io.EOF
-		case c.gone && c.status == iip.OK:
-			return io.EOF
+		case c.gone && c.status == iip.ErrClosed:
+			return net.ErrClosed
 		case c.gone:
-			return system("read", c.status)
+			if st := c.failure(); st != iip.OK {
+				return system("read", st)
+			}
+			return io.EOF
 		}
 		c.lp.flush()
 		c.readable.Wait()
@@ -169,12 +183,15 @@ func (c *Conn) waitWrite() error {
 			return net.ErrClosed
 		case c.wd.expired:
 			return os.ErrDeadlineExceeded
+		case c.gone && c.status == iip.ErrClosed:
+			return net.ErrClosed
+		case c.gone:
+			if st := c.failure(); st != iip.OK {
+				return system("write", st)
+			}
+			return system("write", iip.ErrShutdown)
 		case c.shut:
 			return system("write", iip.ErrShutdown)
-		case c.gone && c.status != iip.OK:
-			return system("write", c.status)
-		case c.gone:
-			return system("write", iip.ErrClosed)
 		case c.outLen < queueMax:
 			return nil
 		}
@@ -265,7 +282,7 @@ func (c *Conn) CloseWrite() error {
 	if c.closed {
 		return c.error("close", net.ErrClosed)
 	}
-	if c.gone && c.status != iip.OK {
+	if c.gone {
 		return c.error("close", system("shutdown", iip.ErrNotConnected))
 	}
 	c.shut = true
@@ -281,6 +298,9 @@ func (c *Conn) CloseRead() error {
 	if c.closed {
 		return c.error("close", net.ErrClosed)
 	}
+	if c.gone {
+		return c.error("close", system("shutdown", iip.ErrNotConnected))
+	}
 	c.noRead = true
 	c.dropIn()
 	c.readable.Broadcast()
@@ -294,7 +314,8 @@ func (c *Conn) dropIn() {
 	}
 }
 
-// Close ends both directions; what was written still goes out. Blocked calls return net.ErrClosed.
+// Close ends both directions; what was written still goes out, unless bytes arrived that nobody read: then the peer is
+// told so by a reset, as the kernel does. Blocked calls return net.ErrClosed.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -304,6 +325,7 @@ func (c *Conn) Close() error {
 	c.closed = true
 	c.rd.stop()
 	c.wd.stop()
+	c.linger0 = c.linger0 || c.inHead < len(c.in)
 	c.dropIn()
 	c.readable.Broadcast()
 	c.writable.Broadcast()
@@ -352,14 +374,29 @@ func (c *Conn) setDeadlines(t time.Time, read, write bool) error {
 }
 
 func (c *Conn) set(option iip.Option, value uint64) error {
+	if !c.queueOption(option, value) {
+		return c.error("set", net.ErrClosed)
+	}
+	return nil
+}
+
+func (c *Conn) setBuffer(option iip.Option, bytes int) error {
+	if !c.queueOption(option, uint64(max(bytes, 2048))) {
+		return c.setError(net.ErrClosed)
+	}
+	return nil
+}
+
+// queueOption is false when the connection is closed.
+func (c *Conn) queueOption(option iip.Option, value uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return c.setError(net.ErrClosed)
+		return false
 	}
 	c.opts = append(c.opts, iip.Op{Code: iip.OpSet, Obj: c.handle, Offset: uint32(option), Arg: value})
 	c.tell()
-	return nil
+	return true
 }
 
 func flag(on bool) uint64 {
@@ -385,17 +422,17 @@ func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 }
 
 // SetReadBuffer is the size of the receive buffer.
-func (c *Conn) SetReadBuffer(bytes int) error { return c.set(iip.OptRcvBuf, uint64(max(bytes, 2048))) }
+func (c *Conn) SetReadBuffer(bytes int) error { return c.setBuffer(iip.OptRcvBuf, bytes) }
 
 // SetWriteBuffer is the size of the send queue.
-func (c *Conn) SetWriteBuffer(bytes int) error { return c.set(iip.OptSndBuf, uint64(max(bytes, 2048))) }
+func (c *Conn) SetWriteBuffer(bytes int) error { return c.setBuffer(iip.OptSndBuf, bytes) }
 
 // SetLinger with 0 makes Close reset the connection. Otherwise Close sends what was written, in the background, as ever.
 func (c *Conn) SetLinger(sec int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return c.setError(net.ErrClosed)
+		return c.error("set", net.ErrClosed)
 	}
 	c.linger0 = sec == 0
 	return nil

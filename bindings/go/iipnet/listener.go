@@ -1,7 +1,6 @@
 package iipnet
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -36,15 +35,10 @@ type Listener struct {
 // Listen listens on "10.0.0.2:80", "[fd00::2]:80" or ":80" (all addresses of the stack); network is "tcp", "tcp4" or
 // "tcp6". Port 0 means any that is free.
 func (s *Stack) Listen(network, address string) (net.Listener, error) {
-	fam, ok := family(network, "tcp")
-	if !ok {
-		return nil, opError("listen", network, nil, nil, net.UnknownNetworkError(network))
-	}
-	addrs, err := lookup(context.Background(), network, address, fam)
+	local, err := localAddr(network, address, "tcp")
 	if err != nil {
-		return nil, opError("listen", network, nil, nil, err)
+		return nil, err
 	}
-	local := addrs[0]
 	for try := 0; ; try++ {
 		at := local
 		if at.Port() == 0 {
@@ -55,7 +49,7 @@ func (s *Stack) Listen(network, address string) (net.Listener, error) {
 			return l, nil
 		}
 		if local.Port() != 0 || try == 100 || !errors.Is(err, iip.ErrAddrInUse) {
-			return nil, opError("listen", network, nil, tcpAddr(at), os.NewSyscallError("listen", asStatus(err).Errno()))
+			return nil, opError("listen", network, nil, tcpAddr(at), os.NewSyscallError("bind", asStatus(err).Errno()))
 		}
 	}
 }
@@ -237,7 +231,7 @@ func (l *Listener) SetDeadline(t time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return l.error("set", net.ErrClosed)
+		return net.ErrClosed // package net wraps it in nothing here
 	}
 	l.d.set(t, &l.ready)
 	return nil

@@ -236,13 +236,22 @@ func (lp *loop) push(op iip.Op, s sent) {
 func (lp *loop) ask(op iip.Op, ends ends, done func(op *iip.Op)) {
 	if !lp.l.PushAddrs(op, ends.local, ends.peer) {
 		lp.mu.Lock()
-		lp.funcs = append(lp.funcs, func(lp *loop) { lp.ask(op, ends, done) })
+		lp.funcs = append(lp.funcs, func(lp *loop) { lp.askOrEnd(op, ends, done) })
 		lp.pending.Store(true)
 		lp.mu.Unlock()
 		return
 	}
 	lp.sents = append(lp.sents, sent{done: done})
 	lp.asked = true
+}
+
+// askOrEnd is ask of a loop that may have ended meanwhile.
+func (lp *loop) askOrEnd(op iip.Op, ends ends, done func(op *iip.Op)) {
+	if lp == nil {
+		done(&iip.Op{Status: iip.ErrClosed})
+		return
+	}
+	lp.ask(op, ends, done)
 }
 
 // results tells whose sends were not taken whole, last first, so that the rest of each goes back to the front.
@@ -366,6 +375,11 @@ func (lp *loop) fail(st iip.Status) {
 	lp.mu.Unlock()
 	for _, f := range funcs {
 		f(nil)
+	}
+	for _, sent := range lp.sents { // of a turn that failed
+		if sent.done != nil {
+			sent.done(&iip.Op{Status: st})
+		}
 	}
 	lp.sents = nil
 	for _, o := range lp.objects {

@@ -46,17 +46,13 @@ type PacketConn struct {
 // ListenPacket opens an endpoint on "10.0.0.2:53" or ":53"; network is "udp", "udp4" or "udp6". Port 0 means any. It
 // lives on one loop.
 func (s *Stack) ListenPacket(network, address string) (net.PacketConn, error) {
-	fam, ok := family(network, "udp")
-	if !ok {
-		return nil, opError("listen", network, nil, nil, net.UnknownNetworkError(network))
-	}
-	addrs, err := lookup(context.Background(), network, address, fam)
+	local, err := localAddr(network, address, "udp")
 	if err != nil {
-		return nil, opError("listen", network, nil, nil, err)
+		return nil, err
 	}
-	c, err := s.openUDP(context.Background(), network, ends{local: addrs[0]})
+	c, err := s.openUDP(context.Background(), network, ends{local: local})
 	if err != nil {
-		return nil, opError("listen", network, nil, udpAddr(addrs[0]), err)
+		return nil, opError("listen", network, nil, udpAddr(local), err)
 	}
 	return c, nil
 }
