@@ -19,6 +19,8 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -103,6 +105,102 @@ func serve(t *testing.T, s *iipnet.Stack) []byte {
 		_ = secure.Close()
 	})
 	return body
+}
+
+// requests of each kind: IIP_REQUESTS, or a few.
+var requests = func() int {
+	if n, err := strconv.Atoi(os.Getenv("IIP_REQUESTS")); err == nil && n > 0 {
+		return n
+	}
+	return 400
+}()
+
+// TestHTTP2OverTAP: the kernel's net/http asks ours by HTTP/2, over TLS and without, and ours asks the kernel's: every body
+// is compared.
+func TestHTTP2OverTAP(t *testing.T) {
+	s := wired(t, "tap:iiph2", "iiph2")
+	body := make([]byte, 10_000)
+	_, _ = rand.Read(body)
+	for _, secure := range []bool{false, true} {
+		for name, way := range map[string]struct {
+			listen func(network, address string) (net.Listener, error)
+			dial   func(context.Context, string, string) (net.Conn, error)
+			host   string
+		}{
+			"ours serves":   {s.Listen, (&net.Dialer{}).DialContext, "10.78.0.2"},
+			"theirs serves": {net.Listen, s.DialContext, "10.78.0.1"},
+		} {
+			t.Run(fmt.Sprintf("%s, TLS %v", name, secure), func(t *testing.T) {
+				protocols := &http.Protocols{}
+				protocols.SetHTTP2(secure)
+				protocols.SetUnencryptedHTTP2(!secure)
+				l, err := way.listen("tcp", way.host+":8443")
+				if err != nil {
+					t.Fatal(err)
+				}
+				server := serveHTTP2(t, l, body, protocols, secure)
+				defer server.Close()
+				url := map[bool]string{false: "http", true: "https"}[secure] + "://" + way.host + ":8443/"
+				fetchHTTP2(t, url, body, func() *http.Transport {
+					return &http.Transport{DialContext: way.dial, Protocols: protocols, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+				})
+			})
+		}
+	}
+}
+
+func serveHTTP2(t *testing.T, l net.Listener, body []byte, protocols *http.Protocols, secure bool) *http.Server {
+	server := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Protocols: protocols,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) })}
+	if secure {
+		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
+		go func() { _ = server.ServeTLS(l, "", "") }()
+	} else {
+		go func() { _ = server.Serve(l) }()
+	}
+	return server
+}
+
+// fetchHTTP2 asks on four connections, with eight requests under way on each.
+func fetchHTTP2(t *testing.T, url string, want []byte, transport func() *http.Transport) {
+	const conns, streams = 4, 8
+	var right, asked atomic.Int64
+	var all sync.WaitGroup
+	for range conns {
+		client := &http.Client{Transport: transport(), Timeout: 5 * time.Minute}
+		defer client.CloseIdleConnections()
+		for range streams {
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				for asked.Add(1) <= int64(requests) {
+					if err := fetchOne(client, url, want); err != nil {
+						t.Error(err)
+						return
+					}
+					right.Add(1)
+				}
+			}()
+		}
+	}
+	all.Wait()
+	t.Logf("%d of %d bodies were right", right.Load(), requests)
+	if right.Load() != int64(requests) {
+		t.Fail()
+	}
+}
+
+func fetchOne(client *http.Client, url string, want []byte) error {
+	resp, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err == nil && (resp.ProtoMajor != 2 || !bytes.Equal(got, want)) {
+		err = fmt.Errorf("%s, %d bytes that are not those served", resp.Proto, len(got))
+	}
+	return err
 }
 
 func curl(t *testing.T, want []byte, args ...string) {
