@@ -49,6 +49,7 @@ func TestErrorsAreThoseOfTheKernel(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
+	command(t, "ip", "link", "set", "lo", "up") // by which the kernel tells itself that a host cannot be reached
 	command(t, "ip", "addr", "add", "10.78.0.1/24", "dev", "iipsame")
 	command(t, "ip", "link", "set", "iipsame", "up")
 	command(t, "ip", "route", "add", "192.0.2.0/24", "via", "10.78.0.2")
