@@ -12,9 +12,9 @@
 #define IIP_VERSION "0.9.0"
 /* Names the release, the private interface and the compiler, as CMake's: a plug-in of another build is refused. */
 #if defined(__clang__)
-#define IIP_BUILD_ID "0.9.0-a1980ad08b0c"
+#define IIP_BUILD_ID "0.9.0-fe25c8cad66f"
 #else
-#define IIP_BUILD_ID "0.9.0-b1d0a20cfe86"
+#define IIP_BUILD_ID "0.9.0-386d57f25286"
 #endif
 
 /* ==== c/io/args.c ==== */
@@ -8348,6 +8348,15 @@ static int32_t iip_loop_arrays(struct iip_loop *loop, const struct iip_engine_cf
     return IIP_OK;
 }
 
+/* A neighbour's answer needs a frame: what waits for one takes a quarter of them at most, unless a tunable says more. */
+static void iip_loop_neigh_queue(struct iip_loop *loop)
+{
+    iip_u64 most = 0;
+    iip_stack_get(loop->stk, "neigh.queue", &most);
+    if (loop->frames_low < most)
+        iip_stack_set(loop->stk, "neigh.queue", loop->frames_low ? loop->frames_low : 1);
+}
+
 /* Few: a quarter of what there was when nothing was used yet. Ports keep a reserve of their own, which is less. */
 static void iip_loop_low_mark(struct iip_loop *loop)
 {
@@ -8360,6 +8369,7 @@ static void iip_loop_low_mark(struct iip_loop *loop)
         loop->burst_max = loop->burst_max ? IIP_RX_BURST : 1;
     if (loop->tx_free_cap > loop->frames_low)
         loop->tx_free_cap = loop->frames_low ? loop->frames_low : 1;
+    iip_loop_neigh_queue(loop);
 }
 
 int32_t iip_loop_setup(struct iip_loop *loop, struct iip_engine *engine, const struct iip_engine_cfg *cfg)
@@ -10258,8 +10268,8 @@ static const struct iip_status_row iip_status_rows[] = {
     ROW(IIP_E_NOBUFS, RESOURCE, ENOBUFS, "no packet buffer is free: release some, or open the engine with more frames"),
     ROW(IIP_E_ADDR_IN_USE, USAGE, EADDRINUSE, "the local address and port are taken"),
     ROW(IIP_E_ADDR_NOT_AVAIL, USAGE, EADDRNOTAVAIL, "not an address of this stack, or no port is free"),
-    ROW(IIP_E_UNREACHABLE, CONNECTION, EHOSTUNREACH, "no route, no neighbour, or an ICMP error said so"),
-    ROW(IIP_E_NET_UNREACHABLE, CONNECTION, ENETUNREACH, "no route to the network"),
+    ROW(IIP_E_UNREACHABLE, CONNECTION, EHOSTUNREACH, "nobody answers for the address, or an ICMP error said so"),
+    ROW(IIP_E_NET_UNREACHABLE, CONNECTION, ENETUNREACH, "no route to the network, here or by an ICMP error"),
     ROW(IIP_E_REFUSED, CONNECTION, ECONNREFUSED, "the peer refused"),
     ROW(IIP_E_RESET, CONNECTION, ECONNRESET, "the peer reset the connection"),
     ROW(IIP_E_TIMEOUT, CONNECTION, ETIMEDOUT, "retransmissions, keep-alives or the user timeout ran out"),
@@ -10508,6 +10518,12 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
     return (int32_t)loop->event_n;
 }
 
+/* The answer to a post waits for an application that sleeps: it has to be called first, see ask.c. */
+static int iip_turn_calls(const struct iip_loop *loop)
+{
+    return !loop->alone && (iip_event_waiting(loop) || iip_stack_speaks(loop->stk));
+}
+
 uint32_t iip_turn_alone(struct iip_loop *loop, int64_t wait_us)
 {
     iip_wake_unpark(loop);
@@ -10517,7 +10533,7 @@ uint32_t iip_turn_alone(struct iip_loop *loop, int64_t wait_us)
     iip_post_apply(loop);
     iip_op_end(loop);
     iip_stack_output(loop->stk, loop->now);
-    if (wait_us && !loop->still)
+    if (wait_us && !loop->still && !iip_turn_calls(loop))
         iip_wake_wait(loop, wait_us);
     iip_turn_link(loop);
     if (atomic_load_explicit(&loop->want_stats, memory_order_relaxed))
