@@ -44,7 +44,10 @@ func outcome(err error) string {
 	if errors.As(err, &oe) {
 		text += fmt.Sprintf(" op=%s net=%s source=%T addr=%T cause=%s", oe.Op, oe.Net, oe.Source, oe.Addr, kind(oe.Err))
 	}
-	var ne net.Error
+	var ne interface {
+		Timeout() bool
+		Temporary() bool
+	}
 	if errors.As(err, &ne) {
 		text += fmt.Sprintf(" timeout=%v temporary=%v", ne.Timeout(), ne.Temporary())
 	}
