@@ -14,7 +14,7 @@ from conftest import next_event
 
 import iip
 from iip import EventType, OpCode, Option
-from iip.constants import Status
+from iip.constants import State, Status
 
 
 def delivered(client, conn, server, data):
@@ -336,3 +336,15 @@ def test_a_forked_child_opens_its_own_and_leaves_the_parents_alone(talk):
         assert data == b"before the fork"
     assert server.take(delivered(client, conn, server, b"after it")) == b"after it"
     server.turn()
+
+
+def test_a_loop_whose_port_takes_nothing_any_more_ends(talk):
+    _, _, client, _ = talk
+    udp = client.udp(("", 0))
+    for _ in range(100_000):  # the other end does not turn
+        client.send_to(udp, bytes(1000), ("10.0.0.2", 9))
+        if client.turn().state & State.TX_PENDING:
+            break
+    else:
+        pytest.fail("the port never was full")
+    assert not list(client.end())[-1].state & State.CLOSED
