@@ -80,7 +80,9 @@ fn model(text: &str) -> Result<Cores, String> {
 
 /// The command line, or the end: a mistake is one line on standard error and exit code 2.
 pub fn options<T: Parser>(program: &str) -> T {
-    T::try_parse().unwrap_or_else(|e| match e.kind() {
+    // Of an option that is given twice, the last counts.
+    let parsed = T::command().args_override_self(true).try_get_matches().and_then(|m| T::from_arg_matches(&m));
+    parsed.unwrap_or_else(|e| match e.kind() {
         ErrorKind::DisplayHelp => {
             help(program, &T::command());
             exit(0)
