@@ -8361,8 +8361,8 @@ static void iip_loop_neigh_queue(struct iip_loop *loop)
 static void iip_loop_low_mark(struct iip_loop *loop)
 {
     loop->frames_low = loop->ops->frames_free(loop->queue) / 4;
-    loop->frames_plenty = loop->frames_low ? loop->frames_low - 1 : 0;
     loop->frames_reserve = loop->frames_low - loop->frames_low / 4;
+    loop->frames_plenty = loop->frames_low > loop->frames_reserve ? loop->frames_low - 1 : loop->frames_reserve;
     /* A burst does not pass both marks before anybody saw that frames are few; small pools are not all for sending. */
     loop->burst_max = loop->frames_low - loop->frames_reserve;
     if (loop->burst_max > IIP_RX_BURST || !loop->burst_max)

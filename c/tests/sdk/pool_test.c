@@ -390,6 +390,31 @@ static void the_last_buffers_are_the_stacks(void)
     world_close(&a, &b);
 }
 
+/* However small the pool: a send by copy leaves what the stack needs to go on. */
+static void small_pools_keep_their_last_buffers(void)
+{
+    static const uint8_t bytes[1000];
+    uint32_t frames;
+    for (frames = 12; frames <= 32; frames += 4) {
+        struct side a, b;
+        struct iip_engine_cfg one = side_cfg("pair:pool11", 1), two = side_cfg("pair:pool11", 2);
+        uint32_t mark, i;
+        one.frames = frames;
+        one.ring = one.tx_free_cap = 1;
+        if (!side_open(&a, &one) || !side_open(&b, &two))
+            return;
+        world_connect(&a, &b);
+        mark = (frames_free(&a) + a.turn.tx_free_n) / 4;
+        for (i = 0; i < 100 && iip_conn_send(a.conn, bytes, sizeof bytes) > 0; i++)
+            ;
+        CHECK(i < 100);
+        CHECK(frames_free(&a) >= mark - mark / 4);
+        iip_conn_abort(a.conn);
+        until(&a, SAW_CLOSED, &b, SAW_CLOSED);
+        world_close(&a, &b);
+    }
+}
+
 /* A turn of one of two ends that both send: its first arrivals stay in spill memory for ever, all others are given back. */
 static uint64_t exchange(struct side *s, uint32_t *kept)
 {
@@ -455,5 +480,6 @@ int main(void)
     RUN(buffers_to_write_run_out_with_an_error);
     RUN(the_last_buffers_are_the_stacks);
     RUN(below_the_low_mark_few_are_laid_out);
+    RUN(small_pools_keep_their_last_buffers);
     return check_done();
 }

@@ -286,8 +286,7 @@ IIP_LOCAL iip_u32 iip_tcp_mss_offer(struct iip_stack *stk, const struct iip_tcp_
 /* IIP_HAS_... of what our SYNs carry: what is switched on, and has a place in the order. */
 IIP_LOCAL iip_u32 iip_tcp_offers(const struct iip_stack *stk);
 IIP_LOCAL iip_u32 iip_tcp_wscale_offer(const struct iip_stack *stk, iip_u32 rcvbuf);
-/* Takes over what a SYN or SYN-ACK offers. */
-/* Of a SYN-ACK that answers ours; of a SYN: all that `seg` has was agreed to, and conn->rcv_wscale is ours. */
+/* Takes over what a SYN-ACK offers in answer to ours, or a SYN: all that `seg` has was agreed to, conn->rcv_wscale is ours. */
 IIP_LOCAL void iip_tcp_negotiate(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 /* The handshake is complete: buffers, window and congestion control begin. */
 IIP_LOCAL void iip_tcp_establish(struct iip_stack *stk, struct iip_tcp_conn *conn);
