@@ -58,6 +58,9 @@ func (s *Stack) ListenPacket(network, address string) (net.PacketConn, error) {
 }
 
 func (s *Stack) dialUDP(ctx context.Context, network string, peer netip.AddrPort) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, opError("dial", network, nil, udpAddr(peer), dialError(ctx, err))
+	}
 	c, err := s.openUDP(ctx, network, ends{peer: peer})
 	if err != nil {
 		return nil, opError("dial", network, nil, udpAddr(peer), err)
