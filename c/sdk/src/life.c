@@ -212,7 +212,7 @@ void iip_loop_abort_all(struct iip_loop *loop)
     uint32_t i;
     for (i = 0; i < n; i++) {
         struct iip_obj *obj = (struct iip_obj *)iip_slot_at(t, i);
-        if (!(obj->slot.index & IIP_SLOT_FREE))
+        if (!(obj->slot.index & IIP_SLOT_FREE) && obj->core) /* null: it has ended, and its CLOSED is not told yet */
             iip_tcp_abort(loop->stk, obj->core);
     }
     iip_stack_output(loop->stk, loop->now); /* the RSTs */

@@ -101,6 +101,46 @@ static void closing_a_loop_ends_everything(void)
     world_close(&a, &b);
 }
 
+/* Two connections were reset; the application knows of one when it ends the loop, or the engine. */
+static void ends_that_were_not_told_yet(int by_loop)
+{
+    struct side a, b;
+    uint64_t first;
+    uint32_t turns;
+    world_open(&a, &b, "pair:untold");
+    world_connect(&a, &b);
+    first = a.conn;
+    world_connect(&a, &b);
+    iip_conn_abort(first);
+    iip_conn_abort(a.conn);
+    turn_seen(&a, IIP_TURN_FLUSH);
+    b.turn.event_max = 1;
+    turn_seen(&b, 0);
+    CHECK_EQ(event(&b, 0)->type, IIP_EVENT_CLOSED);
+    CHECK(b.turn.state & IIP_STATE_MORE);
+    if (by_loop) {
+        CHECK_EQ(iip_loop_close(b.loop), IIP_OK);
+        b.seen = 0;
+        for (turns = 0; turns < 50 && !(b.turn.state & IIP_STATE_CLOSED); turns++)
+            turn_seen(&b, 0);
+        CHECK_EQ(b.seen, SAW_CLOSED);
+        CHECK_EQ(b.reason, IIP_E_RESET);
+    }
+    until(&a, SAW_CLOSED, &a, 0);
+    side_close(&a);
+    iip_engine_close(b.engine, NULL);
+}
+
+static void a_loop_ends_before_all_ends_are_told(void)
+{
+    ends_that_were_not_told_yet(1);
+}
+
+static void an_engine_ends_before_all_ends_are_told(void)
+{
+    ends_that_were_not_told_yet(0);
+}
+
 static void leaks_are_counted_and_late_calls_are_stale(void)
 {
     struct side a, b;
@@ -223,6 +263,8 @@ int main(void)
 {
     RUN(another_thread_may_only_post_wake_release_and_look);
     RUN(closing_a_loop_ends_everything);
+    RUN(a_loop_ends_before_all_ends_are_told);
+    RUN(an_engine_ends_before_all_ends_are_told);
     RUN(leaks_are_counted_and_late_calls_are_stale);
     RUN(a_forked_child_touches_nothing);
     RUN(engines_and_connections_are_listed);
