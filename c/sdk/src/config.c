@@ -62,6 +62,7 @@ static int32_t iip_config_numbers(struct iip_engine_cfg *cfg, const struct iip_c
         return cfg->flags ? IIP_E_INVAL : IIP_E_NOT_SUPPORTED;
     }
     if (iip_config_range("loops", &cfg->loops, 1, 1, IIP_LOOPS_MAX, err) ||
+        (cfg->frames && iip_config_range("frames", &cfg->frames, 0, IIP_FRAMES_MIN, 1 << 22, err)) ||
         iip_config_range("op_cap", &cfg->op_cap, 256, 1, 1 << 16, err) ||
         iip_config_range("release_cap", &cfg->release_cap, 1024, 1, 1 << 20, err) ||
         iip_config_range("event_cap", &cfg->event_cap, 512, 1, 1 << 20, err) ||

@@ -20,6 +20,7 @@
 
 enum {
     IIP_LOOPS_MAX = IIP_HANDLE_NO_LOOP,
+    IIP_FRAMES_MIN = 8,           /* a pair of loops with fewer does not get to the end of a handshake */
     IIP_RX_BURST = 64,
     IIP_NOTES = 64,
     IIP_TX_FREE_LOW = 4,          /* entries of tx_free that are refilled although buffers are few */

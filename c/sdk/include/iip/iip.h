@@ -161,7 +161,7 @@ struct iip_engine_cfg {
     const char *pcap;       /* record all packets to this file */
     uint32_t loops;         /* queues of the port, one loop each; 0: 1 */
     uint32_t cores;         /* how cores are assigned: IIP_CORES_...; 0: unified */
-    uint32_t frames;        /* packet buffers of each queue; 0: the port's default */
+    uint32_t frames;        /* packet buffers of each queue, 8 at least; 0: the port's default */
     uint32_t frame_bytes;   /* of each packet buffer, MTU + 146 at least; 0: by MTU */
     uint32_t ring;          /* descriptors of each ring; 0: the port's default */
     uint32_t mtu;           /* bytes of an IP packet; 0: the port's */
