@@ -118,7 +118,7 @@ static void look_for_listener(struct ex_loop *l)
             continue;
         if (e->status >= 0) {
             ex_ready(l);
-        } else {
+        } else if (!l->closing) { /* else the end came before */
             complain(l->run, "--listen", e->status);
             atomic_store(&l->run->failed, 1);
             atomic_store(&l->run->stop, 1);
