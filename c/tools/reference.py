@@ -33,9 +33,9 @@ Set them before the first connection; a later change holds for later connections
 ## What waits for a neighbour
 
 The latest `neigh.queue` packets wait until a neighbour's address is known, or until it counts as gone: connections
-that are opened at once lose no SYN. All neighbours together hold 512 packets, whatever is set; while more than 256 wait,
-no neighbour that does not answer gets more than 16 places, so that others find room. Each packet holds a frame: an engine
-with few of them begins with a quarter of a loop's frames, where that is less than the default.
+that are opened at once lose no SYN. All neighbours together hold `neigh.queue_all` packets; while more than half as many
+wait, no neighbour that does not answer gets more than 16 places, so that others find room. Each packet holds a frame, and
+frames are needed to ask and to hear the answer: a loop of few frames begins with about a tenth of them for each of the two.
 
 ## The order of the SYN's options
 

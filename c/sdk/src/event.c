@@ -235,6 +235,18 @@ static void iip_event_conn(struct iip_loop *loop, const struct iip_note *note, u
         iip_conn_put(loop, obj);
 }
 
+/* The core tells who is told already, or waits in the list of want.c as well: one WRITABLE is owed, whoever says it. */
+static void iip_event_writable(struct iip_loop *loop, const struct iip_note *note)
+{
+    struct iip_obj *obj = note->user;
+    if (!(obj->slot.index & IIP_CONN_OWED))
+        return;
+    obj->slot.index &= ~(uint32_t)IIP_CONN_OWED;
+    if (obj->slot.index & IIP_CONN_WANTS)
+        iip_want_end(loop, obj);
+    iip_event_conn(loop, note, iip_slot_handle(&loop->conns, &obj->slot), IIP_EVENT_WRITABLE);
+}
+
 static void iip_event_accept(struct iip_loop *loop, const struct iip_note *note, uint64_t src)
 {
     const struct iip_obj *lis = note->owner;
@@ -257,8 +269,8 @@ static int iip_event_note(struct iip_loop *loop, struct iip_note *note)
 {
     static const uint16_t type_of[] = {
         [IIP_NOTE_CONNECTED] = IIP_EVENT_CONNECTED, [IIP_NOTE_FIN] = IIP_EVENT_FIN,
-        [IIP_NOTE_WRITABLE] = IIP_EVENT_WRITABLE,   [IIP_NOTE_URGENT] = IIP_EVENT_URGENT,
-        [IIP_NOTE_ERROR] = IIP_EVENT_ERROR,         [IIP_NOTE_CLOSED] = IIP_EVENT_CLOSED,
+        [IIP_NOTE_URGENT] = IIP_EVENT_URGENT,       [IIP_NOTE_ERROR] = IIP_EVENT_ERROR,
+        [IIP_NOTE_CLOSED] = IIP_EVENT_CLOSED,
     };
     const struct iip_obj *obj = note->user;
     if (note->type == IIP_NOTE_FOREIGN) {
@@ -277,6 +289,9 @@ static int iip_event_note(struct iip_loop *loop, struct iip_note *note)
         return iip_event_run(loop, note, iip_slot_handle(&loop->udps, &obj->slot), IIP_EVENT_UDP);
     case IIP_NOTE_ACCEPT:
         iip_event_accept(loop, note, iip_slot_handle(&loop->conns, &obj->slot));
+        return 1;
+    case IIP_NOTE_WRITABLE:
+        iip_event_writable(loop, note);
         return 1;
     case IIP_NOTE_UDP_ERROR:
         iip_event_udp_error(loop, note, iip_slot_handle(&loop->udps, &obj->slot));
@@ -373,6 +388,7 @@ static int iip_event_wanted(struct iip_loop *loop)
         if (!obj)
             return 1;
         if (iip_want_room(loop, obj)) {
+            obj->slot.index &= ~(uint32_t)IIP_CONN_OWED;
             iip_event_next(loop, iip_slot_handle(&loop->conns, &obj->slot), obj->user, IIP_EVENT_WRITABLE, IIP_OK);
             continue;
         }

@@ -40,7 +40,8 @@ struct iip_slot {
 enum { /* flags in index */
     IIP_SLOT_FREE = 1 << 22,    /* in the free list */
     IIP_SLOT_FLAG_A = 1 << 23,  /* meaning by kind */
-    IIP_SLOT_FLAG_B = 1 << 24
+    IIP_SLOT_FLAG_B = 1 << 24,
+    IIP_SLOT_FLAG_C = 1 << 25
 };
 
 struct iip_slots {

@@ -103,13 +103,19 @@ static int32_t iip_loop_arrays(struct iip_loop *loop, const struct iip_engine_cf
     return IIP_OK;
 }
 
-/* A neighbour's answer needs a frame: what waits for one takes a quarter of them at most, unless a tunable says more. */
+static void iip_loop_at_most(struct iip_loop *loop, const char *tunable, uint32_t most)
+{
+    iip_u64 value = 0;
+    iip_stack_get(loop->stk, tunable, &value);
+    if (most < value)
+        iip_stack_set(loop->stk, tunable, most ? most : 1);
+}
+
+/* To ask for a neighbour, and to hear him, takes frames: what waits for neighbours leaves half of the reserve to that. */
 static void iip_loop_neigh_queue(struct iip_loop *loop)
 {
-    iip_u64 most = 0;
-    iip_stack_get(loop->stk, "neigh.queue", &most);
-    if (loop->frames_low < most)
-        iip_stack_set(loop->stk, "neigh.queue", loop->frames_low ? loop->frames_low : 1);
+    iip_loop_at_most(loop, "neigh.queue", loop->frames_reserve / 2);
+    iip_loop_at_most(loop, "neigh.queue_all", loop->frames_reserve / 2);
 }
 
 /* Few: a quarter of what there was when nothing was used yet. Ports keep a reserve of their own, which is less. */

@@ -20,7 +20,7 @@
 
 enum {
     IIP_LOOPS_MAX = IIP_HANDLE_NO_LOOP,
-    IIP_FRAMES_MIN = 8,           /* a pair of loops with fewer does not get to the end of a handshake */
+    IIP_FRAMES_MIN = 16,          /* with fewer a loop may come to stand still: what is queued and held leaves none */
     IIP_RX_BURST = 64,
     IIP_NOTES = 64,
     IIP_TX_FREE_LOW = 4,          /* entries of tx_free that are refilled although buffers are few */
@@ -52,6 +52,7 @@ struct iip_obj {
 enum {
     IIP_CONN_SHORT = IIP_SLOT_FLAG_A,    /* a send was not taken whole in this turn */
     IIP_CONN_WANTS = IIP_SLOT_FLAG_B,    /* connection: waits for memory to send, see want.c */
+    IIP_CONN_OWED = IIP_SLOT_FLAG_C,     /* connection: less was taken than offered, and no WRITABLE came yet */
     IIP_OBJ_ENGINE = IIP_SLOT_FLAG_B     /* listener: stands for a listener of the engine, see iip_loop.all */
 };
 

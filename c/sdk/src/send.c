@@ -25,6 +25,7 @@ static __attribute__((noinline)) int32_t iip_op_short(struct iip_loop *loop, str
         op->out = (uint32_t)taken;
     if (taken < 0 && taken != IIP_E_AGAIN && taken != IIP_E_NOBUFS && taken != IIP_E_NOMEM)
         return taken;
+    obj->slot.index |= IIP_CONN_OWED;
     if (loop->shorted_n < loop->shorted_cap && !(obj->slot.index & IIP_CONN_SHORT)) {
         obj->slot.index |= IIP_CONN_SHORT;
         loop->shorted[loop->shorted_n++] = obj;

@@ -68,7 +68,7 @@ static void what_is_wrong_is_named(void)
     bad = cfg, bad.neighbours = "10.0.0.9=02:00", refuses(bad, IIP_E_INVAL, "02:00");
     bad = cfg, bad.mtu = 9000, refuses(bad, IIP_E_RANGE, "mtu=9000");
     bad = cfg, bad.op_cap = 1 << 30, refuses(bad, IIP_E_RANGE, "op_cap");
-    bad = cfg, bad.frames = 7, refuses(bad, IIP_E_RANGE, "frames=7: must be 8 to");
+    bad = cfg, bad.frames = 15, refuses(bad, IIP_E_RANGE, "frames=15: must be 16 to");
     bad = cfg, bad.loops = 1000, refuses(bad, IIP_E_RANGE, "loops");
     bad = cfg, bad.flags = 1, refuses(bad, IIP_E_INVAL, "flags");
     bad = cfg, bad.cores = 3, refuses(bad, IIP_E_NOT_SUPPORTED, "cores");

@@ -395,7 +395,7 @@ static void small_pools_keep_their_last_buffers(void)
 {
     static const uint8_t bytes[1000];
     uint32_t frames;
-    for (frames = 12; frames <= 32; frames += 4) {
+    for (frames = 16; frames <= 32; frames += 4) {
         struct side a, b;
         struct iip_engine_cfg one = side_cfg("pair:pool11", 1), two = side_cfg("pair:pool11", 2);
         uint32_t mark, i;

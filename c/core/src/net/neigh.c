@@ -259,7 +259,7 @@ IIP_LOCAL void iip_neigh_timer(struct iip_stack *stk, struct iip_timer *t)
 static iip_u32 iip_neigh_queue_max(const struct iip_stack *stk)
 {
     iip_u32 most = (iip_u32)stk->tune.neigh_queue;
-    return stk->net->neighs.pending < IIP_NEIGH_PENDING_MAX / 2 ? most : iip_min32(most, IIP_NEIGH_PENDING_FEW);
+    return stk->net->neighs.pending < stk->tune.neigh_queue_all / 2 ? most : iip_min32(most, IIP_NEIGH_PENDING_FEW);
 }
 
 static void iip_neigh_enqueue(struct iip_stack *stk, struct iip_neigh *neigh, struct iip_pkt *pkt)
@@ -269,7 +269,7 @@ static void iip_neigh_enqueue(struct iip_stack *stk, struct iip_neigh *neigh, st
         iip_count(stk, IIP_CTR_NEIGH_QUEUE_FULL);
         iip_pkt_free(stk, iip_neigh_dequeue(stk, neigh));
     }
-    if (cache->pending >= IIP_NEIGH_PENDING_MAX) {
+    if (cache->pending >= stk->tune.neigh_queue_all) {
         iip_count(stk, IIP_CTR_NEIGH_QUEUE_FULL);
         iip_pkt_free(stk, pkt);
         return;

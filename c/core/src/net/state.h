@@ -61,8 +61,7 @@ enum {
     IIP_NEIGH_PROBE,
     IIP_NEIGH_FAILED
 };
-/* Packets that wait: for all neighbours together; and for one when half of those places are taken. */
-enum { IIP_NEIGH_PENDING_MAX = 512, IIP_NEIGH_PENDING_FEW = 16 };
+enum { IIP_NEIGH_PENDING_FEW = 16 }; /* packets that wait for one neighbour when half of all places are taken */
 
 struct iip_neigh {
     struct iip_node node;

@@ -17,7 +17,8 @@
     X(neigh_retries, "neigh.retries", 1, 20, 3, "requests before a neighbour counts as gone")                 \
     X(neigh_reachable_us, "neigh.reachable_us", 1000000, 0xffffffffU, 30000000, "us that a confirmed neighbour is trusted") \
     X(neigh_entries, "neigh.entries", 8, 1048576, 1024, "entries of the neighbour cache")                     \
-    X(neigh_queue, "neigh.queue", 1, 1024, 128, "packets that wait for one neighbour, 512 for all; see below") \
+    X(neigh_queue, "neigh.queue", 1, 1024, 128, "packets that wait for one neighbour; see below")         \
+    X(neigh_queue_all, "neigh.queue_all", 1, 65536, 512, "packets that wait for all neighbours together")     \
     X(dad, "ip.dad", 0, 1, 0, "1: probe an address for duplicates before use (RFC 5227, RFC 4862)")           \
     X(udp_rcvbuf, "udp.rcvbuf", 2048, 0x40000000, 262144, "bytes queued on one socket")                       \
     X(tcp_rcvbuf, "tcp.rcvbuf", 2048, 0x40000000, 1048576, "bytes of receive buffer")                         \

@@ -348,6 +348,19 @@ static void the_silent_leave_room(void)
     net_close();
 }
 
+static void all_that_waits_has_a_limit(void)
+{
+    REQUIRE(!open_with_socket());
+    CHECK_EQ(net_set("neigh.queue_all", 40), IIP_OK);
+    send_many("10.0.0.97", 30);
+    CHECK_EQ(h.frames_live, 20);
+    send_many("10.0.0.98", 30);
+    CHECK_EQ(h.frames_live, 20 + 16);
+    send_many("10.0.0.99", 30);
+    CHECK_EQ(h.frames_live, 40);
+    net_close();
+}
+
 static void no_source_no_question(void)
 {
     struct iip_stack_cfg cfg;
@@ -378,6 +391,7 @@ int main(void)
     RUN(limits_what_waits);
     RUN(a_crowd_waits);
     RUN(the_silent_leave_room);
+    RUN(all_that_waits_has_a_limit);
     RUN(no_source_no_question);
     return check_done();
 }
