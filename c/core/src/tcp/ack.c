@@ -3,6 +3,15 @@
 #include "tcp/tcp.h"
 #include "tcp/window.h"
 
+/* What was noted of acknowledged bytes is forgotten with them, for their numbers come round again. */
+static void iip_tcp_acked_marks(struct iip_tcp_conn *conn)
+{
+    if (conn->repair)
+        iip_ranges_cut(&conn->repair->sacked, conn->snd.una);
+    if ((conn->flags & IIP_F_URG_SEND) && !iip_seq_lt(conn->snd.una, conn->extra->snd_up))
+        conn->flags &= ~(iip_u32)IIP_F_URG_SEND;
+}
+
 /* SND.UNA < SEG.ACK =< SND.NXT: the queue shrinks, the clock restarts, the window grows. */
 IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
 {
@@ -15,6 +24,7 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
     iip_tcp_acked_to(conn, seg->ack);
     iip_tcp_acked_free(stk, conn);
     iip_tcp_rtt_acked(stk, conn);
+    iip_tcp_acked_marks(conn);
     if (IIP_UNLIKELY(recovering)) {
         iip_tcp_recovery_ack(stk, conn, acked);
         acked = iip_min32(acked, conn->mss); /* [RFC 3465 2.3] L = 1 after a timeout */

@@ -391,7 +391,6 @@ IIP_LOCAL void iip_tcp_establish(struct iip_stack *stk, struct iip_tcp_conn *con
     conn->flags &= ~(iip_u32)IIP_F_TOLD_R1;
     conn->cwnd = iip_tcp_initial_window(stk, conn);
     conn->ssthresh = 0x7fffffff;
-    conn->recover = conn->snd.una - 1;
     iip_tcp_cc_of(conn)->start(conn);
     iip_tcp_idle_restart(stk, conn);
 }

@@ -96,11 +96,10 @@ static void iip_tcp_recovery_begin(struct iip_stack *stk, struct iip_tcp_conn *c
     iip_tcp_touch(stk, conn);
 }
 
-/* [RFC 6582 3.2 step 1, RFC 6675 5] not again for the window that was just repaired. */
+/* [RFC 6582 3.2 step 1, RFC 6675 5] not again for the window that is being repaired. */
 static int iip_tcp_may_recover(const struct iip_tcp_conn *conn)
 {
-    return !(conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS)) && iip_seq_lt(conn->recover, conn->snd.una) &&
-        conn->snd.una != conn->snd.nxt;
+    return !(conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS)) && conn->snd.una != conn->snd.nxt;
 }
 
 IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn)
@@ -155,14 +154,11 @@ static void iip_tcp_recovery_end(struct iip_tcp_conn *conn)
 {
     conn->flags &= ~(iip_u32)(IIP_F_RECOVERY | IIP_F_LOSS);
     conn->dup_acks = 0;
-    conn->recover = conn->snd.una - 1;
 }
 
 IIP_LOCAL void iip_tcp_recovery_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 acked)
 {
     iip_u32 segments = acked / conn->mss;
-    if (conn->repair)
-        iip_ranges_cut(&conn->repair->sacked, conn->snd.una);
     iip_tcp_touch(stk, conn);
     if (!iip_seq_lt(conn->snd.una, conn->recover)) {
         iip_tcp_recovery_end(conn);
