@@ -80,6 +80,7 @@
     X(TCP_RETRANS, "tcp_retrans", "segments sent again")                                                      \
     X(TCP_RTO, "tcp_rto", "retransmission timeouts")                                                          \
     X(TCP_FAST_RETRANS, "tcp_fast_retrans", "fast recoveries entered")                                        \
+    X(TCP_UNDONE, "tcp_undone", "losses that were none: the window is what it was")                         \
     X(TCP_FAST_PATH, "tcp_fast_path", "segments as predicted")                                                \
     X(TCP_PROBES, "tcp_probes", "zero-window probes")                                                         \
     X(TCP_KEEPALIVES, "tcp_keepalives", "keep-alive probes")                                                  \

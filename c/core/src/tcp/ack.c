@@ -119,6 +119,8 @@ IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_con
     dup = iip_tcp_is_dup_ack(conn, seg);
     if (seg->sacks && (conn->id.options & IIP_HAS_SACK_OK))
         iip_tcp_sack_take(stk, conn, seg);
+    if (iip_tcp_undo_ack(stk, conn, seg))
+        dup = 0;
     if (iip_seq_lt(conn->snd.una, seg->ack)) {
         iip_tcp_ack_advance(stk, conn, seg);
         iip_tcp_window_take(stk, conn, seg);

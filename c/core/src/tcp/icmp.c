@@ -17,6 +17,7 @@ static void iip_tcp_path_shrank(struct iip_stack *stk, struct iip_tcp_conn *conn
     iip_tcp_mss_update(stk, conn);
     if (conn->id.state < IIP_TCP_ESTABLISHED || conn->snd.una == conn->snd.nxt)
         return;
+    iip_tcp_undo_forget(conn);
     conn->flags = (conn->flags & ~(iip_u32)(IIP_F_RECOVERY | IIP_F_RTT_PENDING)) | IIP_F_LOSS;
     conn->recover = conn->lost_edge = conn->snd.nxt;
     conn->rtx_next = conn->snd.una;

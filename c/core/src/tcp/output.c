@@ -66,6 +66,7 @@ static int iip_tcp_output_lost(struct iip_stack *stk, struct iip_tcp_conn *conn)
         fin = more || conn->snd.nxt == conn->snd.end + 1 ? iip_tcp_fin_flag(conn, seq + len) : 0;
         if (!iip_tcp_segment(stk, conn, seq, len, fin | iip_tcp_push_flag(conn, len, seq + len)))
             return 0;
+        iip_tcp_undo_sent(stk, conn, len - more);
         conn->rtx_next = seq + len + (fin ? 1 : 0);
         if (more) {
             iip_tcp_sent_new(stk, conn, more, fin ? 1 : 0);

@@ -86,6 +86,7 @@ static void iip_tcp_recovery_begin(struct iip_stack *stk, struct iip_tcp_conn *c
     iip_u32 flight = (conn->dup_acks ? conn->rtx_next : conn->snd.nxt) - conn->snd.una;
     iip_count(stk, IIP_CTR_TCP_FAST_RETRANS);
     iip_tcp_repair(stk, conn); /* without memory for one, congestion control forgets its history */
+    iip_tcp_undo_mark(conn);
     iip_tcp_cc_of(conn)->on_loss(conn, flight);
     conn->cwnd = conn->ssthresh;
     conn->recover = conn->snd.nxt;
@@ -149,8 +150,7 @@ IIP_LOCAL void iip_tcp_sack_take(struct iip_stack *stk, struct iip_tcp_conn *con
         iip_tcp_recovery_begin(stk, conn);
 }
 
-/* All that was outstanding when it began has arrived. */
-static void iip_tcp_recovery_end(struct iip_tcp_conn *conn)
+IIP_LOCAL void iip_tcp_recovery_end(struct iip_tcp_conn *conn)
 {
     conn->flags &= ~(iip_u32)(IIP_F_RECOVERY | IIP_F_LOSS);
     conn->dup_acks = 0;
@@ -176,8 +176,10 @@ IIP_LOCAL void iip_tcp_loss_begin(struct iip_stack *stk, struct iip_tcp_conn *co
         conn->repair->rto_count++;
         conn->repair->sacked.n = 0;
     }
-    if (!conn->retries)
+    if (!conn->retries) {
+        iip_tcp_undo_mark(conn);
         iip_tcp_cc_of(conn)->on_loss(conn, conn->snd.nxt - conn->snd.una);
+    }
     conn->cwnd = conn->mss;
     conn->recover = conn->snd.nxt;
     conn->rtx_next = conn->snd.una;

@@ -262,7 +262,7 @@ IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_
 {
     iip_verdict verdict = iip_tcp_steps(stk, conn, arr);
     const struct iip_tcp_repair *repair = conn->repair;
-    if (conn->dup_acks || (repair && (repair->ooo.n || repair->sacked.n || repair->has_dsack)))
+    if (conn->dup_acks || (repair && (repair->ooo.n || repair->sacked.n || repair->has_dsack || repair->undo.cwnd)))
         conn->flags |= IIP_F_DISORDER;
     else
         conn->flags &= ~(iip_u32)IIP_F_DISORDER;

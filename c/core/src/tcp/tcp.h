@@ -3,7 +3,7 @@
  *
  *   input.c    3.10.7: decode, look up, CLOSED, the predicted path     steps.c   3.10.7.4: the eight steps
  *   listen.c   3.10.7.2 and half-open connections, cookie.c            synsent.c 3.10.7.3
- *   ack.c      what an acceptable ACK does      recover.c  loss: scoreboard, recovery, what to send again
+ *   ack.c      what an acceptable ACK does      recover.c  loss: scoreboard, recovery, what to send again; undo.c: it was none
  *   text.c     in-order delivery, out-of-order hold; text.h
  *   predict.c, plain.c  the short ways in and out         window.h  both windows
  *   output.c   what may be sent now             segment.c  how it is built        reply.c  RST, challenge ACK, bare segments
@@ -68,6 +68,11 @@ struct iip_tcp_minis {
 
 struct iip_tcp_cc;
 
+struct iip_tcp_cc_state { /* CUBIC's; NewReno counts bytes in w_est */
+    iip_u32 w_max, epoch_cwnd, w_est, k;
+    iip_u64 epoch_us;
+};
+
 /* What only a connection needs that lost or disordered something: made when first needed. */
 struct iip_tcp_repair {
     struct iip_ranges sacked;  /* sent, and selectively acknowledged */
@@ -78,10 +83,14 @@ struct iip_tcp_repair {
     iip_u32 fin_seq;           /* the number of a FIN with a hole in front */
     struct iip_pkt *rtx_cur;   /* where in the queue the last retransmission was, or null */
     iip_u32 retransmits, rto_count;
-    struct {                   /* CUBIC's; NewReno counts bytes in w_est */
-        iip_u32 w_max, epoch_cwnd, w_est, k;
-        iip_u64 epoch_us;
-    } cc;
+    struct iip_tcp_cc_state cc;
+    struct {                   /* what the last loss cost: see undo.c */
+        iip_u32 cwnd, ssthresh; /* cwnd 0: nothing to take back */
+        struct iip_tcp_cc_state cc;
+        iip_u32 from, to;      /* what was outstanding */
+        iip_u32 bytes;         /* sent again, and not reported as duplicates */
+        iip_u32 ts;            /* of the first of them */
+    } undo;
 };
 
 /* What only few connections need: made when first needed, with the stack's tunables as defaults. */
@@ -385,6 +394,17 @@ IIP_LOCAL void iip_tcp_sack_take(struct iip_stack *stk, struct iip_tcp_conn *con
 IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_recovery_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 acked);
 IIP_LOCAL void iip_tcp_loss_begin(struct iip_stack *stk, struct iip_tcp_conn *conn);
+/* All that was outstanding when it began has arrived, or was never lost. */
+IIP_LOCAL void iip_tcp_recovery_end(struct iip_tcp_conn *conn);
+/* ---- undo.c ---- */
+/* A loss was noticed: what it will cost is remembered. */
+IIP_LOCAL void iip_tcp_undo_mark(struct iip_tcp_conn *conn);
+/* What is sent again from now on, nobody took for lost. */
+IIP_LOCAL void iip_tcp_undo_forget(struct iip_tcp_conn *conn);
+/* `len` bytes are sent again. */
+IIP_LOCAL void iip_tcp_undo_sent(const struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 len);
+/* An ACK, before SND.UNA moves: does it say that nothing was lost? 1: it reports a duplicate, and answers nothing else. */
+IIP_LOCAL int iip_tcp_undo_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 /* Bytes in the network as RFC 6675 estimates them. */
 IIP_LOCAL iip_u32 iip_tcp_pipe_disordered(const struct iip_tcp_conn *conn);
 IIP_INLINE iip_u32 iip_tcp_pipe(const struct iip_tcp_conn *conn)

@@ -103,6 +103,7 @@ IIP_LOCAL void iip_tcp_persist_end(struct iip_stack *stk, struct iip_tcp_conn *c
     conn->rto_at = IIP_NEVER;
     if (conn->snd.una == conn->snd.nxt)
         return;
+    iip_tcp_undo_forget(conn);
     conn->flags |= IIP_F_LOSS; /* the byte of the probe was not taken: it leaves first */
     conn->recover = conn->lost_edge = conn->snd.nxt;
     conn->rtx_next = conn->snd.una;
