@@ -27,12 +27,22 @@ static void iip_cubic_start(struct iip_tcp_conn *conn)
 static void iip_cubic_epoch(struct iip_tcp_conn *conn, iip_u64 now)
 {
     iip_u32 below = conn->repair->cc.w_max > conn->cwnd ? (conn->repair->cc.w_max - conn->cwnd) / conn->mss : 0;
-    conn->repair->cc.epoch_us = now ? now : 1;
-    conn->repair->cc.epoch_cwnd = conn->cwnd;
+    conn->repair->cc.epoch_us = conn->repair->cc.seen_us = now ? now : 1;
     conn->repair->cc.w_est = conn->cwnd;
     if (!below)
         conn->repair->cc.w_max = conn->cwnd;
     conn->repair->cc.k = iip_cbrt64(iip_min32(below, 0xffffffU) * iip_cubic_ticks3());
+}
+
+/* [4.2, 5.8] Ticks since the epoch, but for pauses in which the window was not what held the application back. */
+static iip_u64 iip_cubic_ticks(struct iip_tcp_conn *conn, iip_u64 now)
+{
+    struct iip_tcp_cc_state *cc = &conn->repair->cc;
+    iip_u64 pause = now - cc->seen_us;
+    if (pause > (conn->srtt8 >> 2) + conn->rttvar4) /* more than two round trips */
+        cc->epoch_us += pause;
+    cc->seen_us = now;
+    return (now - cc->epoch_us + (conn->srtt8 >> 3)) >> IIP_CUBIC_UNIT_BITS;
 }
 
 /* The window in bytes that the function gives `t` ticks after the epoch. */
@@ -46,16 +56,18 @@ static iip_u64 iip_cubic_at(const struct iip_tcp_conn *conn, iip_u64 t)
     return conn->repair->cc.w_max > delta ? conn->repair->cc.w_max - delta : 0;
 }
 
-/* [4.3] the window that Reno would have: alpha = 3 (1 - beta) / (1 + beta) = 0.53 segments a round. */
+/*
+ * [4.3] the window that Reno would have: alpha = 3 (1 - beta) / (1 + beta) = 0.53 segments a round, and one from where it
+ * was before.
+ */
 static void iip_cubic_reno(struct iip_tcp_conn *conn, iip_u32 acked)
 {
-    iip_u64 grow = iip_div64((iip_u64)acked * conn->mss * 542 / 1024, conn->cwnd);
-    conn->repair->cc.w_est += (iip_u32)grow;
+    iip_u64 alpha = conn->repair->cc.w_est < conn->repair->cc.prior ? 542 : 1024;
+    conn->repair->cc.w_est += (iip_u32)iip_div64((iip_u64)acked * conn->mss * alpha / 1024, conn->cwnd);
 }
 
 static void iip_cubic_on_ack(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64 now)
 {
-    iip_u64 t;
     iip_u64 target;
     if (conn->cwnd < conn->ssthresh) {
         iip_tcp_slow_start(conn, acked);
@@ -65,8 +77,7 @@ static void iip_cubic_on_ack(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64 n
         return;
     if (!conn->repair->cc.epoch_us)
         iip_cubic_epoch(conn, now);
-    t = (now - conn->repair->cc.epoch_us + (conn->srtt8 >> 3)) >> IIP_CUBIC_UNIT_BITS;
-    target = iip_min64(iip_cubic_at(conn, t), (iip_u64)conn->cwnd + conn->cwnd / 2);
+    target = iip_min64(iip_cubic_at(conn, iip_cubic_ticks(conn, now)), (iip_u64)conn->cwnd + conn->cwnd / 2);
     iip_cubic_reno(conn, acked);
     if (target > conn->cwnd)
         conn->cwnd += (iip_u32)iip_div64((target - conn->cwnd) * iip_min32(acked, conn->cwnd), conn->cwnd);
@@ -87,6 +98,7 @@ static void iip_cubic_on_loss(struct iip_tcp_conn *conn, iip_u32 flight)
         conn->repair->cc.w_max = (iip_u32)iip_div64((iip_u64)conn->cwnd * 17, 20);
     else
         conn->repair->cc.w_max = conn->cwnd;
+    conn->repair->cc.prior = conn->cwnd;
     conn->repair->cc.epoch_us = 0;
 }
 

@@ -179,6 +179,7 @@ IIP_LOCAL void iip_tcp_loss_begin(struct iip_stack *stk, struct iip_tcp_conn *co
     if (!conn->retries) {
         iip_tcp_undo_mark(conn);
         iip_tcp_cc_of(conn)->on_loss(conn, conn->snd.nxt - conn->snd.una);
+        iip_tcp_cc_of(conn)->start(conn); /* [RFC 9438 4.8] no curve leads back to where it was */
     }
     conn->cwnd = conn->mss;
     conn->recover = conn->snd.nxt;

@@ -69,8 +69,8 @@ struct iip_tcp_minis {
 struct iip_tcp_cc;
 
 struct iip_tcp_cc_state { /* CUBIC's; NewReno counts bytes in w_est */
-    iip_u32 w_max, epoch_cwnd, w_est, k;
-    iip_u64 epoch_us;
+    iip_u32 w_max, prior, w_est, k;
+    iip_u64 epoch_us, seen_us; /* when the curve began, and when the window was last looked at */
 };
 
 /* What only a connection needs that lost or disordered something: made when first needed. */
@@ -487,7 +487,7 @@ IIP_LOCAL void iip_tcp_idle_restart(struct iip_stack *stk, struct iip_tcp_conn *
 /* ---- congestion control: one const table an algorithm; it knows cwnd, ssthresh and its own state, nothing else ---- */
 struct iip_tcp_cc {
     const char *name;
-    void (*start)(struct iip_tcp_conn *conn);
+    void (*start)(struct iip_tcp_conn *conn); /* what was learnt of the network counts no more */
     /* `acked` bytes were acknowledged, outside of recovery; cwnd was the limit. */
     void (*on_ack)(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64 now);
     /* A loss was noticed with `flight` bytes outstanding: sets ssthresh. */

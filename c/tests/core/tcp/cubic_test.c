@@ -107,21 +107,87 @@ static void a_second_loss_converges_fast(void)
     CHECK_EQ(peer_free(&p), 0);
 }
 
-/* A small window grows as Reno would: 0.53 segments a round trip (RFC 9438 4.3). */
+static double grown_in(struct peer *p, uint32_t rounds)
+{
+    uint32_t first = info_of(p).cwnd;
+    while (rounds--)
+        round_trip(p);
+    return ((double)info_of(p).cwnd - first) / MSS;
+}
+
+/* A small window grows as Reno would: 0.53 segments a round trip, and one once it is where it was (RFC 9438 4.3). */
 static void a_small_window_grows_like_reno(void)
 {
     static struct peer p;
+    uint32_t prior, rounds;
     double grown;
-    uint32_t first, rounds;
     REQUIRE(lose_at(&p, 20, "cubic"));
+    prior = (uint32_t)(info_of(&p).ssthresh / 0.7);
     round_trip(&p);
     round_trip(&p);
-    first = info_of(&p).cwnd;
-    for (rounds = 0; rounds < 20; rounds++)
+    grown = grown_in(&p, 8);
+    if (!CHECK(grown > 3.5 && grown < 5))
+        printf("    grown by %.1f segments in 8 round trips\n", grown);
+    for (rounds = 0; rounds < 20 && info_of(&p).cwnd < prior + MSS; rounds++)
         round_trip(&p);
-    grown = ((double)info_of(&p).cwnd - first) / MSS;
-    if (!CHECK(grown > 9.5 && grown < 12))
-        printf("    grown by %.1f segments in 20 round trips\n", grown);
+    grown = grown_in(&p, 10);
+    if (!CHECK(grown > 8.5 && grown < 11.5))
+        printf("    grown by %.1f segments in 10 round trips\n", grown);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
+/* After a timeout the curve begins where slow start ends: K = 0 (RFC 9438 4.8). */
+static void a_timeout_begins_a_new_curve(void)
+{
+    static struct peer p;
+    double begin, start, t, cubic, reno, have;
+    uint32_t rounds, wrong = 0;
+    REQUIRE(lose_at(&p, 200, "cubic"));
+    peer_wait(&p, 3000000);
+    CHECK(testhost_counter(p.stk, "tcp_rto") >= 1);
+    for (rounds = 0; rounds < 200 && info_of(&p).cwnd < info_of(&p).ssthresh; rounds++)
+        round_trip(&p);
+    start = (double)p.now;
+    round_trip(&p);
+    begin = (double)info_of(&p).cwnd / MSS;
+    for (rounds = 0; rounds < 50; rounds++) {
+        round_trip(&p);
+        t = ((double)p.now - start) / 1e6;
+        cubic = begin + 0.4 * t * t * t;
+        reno = begin + 5.3 * t;
+        have = (double)info_of(&p).cwnd / MSS;
+        if (fabs(have - (cubic > reno ? cubic : reno)) > 4 && wrong++ < 5)
+            printf("    after %.1f s: %.1f segments, not %.1f\n", t, have, cubic > reno ? cubic : reno);
+    }
+    CHECK_EQ(wrong, 0);
+    CHECK_EQ(peer_free(&p), 0);
+}
+
+/* Time in which the application sends little is no time of the curve (RFC 9438 4.2, 5.8). */
+static void a_quiet_application_gains_nothing(void)
+{
+    static struct peer p;
+    static uint8_t bytes[MSS];
+    double grown;
+    int i;
+    REQUIRE(lose_at(&p, 200, "cubic"));
+    CHECK_EQ(strays(&p, info_of(&p).ssthresh / 0.7 / MSS, 20), 0);
+    while (info_of(&p).unacked) { /* the queue is sent, and not filled again */
+        peer_wait(&p, RTT_US);
+        p.ack = info_of(&p).snd_nxt;
+        peer_send(&p, FL_ACK, 0, 0);
+    }
+    for (i = 0; i < 300; i++) {
+        iip_tcp_write(p.stk, p.conn, bytes, sizeof(bytes));
+        peer_settle(&p);
+        peer_wait(&p, RTT_US);
+        p.ack = info_of(&p).snd_nxt;
+        peer_send(&p, FL_ACK, 0, 0);
+    }
+    fill(&p);
+    grown = grown_in(&p, 5);
+    if (!CHECK(grown < 10))
+        printf("    grown by %.1f segments in 5 round trips\n", grown);
     CHECK_EQ(peer_free(&p), 0);
 }
 
@@ -160,6 +226,8 @@ int main(void)
     RUN(the_window_follows_the_cubic);
     RUN(a_second_loss_converges_fast);
     RUN(a_small_window_grows_like_reno);
+    RUN(a_timeout_begins_a_new_curve);
+    RUN(a_quiet_application_gains_nothing);
     RUN(beta_is_seven_tenths);
     RUN(new_reno_halves_and_adds_one);
     return check_done();
