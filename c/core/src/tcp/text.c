@@ -124,7 +124,7 @@ static struct iip_pkt *iip_tcp_piece(struct iip_stack *stk, struct iip_pkt *pkt,
 {
     for (; pkt->next && iip_seq_leq(seq + pkt->len, left); pkt = pkt->next)
         seq += pkt->len;
-    return iip_pkt_view(stk, pkt, pkt->data + (left - seq), iip_min32(right, seq + pkt->len) - left);
+    return iip_pkt_view(stk, pkt, pkt->data + (left - seq), iip_seq_min(right, seq + pkt->len) - left);
 }
 
 /* Views of all that is new of a segment's text. 0 when there was no room or memory for some of it. */
