@@ -114,7 +114,6 @@ static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *
     }
     if (conn->rcv.edge == conn->rcv.nxt && seg->seq == conn->rcv.nxt && !(seg->flags & IIP_TCP_SYN)) {
         /* a zero window takes no text, but ACK, URG and RST all the same [RFC 9293 3.4 MUST-66] */
-        iip_pkt_trim(stk, arr->pkt, 0);
         seg->len = 0;
         seg->flags &= (iip_u8)~IIP_TCP_FIN;
         iip_tcp_ack_now(stk, conn);
