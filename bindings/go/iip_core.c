@@ -2175,6 +2175,7 @@ IIP_LOCAL iip_u32 iip_tcp_emit_syn_options(iip_u8 *p, const struct iip_tcp_seg *
     X(TCP_RETRANS, "tcp_retrans", "segments sent again")                                                      \
     X(TCP_RTO, "tcp_rto", "retransmission timeouts")                                                          \
     X(TCP_FAST_RETRANS, "tcp_fast_retrans", "fast recoveries entered")                                        \
+    X(TCP_UNDONE, "tcp_undone", "losses that were none: the window is what it was")                         \
     X(TCP_FAST_PATH, "tcp_fast_path", "segments as predicted")                                                \
     X(TCP_PROBES, "tcp_probes", "zero-window probes")                                                         \
     X(TCP_KEEPALIVES, "tcp_keepalives", "keep-alive probes")                                                  \
@@ -3473,6 +3474,8 @@ static void iip_stack_fill(struct iip_stack *stk, const struct iip_stack_cfg *cf
     stk->now = now;
     stk->flags = cfg->flags;
     stk->caps = cfg->caps;
+    if (cfg->caps & IIP_CAP_TX_TSO) /* who cuts makes the sums of what he cuts */
+        stk->caps |= IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM;
     stk->l2_len = cfg->flags & IIP_STACK_L3 ? 0 : 14;
     stk->tso_max = cfg->tso_max ? iip_min32(cfg->tso_max, 65415) : 65415;
     stk->mem_limit = cfg->mem_limit;
@@ -7975,7 +7978,7 @@ IIP_LOCAL void iip_net_timer(struct iip_stack *stk, struct iip_timer *t)
  *
  *   input.c    3.10.7: decode, look up, CLOSED, the predicted path     steps.c   3.10.7.4: the eight steps
  *   listen.c   3.10.7.2 and half-open connections, cookie.c            synsent.c 3.10.7.3
- *   ack.c      what an acceptable ACK does      recover.c  loss: scoreboard, recovery, what to send again
+ *   ack.c      what an acceptable ACK does      recover.c  loss: scoreboard, recovery, what to send again; undo.c: it was none
  *   text.c     in-order delivery, out-of-order hold; text.h
  *   predict.c, plain.c  the short ways in and out         window.h  both windows
  *   output.c   what may be sent now             segment.c  how it is built        reply.c  RST, challenge ACK, bare segments
@@ -8036,6 +8039,11 @@ struct iip_tcp_minis {
 
 struct iip_tcp_cc;
 
+struct iip_tcp_cc_state { /* CUBIC's; NewReno counts bytes in w_est */
+    iip_u32 w_max, prior, w_est, k;
+    iip_u64 epoch_us, seen_us; /* when the curve began, and when the window was last looked at */
+};
+
 /* What only a connection needs that lost or disordered something: made when first needed. */
 struct iip_tcp_repair {
     struct iip_ranges sacked;  /* sent, and selectively acknowledged */
@@ -8046,10 +8054,14 @@ struct iip_tcp_repair {
     iip_u32 fin_seq;           /* the number of a FIN with a hole in front */
     struct iip_pkt *rtx_cur;   /* where in the queue the last retransmission was, or null */
     iip_u32 retransmits, rto_count;
-    struct {                   /* CUBIC's; NewReno counts bytes in w_est */
-        iip_u32 w_max, epoch_cwnd, w_est, k;
-        iip_u64 epoch_us;
-    } cc;
+    struct iip_tcp_cc_state cc;
+    struct {                   /* what the last loss cost: see undo.c */
+        iip_u32 cwnd, ssthresh; /* cwnd 0: nothing to take back */
+        struct iip_tcp_cc_state cc;
+        iip_u32 from, to;      /* what was outstanding */
+        iip_u32 bytes;         /* sent again, and not reported as duplicates */
+        iip_u32 ts;            /* of the first of them */
+    } undo;
 };
 
 /* What only few connections need: made when first needed, with the stack's tunables as defaults. */
@@ -8353,6 +8365,17 @@ IIP_LOCAL void iip_tcp_sack_take(struct iip_stack *stk, struct iip_tcp_conn *con
 IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn);
 IIP_LOCAL void iip_tcp_recovery_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 acked);
 IIP_LOCAL void iip_tcp_loss_begin(struct iip_stack *stk, struct iip_tcp_conn *conn);
+/* All that was outstanding when it began has arrived, or was never lost. */
+IIP_LOCAL void iip_tcp_recovery_end(struct iip_tcp_conn *conn);
+/* ---- undo.c ---- */
+/* A loss was noticed: what it will cost is remembered. */
+IIP_LOCAL void iip_tcp_undo_mark(struct iip_tcp_conn *conn);
+/* What is sent again from now on, nobody took for lost. */
+IIP_LOCAL void iip_tcp_undo_forget(struct iip_tcp_conn *conn);
+/* `len` bytes are sent again. */
+IIP_LOCAL void iip_tcp_undo_sent(const struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 len);
+/* An ACK, before SND.UNA moves: does it say that nothing was lost? 1: it reports a duplicate, and answers nothing else. */
+IIP_LOCAL int iip_tcp_undo_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg);
 /* Bytes in the network as RFC 6675 estimates them. */
 IIP_LOCAL iip_u32 iip_tcp_pipe_disordered(const struct iip_tcp_conn *conn);
 IIP_INLINE iip_u32 iip_tcp_pipe(const struct iip_tcp_conn *conn)
@@ -8435,7 +8458,7 @@ IIP_LOCAL void iip_tcp_idle_restart(struct iip_stack *stk, struct iip_tcp_conn *
 /* ---- congestion control: one const table an algorithm; it knows cwnd, ssthresh and its own state, nothing else ---- */
 struct iip_tcp_cc {
     const char *name;
-    void (*start)(struct iip_tcp_conn *conn);
+    void (*start)(struct iip_tcp_conn *conn); /* what was learnt of the network counts no more */
     /* `acked` bytes were acknowledged, outside of recovery; cwnd was the limit. */
     void (*on_ack)(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64 now);
     /* A loss was noticed with `flight` bytes outstanding: sets ssthresh. */
@@ -9090,7 +9113,6 @@ IIP_LOCAL void iip_tcp_establish(struct iip_stack *stk, struct iip_tcp_conn *con
     conn->flags &= ~(iip_u32)IIP_F_TOLD_R1;
     conn->cwnd = iip_tcp_initial_window(stk, conn);
     conn->ssthresh = 0x7fffffff;
-    conn->recover = conn->snd.una - 1;
     iip_tcp_cc_of(conn)->start(conn);
     iip_tcp_idle_restart(stk, conn);
 }
@@ -11045,7 +11067,6 @@ static iip_verdict iip_tcp_step_seq(struct iip_stack *stk, struct iip_tcp_conn *
     }
     if (conn->rcv.edge == conn->rcv.nxt && seg->seq == conn->rcv.nxt && !(seg->flags & IIP_TCP_SYN)) {
         /* a zero window takes no text, but ACK, URG and RST all the same [RFC 9293 3.4 MUST-66] */
-        iip_pkt_trim(stk, arr->pkt, 0);
         seg->len = 0;
         seg->flags &= (iip_u8)~IIP_TCP_FIN;
         iip_tcp_ack_now(stk, conn);
@@ -11193,7 +11214,7 @@ IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_
 {
     iip_verdict verdict = iip_tcp_steps(stk, conn, arr);
     const struct iip_tcp_repair *repair = conn->repair;
-    if (conn->dup_acks || (repair && (repair->ooo.n || repair->sacked.n || repair->has_dsack)))
+    if (conn->dup_acks || (repair && (repair->ooo.n || repair->sacked.n || repair->has_dsack || repair->undo.cwnd)))
         conn->flags |= IIP_F_DISORDER;
     else
         conn->flags &= ~(iip_u32)IIP_F_DISORDER;
@@ -11202,6 +11223,15 @@ IIP_LOCAL iip_verdict iip_tcp_segment_arrives(struct iip_stack *stk, struct iip_
 
 /* ==== src/tcp/ack.c ==== */
 /* ack.c - the fifth step of 3.10.7.4: is the ACK acceptable, and what an acceptable one does. */
+
+/* What was noted of acknowledged bytes is forgotten with them, for their numbers come round again. */
+static void iip_tcp_acked_marks(struct iip_tcp_conn *conn)
+{
+    if (conn->repair)
+        iip_ranges_cut(&conn->repair->sacked, conn->snd.una);
+    if ((conn->flags & IIP_F_URG_SEND) && !iip_seq_lt(conn->snd.una, conn->extra->snd_up))
+        conn->flags &= ~(iip_u32)IIP_F_URG_SEND;
+}
 
 /* SND.UNA < SEG.ACK =< SND.NXT: the queue shrinks, the clock restarts, the window grows. */
 IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
@@ -11215,6 +11245,7 @@ IIP_LOCAL void iip_tcp_ack_advance(struct iip_stack *stk, struct iip_tcp_conn *c
     iip_tcp_acked_to(conn, seg->ack);
     iip_tcp_acked_free(stk, conn);
     iip_tcp_rtt_acked(stk, conn);
+    iip_tcp_acked_marks(conn);
     if (IIP_UNLIKELY(recovering)) {
         iip_tcp_recovery_ack(stk, conn, acked);
         acked = iip_min32(acked, conn->mss); /* [RFC 3465 2.3] L = 1 after a timeout */
@@ -11309,6 +11340,8 @@ IIP_LOCAL iip_verdict iip_tcp_step_ack(struct iip_stack *stk, struct iip_tcp_con
     dup = iip_tcp_is_dup_ack(conn, seg);
     if (seg->sacks && (conn->id.options & IIP_HAS_SACK_OK))
         iip_tcp_sack_take(stk, conn, seg);
+    if (iip_tcp_undo_ack(stk, conn, seg))
+        dup = 0;
     if (iip_seq_lt(conn->snd.una, seg->ack)) {
         iip_tcp_ack_advance(stk, conn, seg);
         iip_tcp_window_take(stk, conn, seg);
@@ -11411,6 +11444,7 @@ static void iip_tcp_recovery_begin(struct iip_stack *stk, struct iip_tcp_conn *c
     iip_u32 flight = (conn->dup_acks ? conn->rtx_next : conn->snd.nxt) - conn->snd.una;
     iip_count(stk, IIP_CTR_TCP_FAST_RETRANS);
     iip_tcp_repair(stk, conn); /* without memory for one, congestion control forgets its history */
+    iip_tcp_undo_mark(conn);
     iip_tcp_cc_of(conn)->on_loss(conn, flight);
     conn->cwnd = conn->ssthresh;
     conn->recover = conn->snd.nxt;
@@ -11421,11 +11455,10 @@ static void iip_tcp_recovery_begin(struct iip_stack *stk, struct iip_tcp_conn *c
     iip_tcp_touch(stk, conn);
 }
 
-/* [RFC 6582 3.2 step 1, RFC 6675 5] not again for the window that was just repaired. */
+/* [RFC 6582 3.2 step 1, RFC 6675 5] not again for the window that is being repaired. */
 static int iip_tcp_may_recover(const struct iip_tcp_conn *conn)
 {
-    return !(conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS)) && iip_seq_lt(conn->recover, conn->snd.una) &&
-        conn->snd.una != conn->snd.nxt;
+    return !(conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS)) && conn->snd.una != conn->snd.nxt;
 }
 
 IIP_LOCAL void iip_tcp_dup_ack(struct iip_stack *stk, struct iip_tcp_conn *conn)
@@ -11475,19 +11508,15 @@ IIP_LOCAL void iip_tcp_sack_take(struct iip_stack *stk, struct iip_tcp_conn *con
         iip_tcp_recovery_begin(stk, conn);
 }
 
-/* All that was outstanding when it began has arrived. */
-static void iip_tcp_recovery_end(struct iip_tcp_conn *conn)
+IIP_LOCAL void iip_tcp_recovery_end(struct iip_tcp_conn *conn)
 {
     conn->flags &= ~(iip_u32)(IIP_F_RECOVERY | IIP_F_LOSS);
     conn->dup_acks = 0;
-    conn->recover = conn->snd.una - 1;
 }
 
 IIP_LOCAL void iip_tcp_recovery_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 acked)
 {
     iip_u32 segments = acked / conn->mss;
-    if (conn->repair)
-        iip_ranges_cut(&conn->repair->sacked, conn->snd.una);
     iip_tcp_touch(stk, conn);
     if (!iip_seq_lt(conn->snd.una, conn->recover)) {
         iip_tcp_recovery_end(conn);
@@ -11505,8 +11534,11 @@ IIP_LOCAL void iip_tcp_loss_begin(struct iip_stack *stk, struct iip_tcp_conn *co
         conn->repair->rto_count++;
         conn->repair->sacked.n = 0;
     }
-    if (!conn->retries)
+    if (!conn->retries) {
+        iip_tcp_undo_mark(conn);
         iip_tcp_cc_of(conn)->on_loss(conn, conn->snd.nxt - conn->snd.una);
+        iip_tcp_cc_of(conn)->start(conn); /* [RFC 9438 4.8] no curve leads back to where it was */
+    }
     conn->cwnd = conn->mss;
     conn->recover = conn->snd.nxt;
     conn->rtx_next = conn->snd.una;
@@ -11514,6 +11546,109 @@ IIP_LOCAL void iip_tcp_loss_begin(struct iip_stack *stk, struct iip_tcp_conn *co
     conn->dup_acks = 0;
     conn->flags = (conn->flags & ~(iip_u32)(IIP_F_RECOVERY | IIP_F_RTT_PENDING)) | IIP_F_LOSS;
     iip_tcp_touch(stk, conn);
+}
+
+/* ==== src/tcp/undo.c ==== */
+/*
+ * undo.c - a loss that was none: what congestion control gave up for it is taken back [RFC 9438 4.9, RFC 4015].
+ *
+ * Two things tell. The first ACK of what was sent again echoes the time of the first transmission [RFC 3522 3.2], where
+ * there are timestamps; or every byte that was sent again is reported as a duplicate [RFC 2883, RFC 3708 3].
+ */
+
+IIP_LOCAL void iip_tcp_undo_mark(struct iip_tcp_conn *conn)
+{
+    struct iip_tcp_repair *repair = conn->repair;
+    if (!repair)
+        return;
+    repair->undo.cwnd = conn->cwnd;
+    repair->undo.ssthresh = conn->ssthresh;
+    repair->undo.cc = repair->cc;
+    repair->undo.from = conn->snd.una;
+    repair->undo.to = conn->snd.nxt;
+    repair->undo.bytes = 0;
+}
+
+IIP_LOCAL void iip_tcp_undo_forget(struct iip_tcp_conn *conn)
+{
+    if (conn->repair)
+        conn->repair->undo.cwnd = 0;
+}
+
+IIP_LOCAL void iip_tcp_undo_sent(const struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 len)
+{
+    struct iip_tcp_repair *repair = conn->repair;
+    if (!repair || !repair->undo.cwnd)
+        return;
+    if (!repair->undo.bytes)
+        repair->undo.ts = iip_tcp_ts_now(stk, conn->ts_off);
+    repair->undo.bytes += len;
+}
+
+/*
+ * The window is what it was, but for a burst: no more leaves at once than at the beginning [RFC 4015 5]. Slow start leads
+ * back to where it stood.
+ */
+static void iip_tcp_undo(struct iip_stack *stk, struct iip_tcp_conn *conn, iip_u32 ack)
+{
+    struct iip_tcp_repair *repair = conn->repair;
+    iip_u32 burst = (iip_u32)stk->tune.tcp_initcwnd * conn->mss;
+    iip_count(stk, IIP_CTR_TCP_UNDONE);
+    conn->cwnd = iip_max32(conn->cwnd, iip_min32(repair->undo.cwnd, conn->snd.nxt - ack + burst));
+    conn->ssthresh = iip_max32(repair->undo.ssthresh, repair->undo.cwnd);
+    repair->cc = repair->undo.cc;
+    repair->undo.cwnd = 0;
+    if (conn->flags & (IIP_F_RECOVERY | IIP_F_LOSS))
+        iip_tcp_recovery_end(conn);
+}
+
+/* [RFC 2883 4] the first block is a duplicate if it lies below the ACK, or within the second. */
+static int iip_tcp_is_dsack(const struct iip_tcp_seg *seg)
+{
+    const struct iip_sack_block *b = seg->sack;
+    if (!seg->sacks || !iip_seq_lt(b[0].left, b[0].right))
+        return 0;
+    if (iip_seq_leq(b[0].right, seg->ack))
+        return 1;
+    return seg->sacks > 1 && iip_seq_leq(b[1].left, b[0].left) && iip_seq_leq(b[0].right, b[1].right);
+}
+
+/* Of what was sent again, and not reported before: bytes that are still to be reported. */
+static void iip_tcp_undo_report(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    struct iip_tcp_repair *repair = conn->repair;
+    iip_u32 left = seg->sack[0].left - repair->undo.from;
+    iip_u32 right = seg->sack[0].right - repair->undo.from;
+    if (left >= right || right > repair->undo.to - repair->undo.from)
+        return;
+    repair->undo.bytes -= iip_min32(right - left, repair->undo.bytes);
+    if (!repair->undo.bytes)
+        iip_tcp_undo(stk, conn, iip_seq_max(seg->ack, conn->snd.una));
+}
+
+/* [RFC 3522 3.2] steps 4 to 6. An echo older than two timeouts is a lie, or nothing that was ever outstanding. */
+static int iip_tcp_undo_echo(const struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    const struct iip_tcp_repair *repair = conn->repair;
+    iip_u32 before = repair->undo.ts - seg->ts_ecr;
+    if (!(conn->id.options & seg->has & IIP_HAS_TS) || conn->snd.una != repair->undo.from || !repair->undo.bytes)
+        return 0;
+    return iip_seq_lt(conn->snd.una, seg->ack) && before && before <= (conn->rto_us >> 9) + 1;
+}
+
+IIP_LOCAL int iip_tcp_undo_ack(struct iip_stack *stk, struct iip_tcp_conn *conn, const struct iip_tcp_seg *seg)
+{
+    const struct iip_tcp_repair *repair = conn->repair;
+    int dsack = (conn->id.options & IIP_HAS_SACK_OK) && iip_tcp_is_dsack(seg);
+    if (!repair || !repair->undo.cwnd)
+        return dsack;
+    if (dsack)
+        iip_tcp_undo_report(stk, conn, seg);
+    else if (iip_tcp_undo_echo(conn, seg))
+        iip_tcp_undo(stk, conn, seg->ack);
+    else if (iip_seq_lt(repair->undo.to + (repair->undo.to - repair->undo.from), seg->ack)) /* a round trip too late */
+        iip_tcp_undo_forget(conn);
+    return dsack;
 }
 
 /* ==== src/tcp/text.c ==== */
@@ -11641,7 +11776,7 @@ static struct iip_pkt *iip_tcp_piece(struct iip_stack *stk, struct iip_pkt *pkt,
 {
     for (; pkt->next && iip_seq_leq(seq + pkt->len, left); pkt = pkt->next)
         seq += pkt->len;
-    return iip_pkt_view(stk, pkt, pkt->data + (left - seq), iip_min32(right, seq + pkt->len) - left);
+    return iip_pkt_view(stk, pkt, pkt->data + (left - seq), iip_seq_min(right, seq + pkt->len) - left);
 }
 
 /* Views of all that is new of a segment's text. 0 when there was no room or memory for some of it. */
@@ -12130,6 +12265,7 @@ static int iip_tcp_output_lost(struct iip_stack *stk, struct iip_tcp_conn *conn)
         fin = more || conn->snd.nxt == conn->snd.end + 1 ? iip_tcp_fin_flag(conn, seq + len) : 0;
         if (!iip_tcp_segment(stk, conn, seq, len, fin | iip_tcp_push_flag(conn, len, seq + len)))
             return 0;
+        iip_tcp_undo_sent(stk, conn, len - more);
         conn->rtx_next = seq + len + (fin ? 1 : 0);
         if (more) {
             iip_tcp_sent_new(stk, conn, more, fin ? 1 : 0);
@@ -12994,6 +13130,7 @@ IIP_LOCAL void iip_tcp_persist_end(struct iip_stack *stk, struct iip_tcp_conn *c
     conn->rto_at = IIP_NEVER;
     if (conn->snd.una == conn->snd.nxt)
         return;
+    iip_tcp_undo_forget(conn);
     conn->flags |= IIP_F_LOSS; /* the byte of the probe was not taken: it leaves first */
     conn->recover = conn->lost_edge = conn->snd.nxt;
     conn->rtx_next = conn->snd.una;
@@ -13253,12 +13390,22 @@ static void iip_cubic_start(struct iip_tcp_conn *conn)
 static void iip_cubic_epoch(struct iip_tcp_conn *conn, iip_u64 now)
 {
     iip_u32 below = conn->repair->cc.w_max > conn->cwnd ? (conn->repair->cc.w_max - conn->cwnd) / conn->mss : 0;
-    conn->repair->cc.epoch_us = now ? now : 1;
-    conn->repair->cc.epoch_cwnd = conn->cwnd;
+    conn->repair->cc.epoch_us = conn->repair->cc.seen_us = now ? now : 1;
     conn->repair->cc.w_est = conn->cwnd;
     if (!below)
         conn->repair->cc.w_max = conn->cwnd;
     conn->repair->cc.k = iip_cbrt64(iip_min32(below, 0xffffffU) * iip_cubic_ticks3());
+}
+
+/* [4.2, 5.8] Ticks since the epoch, but for pauses in which the window was not what held the application back. */
+static iip_u64 iip_cubic_ticks(struct iip_tcp_conn *conn, iip_u64 now)
+{
+    struct iip_tcp_cc_state *cc = &conn->repair->cc;
+    iip_u64 pause = now - cc->seen_us;
+    if (pause > (conn->srtt8 >> 2) + conn->rttvar4) /* more than two round trips */
+        cc->epoch_us += pause;
+    cc->seen_us = now;
+    return (now - cc->epoch_us + (conn->srtt8 >> 3)) >> IIP_CUBIC_UNIT_BITS;
 }
 
 /* The window in bytes that the function gives `t` ticks after the epoch. */
@@ -13272,16 +13419,18 @@ static iip_u64 iip_cubic_at(const struct iip_tcp_conn *conn, iip_u64 t)
     return conn->repair->cc.w_max > delta ? conn->repair->cc.w_max - delta : 0;
 }
 
-/* [4.3] the window that Reno would have: alpha = 3 (1 - beta) / (1 + beta) = 0.53 segments a round. */
+/*
+ * [4.3] the window that Reno would have: alpha = 3 (1 - beta) / (1 + beta) = 0.53 segments a round, and one from where it
+ * was before.
+ */
 static void iip_cubic_reno(struct iip_tcp_conn *conn, iip_u32 acked)
 {
-    iip_u64 grow = iip_div64((iip_u64)acked * conn->mss * 542 / 1024, conn->cwnd);
-    conn->repair->cc.w_est += (iip_u32)grow;
+    iip_u64 alpha = conn->repair->cc.w_est < conn->repair->cc.prior ? 542 : 1024;
+    conn->repair->cc.w_est += (iip_u32)iip_div64((iip_u64)acked * conn->mss * alpha / 1024, conn->cwnd);
 }
 
 static void iip_cubic_on_ack(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64 now)
 {
-    iip_u64 t;
     iip_u64 target;
     if (conn->cwnd < conn->ssthresh) {
         iip_tcp_slow_start(conn, acked);
@@ -13291,8 +13440,7 @@ static void iip_cubic_on_ack(struct iip_tcp_conn *conn, iip_u32 acked, iip_u64 n
         return;
     if (!conn->repair->cc.epoch_us)
         iip_cubic_epoch(conn, now);
-    t = (now - conn->repair->cc.epoch_us + (conn->srtt8 >> 3)) >> IIP_CUBIC_UNIT_BITS;
-    target = iip_min64(iip_cubic_at(conn, t), (iip_u64)conn->cwnd + conn->cwnd / 2);
+    target = iip_min64(iip_cubic_at(conn, iip_cubic_ticks(conn, now)), (iip_u64)conn->cwnd + conn->cwnd / 2);
     iip_cubic_reno(conn, acked);
     if (target > conn->cwnd)
         conn->cwnd += (iip_u32)iip_div64((target - conn->cwnd) * iip_min32(acked, conn->cwnd), conn->cwnd);
@@ -13313,6 +13461,7 @@ static void iip_cubic_on_loss(struct iip_tcp_conn *conn, iip_u32 flight)
         conn->repair->cc.w_max = (iip_u32)iip_div64((iip_u64)conn->cwnd * 17, 20);
     else
         conn->repair->cc.w_max = conn->cwnd;
+    conn->repair->cc.prior = conn->cwnd;
     conn->repair->cc.epoch_us = 0;
 }
 
@@ -13341,6 +13490,7 @@ static void iip_tcp_path_shrank(struct iip_stack *stk, struct iip_tcp_conn *conn
     iip_tcp_mss_update(stk, conn);
     if (conn->id.state < IIP_TCP_ESTABLISHED || conn->snd.una == conn->snd.nxt)
         return;
+    iip_tcp_undo_forget(conn);
     conn->flags = (conn->flags & ~(iip_u32)(IIP_F_RECOVERY | IIP_F_RTT_PENDING)) | IIP_F_LOSS;
     conn->recover = conn->lost_edge = conn->snd.nxt;
     conn->rtx_next = conn->snd.una;
