@@ -93,6 +93,48 @@ def test_bytes_that_wait_outlive_a_reset(then):
     run(main())
 
 
+def test_a_reset_after_close_is_no_error_any_more():
+    """As with the kernel: all that was written is on its way, and what the peer does then is not waited for."""
+
+    async def main():
+        for _ in range(3):
+            async with connected() as (client, server):
+                client.transport.write(b"last words")
+                client.transport.close()
+                server.transport.abort()
+                assert await client.lost is None
+
+    run(main())
+
+
+def test_a_datagram_endpoint_is_opened_to_a_name(monkeypatch):
+    class Echo(asyncio.DatagramProtocol):
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def datagram_received(self, data, peer):
+            self.transport.sendto(data, peer)
+
+    async def getaddrinfo(host, port, **_):
+        assert host == "somewhere.test"
+        return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", (SERVER, int(port)))]
+
+    async def main():
+        loop, got = asyncio.get_running_loop(), asyncio.Queue()
+        monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+        there, _ = await loop.create_datagram_endpoint(Echo, local_addr=(SERVER, 7))
+        receives = type(
+            "Receives", (asyncio.DatagramProtocol,), {"datagram_received": lambda _, *it: got.put_nowait(it)}
+        )
+        here, _ = await loop.create_datagram_endpoint(receives, remote_addr=("somewhere.test", "7"))
+        here.sendto(b"by name")
+        assert await got.get() == (b"by name", (SERVER, 7))
+        for transport in (here, there):
+            transport.close()
+
+    run(main())
+
+
 def test_a_failing_connection_made_is_told_and_the_connection_stands():
     class Fails(Ours):
         def connection_made(self, transport):

@@ -163,6 +163,18 @@ def test_more_writers_than_a_turn_takes_operations():
     run(main(), op_cap=64, event_cap=32)
 
 
+def test_more_connections_at_once_than_a_turn_takes_operations():
+    async def main():
+        async with await asyncio.start_server(echo, SERVER, 7, backlog=1000):
+            pairs = await asyncio.gather(*(asyncio.open_connection(SERVER, 7) for _ in range(300)))
+            for reader, writer in pairs:
+                writer.write(b"x")
+                assert await reader.readexactly(1) == b"x"
+                writer.close()
+
+    run(main(), op_cap=64, event_cap=32)
+
+
 def test_no_data_is_delivered_while_reading_is_paused():
     """Also what came in the same batch as that which made the protocol pause."""
 

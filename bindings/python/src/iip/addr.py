@@ -13,12 +13,15 @@ _MAPPED = bytes(10) + b"\xff\xff"
 
 
 def pack(address: Address | None) -> bytes:
-    """The record of an address; "" or "*" is any address of both families. ValueError for a name: none is looked up."""
+    """
+    The record of an address; "" or "*" is any address of both families. ValueError for a name: none is looked up.
+    OverflowError for a port that is none, as of the socket module.
+    """
     if address is None:
         return ANY
     host, port = address[0], address[1]
     if not 0 <= port <= 65535:
-        raise ValueError(f"port {port}: give a number from 0 to 65535")
+        raise OverflowError(f"port must be 0-65535, not {port}")
     if host in ("", "*"):
         return RECORD.pack(bytes(16), port, 0, 0, 0)
     ip = ip_address(host)

@@ -276,6 +276,8 @@ class Loop:
         """An operation whose new handle is wanted at once: a call of its own, for it is rare."""
         i = self.op(code, **fields)
         self._op_n = i
+        if "aux" in fields:
+            self._op_aux_n -= 1
         check(lib.iip_loop_op(self.c, self._area.ops + i))
         return self.result(i)[0]
 

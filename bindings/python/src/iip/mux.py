@@ -12,8 +12,7 @@ from itertools import islice
 from operator import length_hint
 from typing import TYPE_CHECKING, Protocol
 
-from .constants import EventFlag, EventType, OpCode, Status
-from .errors import Error, error_of
+from .constants import EventType, OpCode, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,22 +20,37 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .addr import Address
+    from .datagrams import Datagrams
     from .events import Batch, Event
     from .loop import Loop
 
-_NOT_NOW = (Status.OK, Status.E_AGAIN, Status.E_NOBUFS, Status.E_NOMEM)  # WRITABLE follows when there is room again
-_OPS_OF_ONE = 16  # operations that one stream puts into a turn at most, so that others get a turn as well
+NO_ROOM = (Status.E_AGAIN, Status.E_NOBUFS, Status.E_NOMEM)
+_NOT_NOW = (Status.OK, *NO_ROOM)  # WRITABLE follows when there is room again
+OPS_OF_ONE = 16  # operations that one stream puts into a turn at most, so that others get a turn as well
 LANE_MAX = 2048  # bytes of the longest piece for the lane
 
 
-Sent = tuple[int, "Stream", int]  # operation, whose, bytes
+Sent = tuple[int, "Sender", int]  # operation, whose, bytes
 Lane = tuple[range, list[int], list[bytes]]  # operations, handles, pieces
 
 
 class Source(Protocol):
     """Anything that events name."""
 
+    @property
+    def close_asked(self) -> bool: ...
+
     def handle_event(self, event: Event) -> None: ...
+
+
+class Sender(Protocol):
+    """Anything with something to send."""
+
+    def push(self, sent: list[Sent]) -> None: ...
+
+    def taken(self, n: int, size: int, status: int) -> None: ...
+
+    def pushed(self) -> None: ...
 
 
 class Stream:
@@ -124,7 +138,7 @@ class Stream:
         """Offers what is queued; `sent` remembers operation, stream and size."""
         if not self.handle or self._blocked:
             return
-        for _, piece in zip(range(_OPS_OF_ONE), self._queue, strict=False):
+        for _, piece in zip(range(OPS_OF_ONE), self._queue, strict=False):
             sent.append((self.mux.loop.send(self.handle, piece), self, len(piece)))
         if not self._queue and self._shut:
             self.mux.loop.op(self._shut, self.handle)
@@ -185,6 +199,8 @@ class Stream:
 class Listener:
     """Makes a Stream of each connection that is accepted."""
 
+    close_asked = False  # it closes at once
+
     def __init__(self, mux: Mux) -> None:
         self.mux = mux
         self.handle = 0
@@ -196,9 +212,13 @@ class Listener:
     def handle_event(self, event: Event) -> None:
         """The event's source is the new connection; its `value` is this listener."""
         local, peer = self.mux.loop.ends(event)
-        stream = self.on_accept(local, peer)
+        stream = None
+        try:
+            stream = self.on_accept(local, peer)
+        finally:
+            if stream is None:
+                self.mux.loop.abort(event.src)
         if stream is None:
-            self.mux.loop.abort(event.src)
             return
         self.mux.adopt(stream, event.src)
         stream.connected(local, peer)
@@ -210,52 +230,14 @@ class Listener:
             self.handle = 0
 
 
-class Datagrams:
-    """A UDP endpoint."""
-
-    def __init__(self, mux: Mux) -> None:
-        self.mux = mux
-        self.handle = 0
-        self._pieces: list[bytes] = []
-
-    def on_datagram(self, data: bytes, peer: Address) -> None: ...
-
-    def on_error(self, error: Error) -> None: ...
-
-    def on_closed(self, status: int) -> None: ...
-
-    def send_to(self, data: Buffer, peer: Address | None) -> None:
-        self.mux.sent_datagrams.append((self.mux.loop.send_to(self.handle, bytes(data), peer), self))
-
-    def close(self) -> None:
-        if self.handle:
-            self.mux.loop.close_now(self.handle)
-
-    def handle_event(self, event: Event) -> None:
-        if event.type == EventType.UDP:
-            with self.mux.loop.view(event) as view:
-                self._pieces.append(view.tobytes())
-            if not event.flags & EventFlag.MORE:
-                data = b"".join(self._pieces)
-                self._pieces.clear()
-                self.on_datagram(data, self.mux.loop.ends(event)[1])
-        elif event.type == EventType.UDP_ERROR:
-            self.on_error(error_of(event.status))
-        elif event.type == EventType.CLOSED:
-            self.mux.forget(self.handle)
-            self.handle = 0
-            self.on_closed(event.status)
-
-
 class Mux:
     """The objects of one loop."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
-        self.sent_datagrams: list[tuple[int, Datagrams]] = []
         self.takers: dict[int, Callable[[bytes], object]] = {}  # handles whose bytes go straight there, as a copy
         self._sources: dict[int, Source] = {}
-        self._wanting: dict[Stream, None] = {}  # in the order in which they asked
+        self._wanting: dict[Sender, None] = {}  # in the order in which they asked
         self.lane: dict[int, bytes] = {}  # the pieces of streams that have one for the next turn and nothing else
         self._dispatching: tuple[Batch, Iterator[tuple[int, bytes | None]]] | None = None
 
@@ -264,8 +246,8 @@ class Mux:
 
     @property
     def closing(self) -> bool:
-        """A connection was told to close and is not closed yet."""
-        return any(isinstance(source, Stream) and source.close_asked for source in self._sources.values())
+        """Something was told to close and has something to send yet."""
+        return any(source.close_asked for source in self._sources.values())
 
     def connect(self, stream: Stream, peer: Address, local: Address | None = None) -> None:
         self.adopt(stream, self.loop.connect(peer, local))
@@ -292,9 +274,9 @@ class Mux:
         self.lane.pop(handle, None)
         self.takers.pop(handle, None)
 
-    def want(self, stream: Stream) -> None:
-        """The stream has something to send: its `push` is asked before the next turn."""
-        self._wanting[stream] = None
+    def want(self, sender: Sender) -> None:
+        """It has something to send: its `push` is asked before the next turn."""
+        self._wanting[sender] = None
 
     @property
     def wanting(self) -> bool:
@@ -303,7 +285,7 @@ class Mux:
     def abandon(self) -> None:
         """Aborts and closes everything, and tells nobody."""
         sources, self._sources = self._sources, {}
-        for of_each in (self.lane, self._wanting, self.takers, self.sent_datagrams):
+        for of_each in (self.lane, self._wanting, self.takers):
             of_each.clear()
         if self._dispatching is not None:
             self._go_on()
@@ -325,12 +307,12 @@ class Mux:
         batch = self.loop.turn(0.0 if self.wanting else timeout, flags)
         if lane and batch.op_short:
             sent += self._left_over(lane)
-        if sent or self.sent_datagrams:
+        if sent:
             self._account(sent, batch.op_short)
         return batch
 
     def _offer_lane(self) -> Lane:
-        room = max(0, self.loop.op_room - _OPS_OF_ONE - 1)  # that of one from the queue is kept
+        room = max(0, self.loop.op_room - OPS_OF_ONE - 1)  # that of one from the queue is kept
         lane = self.lane if len(self.lane) <= room else dict(islice(self.lane.items(), room))
         handles, pieces = list(lane), list(lane.values())
         if lane is self.lane:
@@ -352,24 +334,19 @@ class Mux:
         """What is queued becomes operations."""
         wanting, self._wanting = self._wanting, {}
         sent: list[Sent] = []
-        for stream in wanting:
-            if self.loop.op_room > _OPS_OF_ONE:
-                stream.push(sent)
+        for sender in wanting:
+            if self.loop.op_room > OPS_OF_ONE:
+                sender.push(sent)
             else:
-                self._wanting[stream] = None  # the next turn's
+                self._wanting[sender] = None  # the next turn's
         return sent
 
     def _account(self, sent: list[Sent], short: int) -> None:
-        for i, stream, size in sent:
+        for i, sender, size in sent:
             n, status = self.loop.result(i) if short else (size, Status.OK)
-            stream.taken(n, size, status)
-        for stream in dict.fromkeys(stream for _, stream, _ in sent):
-            stream.pushed()
-        datagrams, self.sent_datagrams = self.sent_datagrams, []
-        for i, endpoint in datagrams:
-            status = self.loop.result(i)[1]
-            if status < 0 and short:
-                endpoint.on_error(error_of(status))
+            sender.taken(n, size, status)
+        for sender in dict.fromkeys(sender for _, sender, _ in sent):
+            sender.pushed()
 
     def dispatch(self, batch: Batch) -> None:
         """Tells each object what happened to it. Where Ctrl-C ends it midway, the next turn does the rest."""

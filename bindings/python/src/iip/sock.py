@@ -18,9 +18,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .constants import OpCode, Option, State, Status
+from .datagrams import Datagrams
 from .engine import Engine
 from .errors import Error, error_of
-from .mux import Datagrams, Listener, Mux, Stream
+from .mux import Listener, Mux, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -229,6 +230,7 @@ class UdpSocket(Datagrams, _Closing):
         self._raise()
         self.send_to(data, peer)
         self._net.turn(0)
+        self._net.wait(lambda: not self._queue or not self.handle, self.timeout)
         self._raise()
 
     def recvfrom(self) -> tuple[bytes, Address]:

@@ -9,7 +9,8 @@ create_connection, create_datagram_endpoint and all that stands on them (streams
 else, `sock=` and other addresses, pipes, subprocesses, signals, executors, is asyncio's own, on the same loop.
 """
 
+from .datagram import DatagramTransport
 from .loop import EventLoop, loop_factory
-from .transport import DatagramTransport, StreamTransport, ViewProtocol
+from .transport import StreamTransport, ViewProtocol
 
 __all__ = ["DatagramTransport", "EventLoop", "StreamTransport", "ViewProtocol", "loop_factory"]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 from asyncio import sslproto
+from asyncio.log import logger
+from functools import wraps
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
+from .datagram import DatagramTransport
 from .port import Port
 from .routes import WILDCARDS
 from .selector import StackSelector
 from .server import Server, open_on
-from .transport import DatagramTransport, StreamTransport
+from .transport import StreamTransport
 
 if TYPE_CHECKING:
     import ssl
@@ -31,9 +35,18 @@ def loop_factory(port: str | Loop, addresses: str | Iterable[str] = (), **option
     return lambda: EventLoop(port, addresses, **options)
 
 
-def port_number(port: int | str) -> int:
-    """Of 80, "80" and "http"."""
-    return int(port) if isinstance(port, int) or port.isdecimal() else socket.getservbyname(port)
+def port_number(port: Any) -> int:
+    """Of 80, "80", b"80" and "http"; 0 of nothing. gaierror, as of getaddrinfo."""
+    if port in (None, "", b""):
+        return 0
+    try:
+        return int(port)
+    except ValueError:
+        pass
+    try:
+        return socket.getservbyname(port)
+    except OSError:
+        raise socket.gaierror(socket.EAI_SERVICE, f"no service is named {port!r}") from None
 
 
 class EventLoop(asyncio.SelectorEventLoop):
@@ -89,6 +102,27 @@ class EventLoop(asyncio.SelectorEventLoop):
         self._ready.append(handle)  # type: ignore[attr-defined]
         return handle
 
+    def run_callback(self, context: Context, callback: Callable[..., object], *args: Any) -> None:
+        """At once what `call_soon` has done later: what the callback raises goes to the exception handler."""
+        asyncio.Handle(self.watched(callback), args, self, context)._run()
+
+    def watched(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        """In debug mode one that is named when it takes long, as asyncio does of its own; else the callback itself."""
+        if not self._debug:  # type: ignore[attr-defined]
+            return callback
+
+        @wraps(callback)
+        def timed(*args: Any) -> Any:
+            began = self.time()
+            try:
+                return callback(*args)
+            finally:
+                took = self.time() - began
+                if took >= self.slow_callback_duration:
+                    logger.warning("Executing %s took %.3f seconds", asyncio.Handle(callback, args, self), took)
+
+        return timed
+
     # ---- whose business an address is ----
 
     def _ports_of(self, host: str | None) -> list[Port]:
@@ -102,19 +136,28 @@ class EventLoop(asyncio.SelectorEventLoop):
 
     # ---- TCP ----
 
-    async def _peer_of_stack(self, host: Any, port: Any) -> tuple[Port, Address] | None:
+    async def _peer_of_stack(self, host: Any, port: Any, kind: int) -> tuple[Port, Address] | None:
         """The peer's address, and who reaches it, if the stack does; names are looked up as asyncio does."""
-        if not isinstance(host, str) or port is None:
+        if not isinstance(host, str) or not host:
             return None
-        if own := self._port_to(host):
-            return own, (host, port_number(port))
-        try:
-            socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
-        except OSError:
-            for *_, found in await self.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-                if own := self._port_to(str(found[0])):
-                    return own, (str(found[0]), int(found[1]))
+        for address in await self._looked_up(host, port, kind):
+            if own := self._port_to(address[0]):
+                return own, address
         return None
+
+    async def _looked_up(self, host: str, port: Any, kind: int) -> list[Address]:
+        try:
+            ip_address(host)
+        except ValueError:
+            return [(str(at[0]), int(at[1])) for *_, at in await self.getaddrinfo(host, port, type=kind)]
+        return [(host, port_number(port))]
+
+    async def _local(self, address: Any, kind: int) -> Address | None:
+        """Where a connection is to come from."""
+        if not address:
+            return None
+        host, port = address[:2]
+        return ("", port_number(port)) if host in WILDCARDS else (await self._looked_up(host, port, kind))[0]
 
     async def create_connection(  # type: ignore[override]
         self,
@@ -132,7 +175,8 @@ class EventLoop(asyncio.SelectorEventLoop):
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
         words = ssl_handshake_timeout, ssl_shutdown_timeout, server_hostname
         mistaken = not ssl and words != (None, None, None)  # asyncio's own says so
-        found = await self._peer_of_stack(host, port) if sock is None and not mistaken else None
+        kernel = sock is not None or mistaken
+        found = None if kernel else await self._peer_of_stack(host, port, socket.SOCK_STREAM)
         if found is None:
             return await super().create_connection(
                 protocol_factory,
@@ -146,6 +190,7 @@ class EventLoop(asyncio.SelectorEventLoop):
                 ssl_shutdown_timeout=ssl_shutdown_timeout,
                 **more,
             )
+        local = await self._local(local_addr, socket.SOCK_STREAM)
         protocol = protocol_factory()
         waiter: asyncio.Future[None] = self.create_future()
         inner, outer = protocol, None
@@ -156,7 +201,7 @@ class EventLoop(asyncio.SelectorEventLoop):
             outer = inner._app_transport  # type: ignore[attr-defined]
         own, peer = found
         transport = StreamTransport(self, own.mux, inner, None if ssl else waiter)
-        await self._connected(transport, waiter, peer, (local_addr[0], local_addr[1]) if local_addr else None)
+        await self._connected(transport, waiter, peer, local)
         return outer or transport, protocol
 
     async def _connected(
@@ -237,6 +282,8 @@ class EventLoop(asyncio.SelectorEventLoop):
         server = Server(self, make, addresses, backlog)
         if start_serving:
             server.listen()
+        else:
+            server.bind()
         return server
 
     # ---- UDP ----
@@ -250,17 +297,16 @@ class EventLoop(asyncio.SelectorEventLoop):
         sock: Any = None,
         **more: Any,
     ) -> tuple[asyncio.DatagramTransport, asyncio.BaseProtocol]:
-        if remote_addr:
-            own = self._port_to(remote_addr[0])
-        else:
-            own = next(iter(self._ports_of(local_addr[0])), None) if local_addr else None
-        if sock is not None or own is None:
+        peer = own = None
+        if sock is None and remote_addr:
+            found = await self._peer_of_stack(remote_addr[0], remote_addr[1], socket.SOCK_DGRAM)
+            own, peer = found or (None, None)
+        elif sock is None and local_addr:
+            own = next(iter(self._ports_of(local_addr[0])), None)
+        if own is None:
             return await super().create_datagram_endpoint(protocol_factory, local_addr, remote_addr, sock=sock, **more)
-        protocol = protocol_factory()
-        assert isinstance(protocol, asyncio.DatagramProtocol), "create_datagram_endpoint needs a DatagramProtocol"
-        peer = (remote_addr[0], int(remote_addr[1])) if remote_addr else None
-        host, wanted = (local_addr[0], port_number(local_addr[1])) if local_addr else ("", 0)
-        host = "" if host in WILDCARDS else host
+        protocol: Any = protocol_factory()
+        host, wanted = await self._local(local_addr, socket.SOCK_DGRAM) or ("", 0)
         transport = DatagramTransport(self, own.mux, protocol, peer)
         bound = open_on(wanted, lambda number: own.mux.open_udp(transport, (host, number), peer))
         transport.opened((host, bound))

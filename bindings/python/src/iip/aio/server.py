@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
 import socket
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,7 @@ class _StackListener(Listener):
         host, wanted = self.address
         self.address = host, open_on(wanted, lambda port: self.mux.listen(self, (host, port), backlog))
 
-    def on_accept(self, local: Address, peer: Address) -> StreamTransport:
+    def on_accept(self, local: Address, peer: Address) -> StreamTransport | None:
         return self.server.accepted(self.mux)
 
 
@@ -87,10 +88,12 @@ class Server(asyncio.AbstractServer):
         self._transports: dict[StreamTransport, None] = {}
         self._waiters: list[asyncio.Future[None]] = []
         self._serving = self._closed = False
+        self._context = contextvars.copy_context()
         self._forever: asyncio.Future[None] | None = None
 
     def listen(self) -> None:
-        """All of them, or none."""
+        """All of them, or none. What is accepted is told in copies of the caller's context."""
+        self._context = contextvars.copy_context()
         try:
             for listener in self._listeners:
                 listener.listen(self._backlog)
@@ -99,15 +102,35 @@ class Server(asyncio.AbstractServer):
             raise
         self._serving = True
 
+    def bind(self) -> None:
+        """Before `listen`: that the addresses are free, and which port it will be."""
+        self.listen()
+        self._unlisten()
+        self._serving = False
+
     def _unlisten(self) -> None:
         for listener in self._listeners:
             listener.close()
 
-    def accepted(self, mux: Mux) -> StreamTransport:
-        transport = StreamTransport(self.loop, mux, self._make_protocol())
+    def accepted(self, mux: Mux) -> StreamTransport | None:
+        context = self._context.copy()
+        try:
+            protocol = context.run(self._make_protocol)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._refused(error)
+            return None
+        transport = StreamTransport(self.loop, mux, protocol, context=context)
         transport._server = self
         self._transports[transport] = None
         return transport
+
+    def _refused(self, error: BaseException) -> None:
+        """Told in debug mode only, as asyncio does it."""
+        if self.loop.get_debug():
+            message = "Error on transport creation for incoming connection"
+            self.loop.call_exception_handler({"message": message, "exception": error})
 
     def detach(self, transport: StreamTransport) -> None:
         self._transports.pop(transport, None)

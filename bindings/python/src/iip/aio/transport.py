@@ -1,15 +1,18 @@
-"""Connections and datagram endpoints of the stack as asyncio's transports."""
+"""Connections of the stack as asyncio's transports."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from asyncio import constants, transports
+from asyncio.log import logger
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..constants import OpCode, Option, Status
-from ..errors import Error, error_of
-from ..mux import LANE_MAX, Datagrams, Mux, Sent, Stream
+from ..errors import error_of
+from ..mux import LANE_MAX, Mux, Sent, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,25 +43,37 @@ def socket_name(address: Address) -> tuple[Any, ...]:
 
 
 class StreamTransport(Stream, transports._FlowControlMixin):
-    """A TCP connection. get_extra_info knows "peername", "sockname", "iip_handle" and "iip_info" (tcp_info's like)."""
+    """
+    A TCP connection. get_extra_info knows "peername", "sockname", "iip_handle" and "iip_info" (tcp_info's like).
+
+    The protocol is called in the context in which the connection, or the server that accepted it, was made.
+    """
 
     # what asyncio's own start_tls and sendfile ask of a transport
     _start_tls_compatible = True
     _sendfile_compatible = constants._SendfileMode.FALLBACK
 
     def __init__(
-        self, loop: EventLoop, mux: Mux, protocol: asyncio.BaseProtocol, waiter: asyncio.Future[None] | None = None
+        self,
+        loop: EventLoop,
+        mux: Mux,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        context: contextvars.Context | None = None,
     ) -> None:
         Stream.__init__(self, mux)
         transports._FlowControlMixin.__init__(self, loop=loop)  # asyncio's own way to pause and resume writers
         self._loop: EventLoop = loop
         self._in_lane = mux.lane
         self._waiter = waiter
+        self._context = context if context is not None else contextvars.copy_context()
+        self._closer = self._context  # whose connection_lost is
         self._server: Server | None = None
         self._names: dict[str, Any] = {}
         self._backlog: deque[View] = deque()  # what came while reading was paused
+        self._filled = 0  # bytes of the first of them that a BufferedProtocol has
         self._reading = True
-        self._eof = self._eof_told = self._closing = self._lost = self._write_eof = False
+        self._eof = self._eof_told = self._closing = self._ending = self._lost = self._write_eof = False
         self._over: list[BaseException | None] = []  # how it ended, as long as what came before waits to be read
         self.set_protocol(protocol)
 
@@ -67,10 +82,7 @@ class StreamTransport(Stream, transports._FlowControlMixin):
     def on_connected(self, local: Address, peer: Address) -> None:
         self._names = {"sockname": socket_name(local), "peername": socket_name(peer)}
         self.mux.loop.op(OpCode.SET, self.handle, offset=Option.NODELAY, arg=1)  # as asyncio does on every socket
-        try:
-            self._protocol.connection_made(self)
-        except Exception as error:  # is told, and the connection stands, as with asyncio's own transports
-            self._report("connection_made failed", error)
+        self._loop.run_callback(self._context.copy(), self._protocol.connection_made, self)
         self._direct()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -82,26 +94,34 @@ class StreamTransport(Stream, transports._FlowControlMixin):
         elif not self._reading or self._backlog:
             self._backlog.append(self.mux.loop.view(event))
         else:
-            self._deliver(event)
+            self._event(self._deliver, event)
 
     def on_fin(self) -> None:
         self._eof = True
-        self._eof_reached()
+        self._event(self._eof_reached)
 
     def on_taken(self) -> None:
         if self._protocol_paused:  # type: ignore[attr-defined]
-            self._maybe_resume_protocol()  # type: ignore[attr-defined]
+            self._event(self._maybe_resume_protocol)  # type: ignore[attr-defined]
+
+    def _event(self, call: Callable[..., object], *args: object) -> None:
+        """Something happened: the protocol hears of it in the connection's context."""
+        self._context.run(call, *args)
 
     def on_failure(self, error: BaseException) -> None:
-        """A failing protocol loses its connection, and the loop's exception handler hears of it."""
+        self._context.run(self._failed, "data_received", error)
+
+    def _failed(self, method: str, error: BaseException) -> None:
+        """A failing protocol loses its connection; the loop's exception handler hears of it, of an OSError the log."""
         if isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise error
-        self._report("Fatal error: the protocol failed", error)
+        message = f"Fatal error: protocol.{method}() call failed."
+        if not isinstance(error, OSError):
+            context = {"message": message, "exception": error, "transport": self, "protocol": self._protocol}
+            self._loop.call_exception_handler(context)
+        elif self._loop.get_debug():
+            logger.debug("%r: %s", self, message, exc_info=error)
         self._force_close(error)
-
-    def _report(self, message: str, error: BaseException) -> None:
-        context = {"message": message, "exception": error, "transport": self, "protocol": self._protocol}
-        self._loop.call_exception_handler(context)
 
     def on_closed(self, status: int) -> None:
         error = error_of(status) if status not in (Status.OK, Status.E_ABORTED) else None
@@ -111,68 +131,89 @@ class StreamTransport(Stream, transports._FlowControlMixin):
         self._waiter = None
         if self._backlog and not self._closing and not self.queued:
             self._over = [error]
-        else:
-            self._lose(error)
+        elif not self._ending:
+            self._loop.run_callback(self._closer, self._lose, error)
 
     def push(self, sent: list[Sent]) -> None:
         super().push(sent)
         if self._closing and not self._queue and not self._blocked:
-            self._loop.call_soon(self._lose, None)  # the close is on its way; asyncio does not wait for the peer
+            self._lose_soon(None)  # the close is on its way; asyncio does not wait for the peer
+
+    def _lose_soon(self, error: BaseException | None) -> None:
+        self._ending = True  # whatever comes from the peer now
+        self._loop.call_soon(self._lose, error, context=self._closer)
 
     # ---- to the protocol ----
 
-    def _tell(self, call: Callable[..., Any], *args: Any) -> Any:
+    def _tell(self, method: str, *args: object) -> Any:
         try:
-            return call(*args)
+            return self._loop.watched(getattr(self._protocol, method))(*args)
         except BaseException as error:
-            self.on_failure(error)
+            self._failed(method, error)
             return None
 
     def _direct(self) -> None:
         """Whether what arrives goes straight to the protocol's data_received, or through `on_data`."""
-        straight = self._receive is not None and self._reading and not self._backlog and not self._closing
-        if straight and self.handle:
-            self.mux.takers[self.handle] = self._receive  # type: ignore[assignment]
+        receive, straight = self._receive, self._reading and not self._backlog and not self._closing
+        if receive is not None and straight and self.handle:
+            self.mux.takers[self.handle] = partial(self._context.run, self._loop.watched(receive))
         else:
             self.mux.takers.pop(self.handle, None)
 
     def _deliver(self, event: Event) -> None:
         loop = self.mux.loop
         if self._receive is not None:
-            self._tell(self._receive, loop.take(event))
+            self._tell("data_received", loop.take(event))
         else:
             self._deliver_view(loop.view(event))
 
     def _deliver_view(self, view: View) -> None:
         if isinstance(self._protocol, ViewProtocol):
-            self._tell(self._protocol.view_received, view)
-            return
-        if self._receive is not None:
-            data = bytes(view)
+            self._tell("view_received", view)
+        elif isinstance(self._protocol, asyncio.BufferedProtocol):
+            self._fill_from(view)
+        else:
+            data, self._filled = bytes(view)[self._filled :], 0
             view.release()
-            self._tell(self._receive, data)
-            return
-        with view as source:
-            self._tell(self._fill_buffers, source)
+            self._tell("data_received", data)
 
-    def _fill_buffers(self, source: memoryview) -> None:
-        """[asyncio.BufferedProtocol] one copy, into memory of the protocol's own."""
-        assert isinstance(self._protocol, asyncio.BufferedProtocol)
-        done = 0
-        while done < len(source):
-            target = memoryview(self._protocol.get_buffer(len(source) - done)).cast("B")
+    def _fill_from(self, view: View) -> None:
+        """[asyncio.BufferedProtocol] one copy, into memory of the protocol's own, as long as it wants any."""
+        with memoryview(view) as source:
+            while self._filled < len(source) and self._wants_filled():
+                if n := self._fill(source):
+                    self._filled += n
+                    self._tell("buffer_updated", n)
+            left = self._filled < len(source) and not self._closing
+        if not left:
+            self._filled = 0
+            view.release()
+            return
+        self._backlog.appendleft(view)
+        if self._reading:  # another protocol goes on
+            self._loop.call_soon(self._resume, context=self._context)
+
+    def _wants_filled(self) -> bool:
+        return self._reading and not self._closing and isinstance(self._protocol, asyncio.BufferedProtocol)
+
+    def _fill(self, source: memoryview) -> int:
+        """Bytes that the protocol's buffer took; 0 where it gave none, and loses its connection."""
+        try:
+            target = memoryview(self._protocol.get_buffer(len(source) - self._filled)).cast("B")  # type: ignore[attr-defined]
             if not target:
                 raise RuntimeError("get_buffer() returned an empty buffer")
-            n = min(len(target), len(source) - done)
-            target[:n] = source[done : done + n]
-            done += n
-            self._protocol.buffer_updated(n)
+        except BaseException as error:
+            self._failed("get_buffer", error)
+            return 0
+        n = min(len(target), len(source) - self._filled)
+        target[:n] = source[self._filled : self._filled + n]
+        return n
 
     def _eof_reached(self) -> None:
         if not self._eof or self._eof_told or self._backlog or not self._reading or self._closing:
             return
         self._eof_told = True
-        if not self._tell(self._protocol.eof_received):  # type: ignore[attr-defined]
+        if not self._tell("eof_received"):
             self.close()
 
     def _lose(self, error: BaseException | None) -> None:
@@ -180,16 +221,12 @@ class StreamTransport(Stream, transports._FlowControlMixin):
             return
         self._lost = self._closing = True
         self._drop_backlog()
-        self._tell_lost(error)
-        if self._server is not None:
-            self._server.detach(self)
-            self._server = None
-
-    def _tell_lost(self, error: BaseException | None) -> None:
         try:
             self._protocol.connection_lost(error)  # type: ignore[arg-type]
-        except Exception as failure:
-            self._report("connection_lost failed", failure)
+        finally:
+            if self._server is not None:
+                self._server.detach(self)
+                self._server = None
 
     def _drop_backlog(self) -> None:
         while self._backlog:
@@ -199,10 +236,11 @@ class StreamTransport(Stream, transports._FlowControlMixin):
         if self._lost:
             return
         self._closing = True
+        self._closer = contextvars.copy_context()
         self._drop_backlog()
         self._direct()
         Stream.abort(self)
-        self._loop.call_soon(self._lose, error)
+        self._lose_soon(error)
 
     # ---- asyncio.Transport ----
 
@@ -233,7 +271,7 @@ class StreamTransport(Stream, transports._FlowControlMixin):
     def resume_reading(self) -> None:
         if not self._reading and not self._closing:
             self._reading = True
-            self._loop.call_soon(self._resume)
+            self._loop.call_soon(self._resume, context=self._context)
 
     def _resume(self) -> None:
         while self._backlog and self._reading and not self._closing:
@@ -287,66 +325,16 @@ class StreamTransport(Stream, transports._FlowControlMixin):
         """What was written still goes out."""
         if not self._closing:
             self._closing = True
+            self._closer = contextvars.copy_context()
             self._drop_backlog()
             self._direct()
             self.finish(OpCode.CLOSE)
             if self._over:
-                self._loop.call_soon(self._lose, None)
+                self._lose_soon(None)
 
     def abort(self) -> None:
+        """
+        Resets the connection: what was not acknowledged is lost, and the peer knows. asyncio's own transports close
+        their socket here, so that a peer takes what it got for the whole where the rest was thrown away.
+        """
         self._force_close(None)
-
-
-class DatagramTransport(Datagrams, asyncio.DatagramTransport):
-    """A UDP endpoint."""
-
-    def __init__(self, loop: EventLoop, mux: Mux, protocol: asyncio.DatagramProtocol, peer: Address | None) -> None:
-        Datagrams.__init__(self, mux)
-        asyncio.DatagramTransport.__init__(self)
-        self._loop = loop
-        self._protocol = protocol
-        self._peer = peer
-        self._closing = False
-        self._names: dict[str, Any] = {"peername": socket_name(peer)} if peer else {}
-
-    def on_datagram(self, data: bytes, peer: Address) -> None:
-        self._protocol.datagram_received(data, socket_name(peer))
-
-    def on_error(self, error: Error) -> None:
-        self._protocol.error_received(error)
-
-    def on_closed(self, status: int) -> None: ...
-
-    def opened(self, local: Address) -> None:
-        self._names["sockname"] = socket_name(local)
-        self._protocol.connection_made(self)
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._names.get(name, default)
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        assert isinstance(protocol, asyncio.DatagramProtocol)
-        self._protocol = protocol
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        return self._protocol
-
-    def sendto(self, data: Any, addr: Any = None) -> None:
-        if self._peer is not None and addr is not None and tuple(addr[:2]) != self._peer:
-            raise ValueError(f"Invalid address: must be None or {self._peer}")
-        if self._peer is None and addr is None:
-            raise ValueError("an endpoint without remote_addr needs an address")
-        if not self._closing:
-            self.send_to(data, None if self._peer else (addr[0], addr[1]))
-
-    def is_closing(self) -> bool:
-        return self._closing
-
-    def close(self) -> None:
-        if not self._closing:
-            self._closing = True
-            Datagrams.close(self)
-            self._loop.call_soon(self._protocol.connection_lost, None)
-
-    def abort(self) -> None:
-        self.close()
