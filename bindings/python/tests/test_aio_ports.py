@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import selectors
 import threading
 from array import array
@@ -318,6 +319,28 @@ def test_nobody_is_accepted_while_the_loop_closes():
     loop.run_until_complete(main())
     loop.close()
     assert len(made) <= 1
+
+
+def test_last_words_of_a_thread_that_has_to_wait_for_its_processor(monkeypatch):
+    """Seconds go by between any two steps of closing the loop; what was written before goes out all the same."""
+    loop, accepted = both(), []
+
+    def accept():
+        accepted.append(Ours())
+        return accepted[-1]
+
+    async def main():
+        await loop.create_server(accept, SERVER, 7)
+        _, client = await loop.create_connection(Ours, SERVER, 7)
+        client.transport.write(bytes(1_000_000))
+        client.transport.close()
+
+    loop.run_until_complete(main())
+    clock = itertools.count(step=5.0)
+    monkeypatch.setattr("iip.aio.selector.time.monotonic", lambda: next(clock))
+    loop.close()
+    monkeypatch.undo()
+    assert [len(protocol.data) for protocol in accepted] == [1_000_000]
 
 
 def test_no_sleep_over_what_a_turn_brought_about(monkeypatch):

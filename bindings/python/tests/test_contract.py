@@ -1,6 +1,7 @@
 """What every binding must keep: wrong handles, threads and releases are errors, never a crash; any end is safe."""
 
 import contextlib
+import itertools
 import os
 import random
 import threading
@@ -348,3 +349,13 @@ def test_a_loop_whose_port_takes_nothing_any_more_ends(talk):
     else:
         pytest.fail("the port never was full")
     assert not list(client.end())[-1].state & State.CLOSED
+
+
+def test_the_end_is_told_whole_by_a_thread_that_has_to_wait_for_its_processor(talk, monkeypatch):
+    """Seconds go by between any two of its steps."""
+    server, _, client, conn = talk
+    clock = itertools.count(step=5.0)
+    monkeypatch.setattr("iip.loop.time.monotonic", lambda: next(clock))
+    batches = list(client.end())
+    assert conn in [event.src for batch in batches for event in batch if event.type == EventType.CLOSED]
+    assert batches[-1].state & State.CLOSED

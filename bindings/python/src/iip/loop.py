@@ -35,7 +35,7 @@ _RESULT = struct.Struct("=QiI")  # op.out, op.status, op.reserved
 _SPAN = _layout.format_of("iip_span")
 _WAIT_SLICE_US = 100_000  # a signal handler of Python runs at least this often while a turn waits
 _FOREVER_US = 2**62
-_END_S = 1.0  # after the last event of an end: the port may be stuck
+_END_S, _END_TURNS = 1.0, 100  # since the last event of an end, both of them: the port may be stuck
 _SEND_BUF, _SEND_COPY = int(OpCode.SEND_BUF), int(OpCode.SEND_COPY)  # an enum's member costs more to pack
 _WORD = struct.Struct("=Q")
 _SCRATCH = 1 << 16  # bytes that `send` copies by itself in a turn
@@ -176,15 +176,15 @@ class Loop:
     def end(self) -> Iterator[Batch]:
         """
         Aborts every connection and closes all else; the batches of the turns that tell so, to the last CLOSED. Packets
-        that the port does not take within a second of it are given up.
+        that the port does not take within a second of it, and a hundred turns, are given up.
         """
         check(lib.iip_loop_close(self.c))
-        until = time.monotonic() + _END_S
-        wait = 0.0
-        while time.monotonic() < until:
+        last, idle, wait = time.monotonic(), 0, 0.0
+        while idle < _END_TURNS or time.monotonic() < last + _END_S:
             batch = self.turn(wait)
+            idle += 1
             if batch:
-                until = time.monotonic() + _END_S
+                last, idle = time.monotonic(), 0
             yield batch
             if batch.state & State.CLOSED:
                 return

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .view import View
 
 SEND_QUEUE = 1 << 20  # bytes that sendall queues before it waits
+_LINGER_TURNS = 100  # for a thread that had to wait for its processor all the while
 
 
 class _Closing:
@@ -298,8 +299,9 @@ class Net(_Closing):
         return sock
 
     def close(self, linger: float = 1.0) -> None:
-        """Lets what was closed finish for up to `linger` seconds, then closes the engine."""
-        until = time.monotonic() + linger
-        while self.mux.closing and time.monotonic() < until:
+        """Lets what was closed finish for up to `linger` seconds, or some turns, then closes the engine."""
+        until, turns = time.monotonic() + linger, 0
+        while self.mux.closing and (turns < _LINGER_TURNS or time.monotonic() < until):
             self.turn(max(0.0, until - time.monotonic()))
+            turns += 1
         self.engine.close()

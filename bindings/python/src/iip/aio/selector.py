@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .port import Port
 
 _BUSY_TURNS = 8  # while the stack has work, the kernel's descriptors are looked at every so many turns
+_LINGER_TURNS = 100  # for a thread that had to wait for its processor all the while
 
 
 class StackSelector(selectors.EpollSelector):
@@ -61,15 +62,15 @@ class StackSelector(selectors.EpollSelector):
         return may_wait and not all([port.park() for port in ports])
 
     def linger(self, seconds: float) -> None:
-        """Turns the ports alone until what was written and closed is gone, `seconds` at most."""
+        """Turns the ports alone until what was written and closed is gone, `seconds` at most or some turns."""
         for port in self._ports:
             port.mux.stop_listening()  # nobody would run what is accepted
-        until, poll = time.monotonic() + seconds, select.poll()
+        until, turns, poll = time.monotonic() + seconds, 0, select.poll()
         for fd in self._fds:
             poll.register(fd, select.POLLIN)
         while any(port.mux.closing or port.mux.wanting for port in self._ports):
-            left = until - time.monotonic()
-            if left <= 0:
+            left, turns = until - time.monotonic(), turns + 1
+            if left <= 0 and turns > _LINGER_TURNS:
                 return
             if not self._turn(True):
-                poll.poll(1000 * left)
+                poll.poll(max(0.0, 1000 * left))
