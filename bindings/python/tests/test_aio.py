@@ -43,7 +43,7 @@ class Beside(threading.Thread):
 
     def __enter__(self):
         self.start()
-        assert self.ready.wait(10)
+        assert self.ready.wait(100)
         if self.error:
             raise self.error
         return self
@@ -51,7 +51,7 @@ class Beside(threading.Thread):
     def __exit__(self, *_):
         if self.is_alive():
             self.loop.call_soon_threadsafe(self.stop.set)
-        self.join(20)
+        self.join(100)
         assert not self.is_alive()
         if self.error:
             raise self.error
@@ -300,11 +300,11 @@ def test_udp():
         transport, ask = await loop.create_datagram_endpoint(Ask, remote_addr=(SERVER, 7))
         for data in (b"datagram", b"", bytes(3000)):
             transport.sendto(data)
-            assert await asyncio.wait_for(ask.answers.get(), 5) == (data, (SERVER, 7))
+            assert await asyncio.wait_for(ask.answers.get(), 60) == (data, (SERVER, 7))
         transport.close()
         transport, ask = await loop.create_datagram_endpoint(Ask, remote_addr=(SERVER, 8))
         transport.sendto(b"nobody")
-        assert isinstance(await asyncio.wait_for(ask.errors.get(), 5), ConnectionRefusedError)
+        assert isinstance(await asyncio.wait_for(ask.errors.get(), 60), ConnectionRefusedError)
         transport.close()
 
     with Beside(work):

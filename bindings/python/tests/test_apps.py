@@ -100,14 +100,14 @@ def test_unmodified_servers(server, wire):
 
     thread = threading.Thread(target=beside)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(100)
     try:
         with asyncio.Runner(loop_factory=loop_factory(wire, f"{CLIENT}/24")) as runner:
             answered = runner.run(ask_all())
     finally:
         loop, over = ends[0]
         loop.call_soon_threadsafe(over.set)
-        thread.join(20)
+        thread.join(100)
     assert not thread.is_alive()
     assert sum(answered) == REQUESTS
     print(f"{server.__name__} over {wire}: {sum(answered)} requests, every body right")

@@ -25,7 +25,7 @@ class Networker(threading.Thread):
     def end(self):
         self.stop.set()
         self.loop.wake()
-        self.join(30)
+        self.join(100)
         assert not self.is_alive()
         if self.error:
             raise self.error
@@ -68,7 +68,7 @@ def test_an_echo_whose_networking_has_threads_of_its_own(cores):
         listens = threading.Event()
         server = threading.Thread(target=echo_until, args=(far.loop(), stop, listens))
         server.start()
-        assert listens.wait(30)
+        assert listens.wait(100)
         try:
             with near.loop() as loop:
                 assert answer_to(loop, MESSAGE) == MESSAGE
@@ -78,7 +78,7 @@ def test_an_echo_whose_networking_has_threads_of_its_own(cores):
         finally:
             stop.set()
             far.loop().wake()
-            server.join(30)
+            server.join(100)
             for networker in networkers:
                 networker.end()
         assert not server.is_alive()

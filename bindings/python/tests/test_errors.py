@@ -95,9 +95,9 @@ def test_wake_ends_a_wait_for_ever():
 
         thread = threading.Thread(target=owner, daemon=True)
         thread.start()
-        waits.wait(30)
+        waits.wait(100)
         loop.wake()
-        thread.join(30)
+        thread.join(100)
         assert not thread.is_alive()
 
 
@@ -123,11 +123,11 @@ def test_busy_while_another_thread_owns_a_loop():
     def other():
         with engine.loop():
             go.set()
-            done.wait(10)
+            done.wait(100)
 
     thread = threading.Thread(target=other)
     thread.start()
-    go.wait(10)
+    assert go.wait(100)
     with pytest.raises(iip.Error) as caught:
         engine.close()
     assert caught.value.errno == errno.EBUSY
