@@ -1,8 +1,29 @@
+import os
 import subprocess
+import sys
 
 import pytest
 
 import iip
+
+
+def run_strictly(*words):
+    """
+    A Python that warns of all that -X dev warns of. Not that itself: it has asyncio's debug mode, which complains on
+    stderr of each step of a program that takes long, and so of a machine that is busy.
+    """
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("PYTHONDEVMODE", "PYTHONASYNCIODEBUG")
+    }
+    command = [sys.executable, "-W", "default", "-X", "faulthandler", *words]
+    return subprocess.run(
+        command,
+        env={**environment, "PYTHONMALLOC": "debug"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,9 @@
 
 import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
+from conftest import run_strictly
 
 GUIDE = (pathlib.Path(__file__).resolve().parents[3] / "docs/guide/python.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```\n\n```output\n(.*?)```", GUIDE, flags=re.S)
@@ -17,6 +16,5 @@ def test_each_block_has_its_output():
 
 @pytest.mark.parametrize(("program", "output"), BLOCKS)
 def test_runs_as_written(program, output):
-    command = [sys.executable, "-X", "dev", "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = run_strictly("-c", program)
     assert (done.returncode, done.stdout, done.stderr) == (0, output, "")

@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+from conftest import run_strictly
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -15,8 +17,7 @@ def test_the_quick_start_is_the_readmes():
 
 
 def test_the_quick_start_runs():
-    command = [sys.executable, "-X", "dev", ROOT / "examples/quickstart.py"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = run_strictly(ROOT / "examples/quickstart.py")
     assert (done.returncode, done.stdout, done.stderr) == (0, "b'hello'\n", "")
 
 

@@ -49,7 +49,7 @@ class Datagrams:
         """One datagram, in the next turn; of a mutable object a copy is made. ValueError, OverflowError: what peer?"""
         if peer is not None:
             addr.pack(peer)
-        kept = data if type(data) is bytes else bytes(data)
+        kept = data if type(data) is bytes else bytes(memoryview(data))
         self._queue.append((kept, peer))
         self.queued += len(kept)
         self.mux.want(self)

@@ -96,7 +96,8 @@ class Loop:
             for buf in list(self._lent):
                 self._take_back(buf)
 
-    def _check_owner(self) -> None:
+    def check_owner(self) -> None:
+        """WrongThreadError for another thread than the owner, Error (IIP_E_CLOSED) where the engine is closed."""
         if get_ident() != self._owner:
             self._refuse()
 
@@ -191,7 +192,7 @@ class Loop:
             wait = 0.001
 
     def _turn_once(self, flags: int, wait_us: int, event_max: int) -> Batch:
-        self._check_owner()
+        self.check_owner()
         turn = self._turn
         turn.flags, turn.wait_us, turn.event_max = flags, wait_us, event_max
         turn.op_n, turn.release_n, turn.tx_taken = self._op_n, self._release_n, self._tx_taken
@@ -240,7 +241,7 @@ class Loop:
 
     def result(self, i: int) -> tuple[int, int]:
         """(out, status) of operation i of the last turn, until another is asked for."""
-        self._check_owner()
+        self.check_owner()
         if not 0 <= i < self._op_cap:
             raise IndexError(f"operation {i} of {self._op_cap}")
         out, status, _ = _RESULT.unpack_from(self._ops, i * 64 + _OP_OUT)
@@ -248,7 +249,7 @@ class Loop:
 
     def _addrs(self, local: addr.Address | None, peer: addr.Address | None) -> int:
         """Both ends in op_aux; the offset."""
-        self._check_owner()
+        self.check_owner()
         at = 64 * (self._op_aux_n + 1)
         if at + 64 > len(self._op_aux):
             raise error_of(Status.E_AGAIN, "too many addresses in one turn: turn first")
@@ -309,7 +310,7 @@ class Loop:
         back by `release`, and the memoryview is released with it. What was made of that (slices, arrays) keeps the
         engine from being closed.
         """
-        self._check_owner()
+        self.check_owner()
         if self._tx_taken < self._tx_n:
             buf, address, room, *_ = _SPAN.unpack_from(self._spans, self._tx_taken * _SPAN.size)
             self._tx_taken += 1
@@ -348,7 +349,7 @@ class Loop:
 
     def _fill(self, n: int, code: int, flags: int, length: int = 0) -> tuple[int, int]:
         """Lays out n operations that are alike but for their columns; first index and the one past the last."""
-        self._check_owner()
+        self.check_owner()
         first, end = self._op_n, self._op_n + n
         if end > self._op_cap:
             raise error_of(Status.E_AGAIN, f"{n} operations, and the turn has room for {self.op_room}: turn first")
@@ -393,7 +394,7 @@ class Loop:
 
     def release_columns(self, bufs: memoryview) -> None:
         """As `release` of each of these buffers (`columns.buf`)."""
-        self._check_owner()
+        self.check_owner()
         first, end = self._release_n, self._release_n + len(bufs)
         if end > self._release_cap:
             for buf in bufs:
@@ -449,7 +450,7 @@ class Loop:
 
     def take(self, event: Event) -> bytes:
         """A copy of the bytes of an event, whose buffer goes back in the next turn."""
-        self._check_owner()
+        self.check_owner()
         data: bytes = ffi.buffer(ffi.cast("char *", event.addr), event.len)[:]
         self.release(event.buf)
         return data
@@ -459,7 +460,7 @@ class Loop:
         Of the first n events of the last turn: (source, a copy) of each DATA event whose source is a key of `takers`,
         as `take` makes it; (index, None) of the others, which are yours as ever.
         """
-        self._check_owner()
+        self.check_owner()
         taken, self._release_n = take_all(
             self._event_address,
             min(n, self._event_n),
@@ -472,7 +473,7 @@ class Loop:
 
     def ends(self, event: Event) -> tuple[addr.Address, addr.Address]:
         """(local, peer) of an ACCEPT, CONNECTED or UDP event, until the next turn."""
-        self._check_owner()
+        self.check_owner()
         both = self._aux[event.aux : event.aux + 64]
         return addr.unpack(both[:32]), addr.unpack(both[32:])
 

@@ -94,7 +94,7 @@ class Stream:
 
     def write(self, data: Buffer) -> None:
         """Sends bytes. Of a mutable object a copy is made, so that it may change at once."""
-        kept = data if type(data) is bytes else bytes(data)
+        kept = data if type(data) is bytes else bytes(memoryview(data))  # bytes(5) are five zeros
         if 0 < len(kept) <= self._lane and self.handle not in self.mux.lane:
             self.mux.lane[self.handle] = kept
         elif kept and not self._shut:
