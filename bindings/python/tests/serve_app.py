@@ -17,6 +17,8 @@ from aiohttp import web
 
 from iip.aio import loop_factory
 
+PATIENCE_S = 600  # with a client that takes its time between two requests
+
 
 async def serve_aiohttp(args: argparse.Namespace, body: bytes) -> None:
     async def page(request: web.Request) -> web.Response:
@@ -30,7 +32,7 @@ async def serve_aiohttp(args: argparse.Namespace, body: bytes) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     app = web.Application()
     app.router.add_get("/body", page)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=PATIENCE_S)
     await runner.setup()
     await web.TCPSite(runner, args.addr.split("/")[0], args.listen, ssl_context=context).start()
     await over.wait()
@@ -51,6 +53,7 @@ async def serve_uvicorn(args: argparse.Namespace, body: bytes) -> None:
         port=args.listen,
         lifespan="off",
         log_level="error",
+        timeout_keep_alive=PATIENCE_S,
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )

@@ -5,6 +5,7 @@ import contextlib
 import contextvars
 import gc
 import logging
+import sys
 import threading
 import time
 
@@ -302,6 +303,39 @@ def test_a_failing_error_received():
         lives = not transport.is_closing()
         transport.close()
         return heard, lives
+
+    same(program)
+
+
+# ---- tasks ----
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks are of Python 3.12")
+def test_eager_tasks():
+    async def program(host):
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        seen = []
+
+        async def echo(reader, writer):
+            seen.append("accepted")
+            while data := await reader.read(100):
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+
+        async def ask(address, text):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(text)
+            answer = await reader.readexactly(len(text))
+            writer.close()
+            await writer.wait_closed()
+            return answer
+
+        async with await asyncio.start_server(echo, host, 0) as server:
+            address = server.sockets[0].getsockname()
+            answers = await asyncio.gather(*(ask(address, b"%03d" % i) for i in range(20)))
+        return answers, seen
 
     same(program)
 

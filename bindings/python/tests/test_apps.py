@@ -19,6 +19,7 @@ uvicorn = pytest.importorskip("uvicorn")
 
 SERVER, CLIENT, CONNS = "10.0.0.2", "10.0.0.1", 16
 REQUESTS = int(os.environ.get("IIP_REQUESTS", "2000"))
+PATIENCE_S = 600
 WIRES = ["pair:apps", "sim:apps,seed=5,loss=1%,clock=real"]
 
 
@@ -40,7 +41,11 @@ async def uvicorn_server():
     class Server(uvicorn.Server):
         capture_signals = contextlib.nullcontext  # signals belong to the main thread, and this is not it
 
-    server = Server(uvicorn.Config(asgi_app, host=SERVER, port=80, lifespan="off", log_level="error"))
+    # the client may take its time between two requests, on a machine that is busy
+    config = uvicorn.Config(
+        asgi_app, host=SERVER, port=80, lifespan="off", log_level="error", timeout_keep_alive=PATIENCE_S
+    )
+    server = Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
@@ -56,7 +61,7 @@ async def aiohttp_server():
 
     app = aiohttp_web.Application()
     app.router.add_get("/bytes/{n}", handler)
-    runner = aiohttp_web.AppRunner(app, access_log=None)
+    runner = aiohttp_web.AppRunner(app, access_log=None, keepalive_timeout=PATIENCE_S)
     await runner.setup()
     await aiohttp_web.TCPSite(runner, SERVER, 80).start()
     yield
