@@ -147,6 +147,21 @@ def test_udp(net):
     peer.join()
 
 
+def test_who_connected_need_not_turn_for_the_peer_to_accept(net):
+    accepted = threading.Event()
+
+    def accept(net, ready):
+        with net.listen(7, timeout=60) as server:
+            ready.set()
+            with server.accept()[0]:
+                accepted.set()
+
+    peer = Peer(accept)
+    with net.connect((SERVER, 7), timeout=60):
+        assert accepted.wait(50)
+    peer.join()
+
+
 def test_closed_socket_says_so(net):
     server = net.listen(7)
     server.close()
