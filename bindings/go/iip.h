@@ -228,7 +228,7 @@ struct iip_engine_cfg {
     const char *pcap;       /* record all packets to this file */
     uint32_t loops;         /* queues of the port, one loop each; 0: 1 */
     uint32_t cores;         /* how cores are assigned: IIP_CORES_...; 0: unified */
-    uint32_t frames;        /* packet buffers of each queue; 0: the port's default */
+    uint32_t frames;        /* packet buffers of each queue, 16 at least; 0: the port's default */
     uint32_t frame_bytes;   /* of each packet buffer, MTU + 146 at least; 0: by MTU */
     uint32_t ring;          /* descriptors of each ring; 0: the port's default */
     uint32_t mtu;           /* bytes of an IP packet; 0: the port's */
@@ -360,7 +360,8 @@ int32_t iip_loop_detach(struct iip_loop *loop);
  */
 int32_t iip_loop_net(struct iip_loop *loop, int64_t wait_us);
 /* [owner] Aborts all connections and closes all else on this loop. The next turns hand up the CLOSED events of all of
-   it, then say IIP_STATE_CLOSED. Operations that make new objects give IIP_E_CLOSED from now on. */
+   it, then say IIP_STATE_CLOSED; registered memory is in use until its TX_DONE all the same, or until the engine is
+   closed. Operations that make new objects give IIP_E_CLOSED from now on. */
 int32_t iip_loop_close(struct iip_loop *loop);
 /* [any] Number of the loop in its engine. */
 int32_t iip_loop_index(struct iip_loop *loop);
@@ -619,7 +620,8 @@ int32_t iip_loop_area(struct iip_loop *loop, struct iip_area *out);
 /*
  * [owner] One turn. Returns the number of events, which is turn->event_n too.
  *   1. buffers return (releases, other threads' too), operations are done (area.ops, then posted ones)
- *   2. everything due is sent
+ *   2. everything due is sent; by a loop that is late, behind what came meanwhile (up to 16 bursts), so that it sends
+ *      nothing again that was acknowledged in time
  *   3. waits, if asked to and nothing is due and no event waits
  *   4. receives a burst of up to 64 packets, runs protocols and timers
  *   5. sends what is due, except acknowledgements of bytes that this turn hands up: they ride on the answer

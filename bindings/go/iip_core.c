@@ -2223,7 +2223,8 @@ enum {
     X(neigh_retries, "neigh.retries", 1, 20, 3, "requests before a neighbour counts as gone")                 \
     X(neigh_reachable_us, "neigh.reachable_us", 1000000, 0xffffffffU, 30000000, "us that a confirmed neighbour is trusted") \
     X(neigh_entries, "neigh.entries", 8, 1048576, 1024, "entries of the neighbour cache")                     \
-    X(neigh_queue, "neigh.queue", 1, 1024, 128, "packets that wait for one neighbour, 512 for all; see below") \
+    X(neigh_queue, "neigh.queue", 1, 1024, 128, "packets that wait for one neighbour; see below")         \
+    X(neigh_queue_all, "neigh.queue_all", 1, 65536, 512, "packets that wait for all neighbours together")     \
     X(dad, "ip.dad", 0, 1, 0, "1: probe an address for duplicates before use (RFC 5227, RFC 4862)")           \
     X(udp_rcvbuf, "udp.rcvbuf", 2048, 0x40000000, 262144, "bytes queued on one socket")                       \
     X(tcp_rcvbuf, "tcp.rcvbuf", 2048, 0x40000000, 1048576, "bytes of receive buffer")                         \
@@ -3679,8 +3680,7 @@ enum {
     IIP_NEIGH_PROBE,
     IIP_NEIGH_FAILED
 };
-/* Packets that wait: for all neighbours together; and for one when half of those places are taken. */
-enum { IIP_NEIGH_PENDING_MAX = 512, IIP_NEIGH_PENDING_FEW = 16 };
+enum { IIP_NEIGH_PENDING_FEW = 16 }; /* packets that wait for one neighbour when half of all places are taken */
 
 struct iip_neigh {
     struct iip_node node;
@@ -4799,7 +4799,7 @@ IIP_LOCAL void iip_neigh_timer(struct iip_stack *stk, struct iip_timer *t)
 static iip_u32 iip_neigh_queue_max(const struct iip_stack *stk)
 {
     iip_u32 most = (iip_u32)stk->tune.neigh_queue;
-    return stk->net->neighs.pending < IIP_NEIGH_PENDING_MAX / 2 ? most : iip_min32(most, IIP_NEIGH_PENDING_FEW);
+    return stk->net->neighs.pending < stk->tune.neigh_queue_all / 2 ? most : iip_min32(most, IIP_NEIGH_PENDING_FEW);
 }
 
 static void iip_neigh_enqueue(struct iip_stack *stk, struct iip_neigh *neigh, struct iip_pkt *pkt)
@@ -4809,7 +4809,7 @@ static void iip_neigh_enqueue(struct iip_stack *stk, struct iip_neigh *neigh, st
         iip_count(stk, IIP_CTR_NEIGH_QUEUE_FULL);
         iip_pkt_free(stk, iip_neigh_dequeue(stk, neigh));
     }
-    if (cache->pending >= IIP_NEIGH_PENDING_MAX) {
+    if (cache->pending >= stk->tune.neigh_queue_all) {
         iip_count(stk, IIP_CTR_NEIGH_QUEUE_FULL);
         iip_pkt_free(stk, pkt);
         return;

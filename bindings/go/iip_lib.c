@@ -5025,7 +5025,8 @@ struct iip_slot {
 enum { /* flags in index */
     IIP_SLOT_FREE = 1 << 22,    /* in the free list */
     IIP_SLOT_FLAG_A = 1 << 23,  /* meaning by kind */
-    IIP_SLOT_FLAG_B = 1 << 24
+    IIP_SLOT_FLAG_B = 1 << 24,
+    IIP_SLOT_FLAG_C = 1 << 25
 };
 
 struct iip_slots {
@@ -5188,6 +5189,7 @@ static inline uint32_t iip_handle_loop(uint64_t handle)
 
 enum {
     IIP_LOOPS_MAX = IIP_HANDLE_NO_LOOP,
+    IIP_FRAMES_MIN = 16,          /* with fewer a loop may come to stand still: what is queued and held leaves none */
     IIP_RX_BURST = 64,
     IIP_NOTES = 64,
     IIP_TX_FREE_LOW = 4,          /* entries of tx_free that are refilled although buffers are few */
@@ -5219,6 +5221,7 @@ struct iip_obj {
 enum {
     IIP_CONN_SHORT = IIP_SLOT_FLAG_A,    /* a send was not taken whole in this turn */
     IIP_CONN_WANTS = IIP_SLOT_FLAG_B,    /* connection: waits for memory to send, see want.c */
+    IIP_CONN_OWED = IIP_SLOT_FLAG_C,     /* connection: less was taken than offered, and no WRITABLE came yet */
     IIP_OBJ_ENGINE = IIP_SLOT_FLAG_B     /* listener: stands for a listener of the engine, see iip_loop.all */
 };
 
@@ -5346,6 +5349,7 @@ struct iip_loop {
     const struct iip_port_ops *ops;
     struct iip_port_queue *queue;
     uint64_t now;
+    uint64_t asked_at;            /* when the port was last asked for packets */
     uint32_t burst_n;             /* packets that the wait already received */
     uint32_t burst_max;           /* ... that are received at once */
     uint32_t frames_low;          /* fewer free ones than this are few */
@@ -6482,6 +6486,7 @@ static int32_t iip_config_numbers(struct iip_engine_cfg *cfg, const struct iip_c
         return cfg->flags ? IIP_E_INVAL : IIP_E_NOT_SUPPORTED;
     }
     if (iip_config_range("loops", &cfg->loops, 1, 1, IIP_LOOPS_MAX, err) ||
+        (cfg->frames && iip_config_range("frames", &cfg->frames, 0, IIP_FRAMES_MIN, 1 << 22, err)) ||
         iip_config_range("op_cap", &cfg->op_cap, 256, 1, 1 << 16, err) ||
         iip_config_range("release_cap", &cfg->release_cap, 1024, 1, 1 << 20, err) ||
         iip_config_range("event_cap", &cfg->event_cap, 512, 1, 1 << 20, err) ||
@@ -7498,6 +7503,18 @@ static void iip_event_conn(struct iip_loop *loop, const struct iip_note *note, u
         iip_conn_put(loop, obj);
 }
 
+/* The core tells who is told already, or waits in the list of want.c as well: one WRITABLE is owed, whoever says it. */
+static void iip_event_writable(struct iip_loop *loop, const struct iip_note *note)
+{
+    struct iip_obj *obj = note->user;
+    if (!(obj->slot.index & IIP_CONN_OWED))
+        return;
+    obj->slot.index &= ~(uint32_t)IIP_CONN_OWED;
+    if (obj->slot.index & IIP_CONN_WANTS)
+        iip_want_end(loop, obj);
+    iip_event_conn(loop, note, iip_slot_handle(&loop->conns, &obj->slot), IIP_EVENT_WRITABLE);
+}
+
 static void iip_event_accept(struct iip_loop *loop, const struct iip_note *note, uint64_t src)
 {
     const struct iip_obj *lis = note->owner;
@@ -7520,8 +7537,8 @@ static int iip_event_note(struct iip_loop *loop, struct iip_note *note)
 {
     static const uint16_t type_of[] = {
         [IIP_NOTE_CONNECTED] = IIP_EVENT_CONNECTED, [IIP_NOTE_FIN] = IIP_EVENT_FIN,
-        [IIP_NOTE_WRITABLE] = IIP_EVENT_WRITABLE,   [IIP_NOTE_URGENT] = IIP_EVENT_URGENT,
-        [IIP_NOTE_ERROR] = IIP_EVENT_ERROR,         [IIP_NOTE_CLOSED] = IIP_EVENT_CLOSED,
+        [IIP_NOTE_URGENT] = IIP_EVENT_URGENT,       [IIP_NOTE_ERROR] = IIP_EVENT_ERROR,
+        [IIP_NOTE_CLOSED] = IIP_EVENT_CLOSED,
     };
     const struct iip_obj *obj = note->user;
     if (note->type == IIP_NOTE_FOREIGN) {
@@ -7540,6 +7557,9 @@ static int iip_event_note(struct iip_loop *loop, struct iip_note *note)
         return iip_event_run(loop, note, iip_slot_handle(&loop->udps, &obj->slot), IIP_EVENT_UDP);
     case IIP_NOTE_ACCEPT:
         iip_event_accept(loop, note, iip_slot_handle(&loop->conns, &obj->slot));
+        return 1;
+    case IIP_NOTE_WRITABLE:
+        iip_event_writable(loop, note);
         return 1;
     case IIP_NOTE_UDP_ERROR:
         iip_event_udp_error(loop, note, iip_slot_handle(&loop->udps, &obj->slot));
@@ -7636,6 +7656,7 @@ static int iip_event_wanted(struct iip_loop *loop)
         if (!obj)
             return 1;
         if (iip_want_room(loop, obj)) {
+            obj->slot.index &= ~(uint32_t)IIP_CONN_OWED;
             iip_event_next(loop, iip_slot_handle(&loop->conns, &obj->slot), obj->user, IIP_EVENT_WRITABLE, IIP_OK);
             continue;
         }
@@ -8348,13 +8369,19 @@ static int32_t iip_loop_arrays(struct iip_loop *loop, const struct iip_engine_cf
     return IIP_OK;
 }
 
-/* A neighbour's answer needs a frame: what waits for one takes a quarter of them at most, unless a tunable says more. */
+static void iip_loop_at_most(struct iip_loop *loop, const char *tunable, uint32_t most)
+{
+    iip_u64 value = 0;
+    iip_stack_get(loop->stk, tunable, &value);
+    if (most < value)
+        iip_stack_set(loop->stk, tunable, most ? most : 1);
+}
+
+/* To ask for a neighbour, and to hear him, takes frames: what waits for neighbours leaves half of the reserve to that. */
 static void iip_loop_neigh_queue(struct iip_loop *loop)
 {
-    iip_u64 most = 0;
-    iip_stack_get(loop->stk, "neigh.queue", &most);
-    if (loop->frames_low < most)
-        iip_stack_set(loop->stk, "neigh.queue", loop->frames_low ? loop->frames_low : 1);
+    iip_loop_at_most(loop, "neigh.queue", loop->frames_reserve / 2);
+    iip_loop_at_most(loop, "neigh.queue_all", loop->frames_reserve / 2);
 }
 
 /* Few: a quarter of what there was when nothing was used yet. Ports keep a reserve of their own, which is less. */
@@ -8457,7 +8484,7 @@ void iip_loop_abort_all(struct iip_loop *loop)
     uint32_t i;
     for (i = 0; i < n; i++) {
         struct iip_obj *obj = (struct iip_obj *)iip_slot_at(t, i);
-        if (!(obj->slot.index & IIP_SLOT_FREE))
+        if (!(obj->slot.index & IIP_SLOT_FREE) && obj->core) /* null: it has ended, and its CLOSED is not told yet */
             iip_tcp_abort(loop->stk, obj->core);
     }
     iip_stack_output(loop->stk, loop->now); /* the RSTs */
@@ -9744,6 +9771,7 @@ static __attribute__((noinline)) int32_t iip_op_short(struct iip_loop *loop, str
         op->out = (uint32_t)taken;
     if (taken < 0 && taken != IIP_E_AGAIN && taken != IIP_E_NOBUFS && taken != IIP_E_NOMEM)
         return taken;
+    obj->slot.index |= IIP_CONN_OWED;
     if (loop->shorted_n < loop->shorted_cap && !(obj->slot.index & IIP_CONN_SHORT)) {
         obj->slot.index |= IIP_CONN_SHORT;
         loop->shorted[loop->shorted_n++] = obj;
@@ -10338,6 +10366,11 @@ int32_t iip_status_errno(int32_t status)
  * waits would otherwise acknowledge by the delayed-ACK timer alone.
  */
 
+enum {
+    IIP_LATE_US = 1000, /* a loop that did not ask its port for so long was away */
+    IIP_CATCH_UP = 16   /* bursts that it hears then, at most */
+};
+
 uint64_t iip_turn_deadline(struct iip_loop *loop)
 {
     uint64_t stack = iip_stack_deadline(loop->stk);
@@ -10409,10 +10442,11 @@ static void iip_turn_pressure(struct iip_loop *loop, uint32_t n)
     iip_stack_pressure(loop->stk, level);
 }
 
-static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more)
+static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more, uint64_t at)
 {
     uint32_t n = loop->burst_n;
     if (!n && !more) {
+        loop->asked_at = loop->now;
         n = loop->ops->rx(loop->queue, loop->burst, loop->burst_max);
         if (n < loop->burst_max && loop->inbox.cells)
             n += iip_inbox_take(loop, loop->burst + n, loop->burst_max - n);
@@ -10420,8 +10454,25 @@ static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more)
     loop->burst_n = 0;
     if (loop->pool_low || loop->pressed)
         iip_turn_pressure(loop, n);
-    iip_stack_input(loop->stk, loop->burst, n, loop->now);
+    iip_stack_input(loop->stk, loop->burst, n, at);
     return n;
+}
+
+/*
+ * Timers are due, and what came meanwhile was not heard: it comes first, and by the clock of before, so that no timer
+ * stands between two bursts. What was acknowledged in time is not sent again, however late the loop is.
+ */
+static uint32_t iip_turn_catch_up(struct iip_loop *loop)
+{
+    uint64_t before = loop->asked_at;
+    uint32_t bursts = 0, all = 0, n;
+    if (loop->now - before < IIP_LATE_US || iip_stack_deadline(loop->stk) > loop->now)
+        return 0;
+    do {
+        n = iip_turn_receive(loop, 0, before);
+        all += n;
+    } while (n >= loop->burst_max && ++bursts < IIP_CATCH_UP);
+    return all;
 }
 
 /* One loop asks the port, all see what it said. */
@@ -10504,13 +10555,16 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
     iip_buf_taken(loop, turn->tx_taken);
     iip_turn_release(loop, turn);
     iip_turn_ops(loop, turn);
+    turn->rx_packets = iip_turn_catch_up(loop);
     wait = iip_turn_may_wait(loop, turn);
     iip_stack_output(loop->stk, loop->now);
-    if (wait)
+    if (wait) {
         iip_wake_wait(loop, turn->wait_us);
+        turn->rx_packets += iip_turn_catch_up(loop);
+    }
     iip_turn_link(loop);
     /* An application that is behind with its events gets the rest of them before new packets. */
-    turn->rx_packets = iip_turn_receive(loop, loop->more);
+    turn->rx_packets += iip_turn_receive(loop, loop->more, loop->now);
     loop->event_max = turn->event_max && turn->event_max < loop->event_cap ? turn->event_max : loop->event_cap;
     iip_event_collect(loop);
     iip_buf_lay_out(loop);
@@ -10526,19 +10580,23 @@ static int iip_turn_calls(const struct iip_loop *loop)
 
 uint32_t iip_turn_alone(struct iip_loop *loop, int64_t wait_us)
 {
+    uint32_t n;
     iip_wake_unpark(loop);
     iip_loop_clock(loop);
     iip_turn_pool(loop);
     iip_buf_drain(loop);
     iip_post_apply(loop);
     iip_op_end(loop);
+    n = iip_turn_catch_up(loop);
     iip_stack_output(loop->stk, loop->now);
-    if (wait_us && !loop->still && !iip_turn_calls(loop))
+    if (wait_us && !loop->still && !iip_turn_calls(loop)) {
         iip_wake_wait(loop, wait_us);
+        n += iip_turn_catch_up(loop);
+    }
     iip_turn_link(loop);
     if (atomic_load_explicit(&loop->want_stats, memory_order_relaxed))
         iip_stats_publish(loop);
-    return iip_turn_receive(loop, 0);
+    return n + iip_turn_receive(loop, 0, loop->now);
 }
 
 /* ==== c/sdk/src/version.c ==== */
