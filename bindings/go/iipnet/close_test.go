@@ -2,7 +2,9 @@ package iipnet_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -10,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	iip "iip.example/iip"
+	"iip.example/iip/iipnet"
 )
 
 func spawn(all *sync.WaitGroup, f func()) {
@@ -105,4 +110,45 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	_ = server.Close()
 	_ = client.Close()
 	until(t, "goroutines are left", func() bool { return iipnetGoroutines() <= before })
+}
+
+// TestNothingIsLeftOfAFailedOpen, at whichever descriptor the system has no more.
+func TestNothingIsLeftOfAFailedOpen(t *testing.T) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	before, failed := iipnetGoroutines(), 0
+	for n := uint64(openFiles(t)); ; n++ {
+		few := limit
+		few.Cur = n
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
+			t.Fatal(err)
+		}
+		s, err := iipnet.Open(iip.Config{Port: fmt.Sprintf("pair:few%d", names.Add(1)), Addresses: []string{"10.0.0.2/24"}, Loops: 4})
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+		if err == nil {
+			_ = s.Close()
+			break
+		}
+		if failed++; failed == 300 {
+			t.Fatal("each time descriptors are left")
+		}
+	}
+	until(t, "goroutines are left", func() bool { return iipnetGoroutines() <= before })
+	if failed < 4 {
+		t.Errorf("only %d times", failed)
+	}
+}
+
+// openFiles is the first number of a descriptor that is free.
+func openFiles(t *testing.T) int {
+	f, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	return int(f.Fd())
 }

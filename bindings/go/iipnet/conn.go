@@ -85,7 +85,7 @@ func (c *Conn) failure() iip.Status {
 	if c.said || c.status == iip.ErrReset && c.fin {
 		return iip.OK
 	}
-	c.said = true
+	c.said = c.status != iip.ErrClosed // which holds for all calls
 	return c.status
 }
 
@@ -105,7 +105,7 @@ func (c *Conn) waitRead() error {
 		switch {
 		case c.closed:
 			return net.ErrClosed
-		case c.rd.expired:
+		case c.rd.expired():
 			return os.ErrDeadlineExceeded
 		case c.noRead:
 			return io.EOF
@@ -113,8 +113,6 @@ func (c *Conn) waitRead() error {
 			return nil
 		case c.fin:
 			return io.EOF
-		case c.gone && c.status == iip.ErrClosed:
-			return net.ErrClosed
 		case c.gone:
 			if st := c.failure(); st != iip.OK {
 				return system("read", st)
@@ -175,16 +173,14 @@ func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 
 // ---- writing ----
 
-// waitWrite waits until the queue takes bytes, with the lock held.
-func (c *Conn) waitWrite() error {
+// waitWrite waits until the queue takes bytes, if there are any, with the lock held.
+func (c *Conn) waitWrite(any bool) error {
 	for {
 		switch {
 		case c.closed:
 			return net.ErrClosed
-		case c.wd.expired:
+		case c.wd.expired():
 			return os.ErrDeadlineExceeded
-		case c.gone && c.status == iip.ErrClosed:
-			return net.ErrClosed
 		case c.gone:
 			if st := c.failure(); st != iip.OK {
 				return system("write", st)
@@ -192,7 +188,7 @@ func (c *Conn) waitWrite() error {
 			return system("write", iip.ErrShutdown)
 		case c.shut:
 			return system("write", iip.ErrShutdown)
-		case c.outLen < queueMax:
+		case c.outLen < queueMax || !any:
 			return nil
 		}
 		c.writable.Wait()
@@ -207,7 +203,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	defer c.mu.Unlock()
 	done := 0
 	for {
-		if err := c.waitWrite(); err != nil {
+		if err := c.waitWrite(len(p) != 0); err != nil {
 			return done, c.error("write", err)
 		}
 		done += c.enqueue(p[done:])

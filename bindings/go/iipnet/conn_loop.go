@@ -155,6 +155,7 @@ func (c *Conn) event(lp *loop, e *iip.Event) {
 
 func (c *Conn) arrived(lp *loop, e *iip.Event) {
 	if c.closed || c.noRead {
+		c.linger0 = c.linger0 || c.closed // nobody read it, as with what was there before
 		lp.l.Release(e.Buf)
 		return
 	}

@@ -7,31 +7,42 @@ import (
 
 // deadline ends waits on a condition at a time. All of it is guarded by the lock of the condition.
 type deadline struct {
-	timer   *time.Timer
-	round   int  // settings so far: a timer of an older one says nothing
-	expired bool // and nothing but a new setting changes that
+	timer *time.Timer
+	at    time.Time // by the monotonic clock, while there is a timer
+	round int       // settings so far: a timer of an older one says nothing
+	past  bool      // and nothing but a new setting changes that
+}
+
+// expired goes by the time: the timer, which only ends waits, may have its turn later than who slept as long.
+func (d *deadline) expired() bool {
+	if !d.past && d.timer != nil {
+		d.past = !time.Now().Before(d.at)
+	}
+	return d.past
 }
 
 // set takes a new time, or none; one that is past ends the waits at once.
 func (d *deadline) set(t time.Time, cond *sync.Cond) {
 	d.round++
 	d.stop()
-	d.expired = false
+	d.past = false
 	if t.IsZero() {
 		return
 	}
-	left := time.Until(t)
+	now := time.Now()
+	left := t.Sub(now)
 	if left <= 0 {
-		d.expired = true
+		d.past = true
 		cond.Broadcast()
 		return
 	}
 	round := d.round
+	d.at = now.Add(left)
 	d.timer = time.AfterFunc(left, func() {
 		cond.L.Lock()
 		defer cond.L.Unlock()
 		if d.round == round {
-			d.expired = true
+			d.past = true
 			cond.Broadcast()
 		}
 	})

@@ -34,26 +34,48 @@ func (s *Stack) DialContext(ctx context.Context, network, address string) (net.C
 	}
 	addrs, err := lookup(ctx, network, address, fam)
 	if err != nil {
-		return nil, opError("dial", network, nil, nil, dialError(ctx, err))
+		return nil, opError("dial", network, nil, nil, err)
 	}
-	var c net.Conn
-	for _, a := range addrs { // one after the other
-		if c, err = dial(ctx, network, a); err == nil {
+	var first error
+	for i, a := range addrs { // one after the other, each with its share of the time
+		share, cancel := shareOf(ctx, len(addrs)-i)
+		c, err := dial(share, network, a)
+		cancel()
+		if err == nil {
 			return c, nil
 		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		if first == nil {
+			first = err
+		}
 	}
-	return nil, err
+	return nil, first
 }
 
-// dialError: a context that ran out of time is a timeout in package net, too.
-func dialError(ctx context.Context, err error) error {
-	switch ctx.Err() {
+const shareMin = 2 * time.Second // less is no use, while there is as much
+
+// shareOf is the context of a dial to the first of several addresses that are left.
+func shareOf(ctx context.Context, addrs int) (context.Context, context.CancelFunc) {
+	end, limited := ctx.Deadline()
+	if !limited || addrs == 1 {
+		return ctx, func() {}
+	}
+	left := time.Until(end)
+	return context.WithTimeout(ctx, max(left/time.Duration(addrs), min(left, shareMin)))
+}
+
+// dialError is why a dial whose context has ended failed: one that ran out of time is a timeout in package net, too.
+func dialError(ctx context.Context) error {
+	switch err := ctx.Err(); err {
 	case context.DeadlineExceeded:
 		return errDialTimeout{}
 	case context.Canceled:
 		return errDialCanceled{}
+	default:
+		return err
 	}
-	return err
 }
 
 // What package net says of dials whose context ended.
@@ -73,8 +95,8 @@ func (errDialCanceled) Error() string        { return "operation was canceled" }
 func (errDialCanceled) Is(target error) bool { return target == context.Canceled }
 
 func (s *Stack) dialTCP(ctx context.Context, network string, peer netip.AddrPort) (net.Conn, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, opError("dial", network, nil, tcpAddr(peer), dialError(ctx, err))
+	if ctx.Err() != nil {
+		return nil, opError("dial", network, nil, tcpAddr(peer), dialError(ctx))
 	}
 	c := newConn(s.pick(), network)
 	c.remote = tcpAddr(peer)
@@ -83,17 +105,28 @@ func (s *Stack) dialTCP(ctx context.Context, network string, peer netip.AddrPort
 	if !c.lp.do(func(lp *loop) { c.begin(lp, peer) }) {
 		return nil, opError("dial", network, nil, tcpAddr(peer), net.ErrClosed)
 	}
-	select {
-	case st := <-answer:
-		if st == iip.OK {
-			return c, nil
-		}
+	err := answered(ctx, answer, "connect")
+	if err != nil {
 		c.abort()
-		return nil, opError("dial", network, nil, tcpAddr(peer), system("connect", st))
-	case <-ctx.Done():
-		c.abort()
-		return nil, opError("dial", network, nil, tcpAddr(peer), dialError(ctx, ctx.Err()))
+		return nil, opError("dial", network, nil, tcpAddr(peer), err)
 	}
+	return c, nil
+}
+
+// answered waits for the answer, or for the end of the context, which wins if both are there.
+func answered(ctx context.Context, answer <-chan iip.Status, call string) error {
+	st := iip.OK
+	select {
+	case st = <-answer:
+	case <-ctx.Done():
+	}
+	switch {
+	case ctx.Err() != nil:
+		return dialError(ctx)
+	case st != iip.OK:
+		return system(call, st)
+	}
+	return nil
 }
 
 // begin asks for the connection; on the loop's goroutine, or with nil when that has ended.

@@ -9,8 +9,14 @@ import (
 	iip "iip.example/iip"
 )
 
-// system is a status as the error of a system call, so that errors.Is with an errno holds as it does with package net.
-func system(call string, st iip.Status) error { return os.NewSyscallError(call, st.Errno()) }
+// system is a status as the error of a system call, so that errors.Is with an errno holds as it does with package net. What
+// ended with its stack is closed.
+func system(call string, st iip.Status) error {
+	if st == iip.ErrClosed {
+		return net.ErrClosed
+	}
+	return os.NewSyscallError(call, st.Errno())
+}
 
 func asStatus(err error) iip.Status {
 	var st iip.Status

@@ -48,8 +48,8 @@ func (s *Stack) Listen(network, address string) (net.Listener, error) {
 		if err == nil {
 			return l, nil
 		}
-		if local.Port() != 0 || try == 100 || !errors.Is(err, iip.ErrAddrInUse) {
-			return nil, opError("listen", network, nil, tcpAddr(at), os.NewSyscallError("bind", asStatus(err).Errno()))
+		if local.Port() != 0 || try == triesOfPort || !errors.Is(err, iip.ErrAddrInUse) {
+			return nil, opError("listen", network, nil, tcpAddr(at), system("bind", asStatus(err)))
 		}
 	}
 }
@@ -177,15 +177,13 @@ func (l *Listener) Accept() (net.Conn, error) {
 		switch {
 		case l.closed:
 			return nil, l.error("accept", net.ErrClosed)
-		case l.d.expired:
+		case l.d.expired():
 			return nil, l.error("accept", os.ErrDeadlineExceeded)
 		case len(l.waiting) != 0:
 			c := l.waiting[0]
 			l.waiting[0] = nil
 			l.waiting = l.waiting[1:]
 			return c, nil
-		case l.failed == iip.ErrClosed:
-			return nil, l.error("accept", net.ErrClosed)
 		case l.failed != iip.OK:
 			return nil, l.error("accept", system("accept", l.failed))
 		}

@@ -126,17 +126,7 @@ func soon(f func()) { time.AfterFunc(20*time.Millisecond, f) }
 
 var one1 = make([]byte, 1)
 
-// fill fills the queues between two ends, until a write is blocked and ends by its deadline.
-func (w *world) fill(c net.Conn) {
-	block := make([]byte, 1<<20)
-	for {
-		_ = c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
-		if _, err := c.Write(block); err != nil {
-			break
-		}
-	}
-	_ = c.SetWriteDeadline(time.Time{})
-}
+var tooMuch = make([]byte, 64<<20) // for all queues between two ends: a write of it waits, until something ends that
 
 // ---- the cases ----
 
@@ -158,12 +148,16 @@ func sameDials(w *world) {
 			}
 		}
 	}
-	_, err := w.dial(past, "tcp", w.host+":9")
-	w.say("dial, past", err)
-	_, err = w.dial(gone, "tcp", w.host+":9")
-	w.say("dial, gone", err)
+	for _, network := range []string{"tcp", "udp", "tcp6", "tcp5"} {
+		for _, address := range []string{w.host + ":9", w.host, w.host + ":nonsense", w.host + ":99999", "name.invalid:9"} {
+			_, err := w.dial(past, network, address)
+			w.say("dial, past", err)
+			_, err = w.dial(gone, network, address)
+			w.say("dial, gone", err)
+		}
+	}
 	for range 3000 { // an answer that is already there does not win
-		_, err = w.dial(gone, "udp", w.host+":9")
+		_, err := w.dial(gone, "udp", w.host+":9")
 		w.say("dial udp, gone", err)
 	}
 }
@@ -237,15 +231,31 @@ func sameDeadlines(w *world) {
 	soon(func() { _ = a.SetReadDeadline(time.Now().Add(10 * time.Millisecond)) })
 	n, err = io.ReadFull(a, make([]byte, 5))
 	w.say("moved nearer", err, n)
-	_ = a.SetReadDeadline(time.Now().Add(40 * time.Millisecond))
-	soon(func() { _ = a.SetReadDeadline(time.Now().Add(time.Hour)); soon(func() { _, _ = b.Write([]byte("x")) }) })
-	n, err = a.Read(one1)
+	n, err = w.movedAway(a, b)
 	w.say("moved away", err, n)
-	w.fill(a)
 	_ = a.SetWriteDeadline(time.Now().Add(time.Hour))
 	soon(func() { _ = a.SetWriteDeadline(time.Unix(1, 0)) })
-	_, err = a.Write(make([]byte, 1<<20))
+	_, err = a.Write(tooMuch)
 	w.say("blocked write", err)
+}
+
+// movedAway reads with a deadline that is moved away before it is over; where that comes too late, it tries again.
+func (w *world) movedAway(a, b duplex) (n int, err error) {
+	for {
+		first, late := time.Now().Add(40*time.Millisecond), make(chan bool, 1)
+		_ = a.SetReadDeadline(first)
+		soon(func() {
+			_ = a.SetReadDeadline(time.Now().Add(time.Hour))
+			late <- !time.Now().Before(first)
+			time.Sleep(time.Until(first) + 10*time.Millisecond)
+			_, _ = b.Write(one1)
+		})
+		if n, err = a.Read(one1); !<-late {
+			return n, err
+		}
+		_ = a.SetReadDeadline(time.Time{})
+		_, _ = io.ReadFull(a, make([]byte, 1-n))
+	}
 }
 
 func sameCloses(w *world) {
@@ -276,9 +286,8 @@ func sameCloses(w *world) {
 	n, err = b.Read(one1)
 	w.say("the peer reads", err, n)
 	c, _ := w.pair()
-	w.fill(c)
 	soon(func() { _ = c.Close() })
-	_, err = c.Write(make([]byte, 1<<20))
+	_, err = c.Write(tooMuch)
 	w.say("blocked write", err)
 	d, _ := w.pair()
 	soon(func() { _ = d.Close() })
@@ -315,7 +324,7 @@ func sameHalves(w *world) {
 	w.say("to the end", err, string(all))
 	n, err = a.Read(one1)
 	w.say("read again", err, n)
-	time.Sleep(50 * time.Millisecond)
+	w.untilGone(a, b)
 	for _, c := range []duplex{a, b} {
 		w.say("closeread at the end", c.CloseRead())
 		w.say("closewrite at the end", c.CloseWrite())
@@ -336,9 +345,8 @@ func sameHalves(w *world) {
 	n, err = e.Read(one1)
 	w.say("closeread while it reads", err, n)
 	f, _ := w.pair()
-	w.fill(f)
 	soon(func() { _ = f.CloseWrite() })
-	_, err = f.Write(make([]byte, 1<<20))
+	_, err = f.Write(tooMuch)
 	w.say("closewrite while it writes", err)
 }
 
@@ -357,7 +365,7 @@ func (w *world) reset() duplex {
 	a, b := w.pair()
 	_ = b.SetLinger(0)
 	_ = b.Close()
-	time.Sleep(100 * time.Millisecond) // nothing shows it but the calls that are the case
+	w.untilGone(a)
 	return a
 }
 
@@ -394,23 +402,22 @@ func sameResets(w *world) {
 	n, err = a.Read(one1)
 	w.say("blocked read", err, n)
 	c, d := w.pair()
-	w.fill(c)
-	soon(func() { _ = d.Close() }) // with unread bytes: a reset
-	_, err = c.Write(make([]byte, 1<<20))
+	go func() { w.untilBytes(d, 1); _ = d.Close() }() // with unread bytes: a reset
+	_, err = c.Write(tooMuch)
 	w.say("blocked write", err)
 	e, f := w.pair() // data before a reset
 	_, _ = f.Write([]byte("before"))
-	time.Sleep(50 * time.Millisecond)
+	w.untilBytes(e, 6)
 	_ = f.SetLinger(0)
 	_ = f.Close()
-	time.Sleep(50 * time.Millisecond)
+	w.untilGone(e)
 	got, err := io.ReadAll(e)
 	w.say("data before a reset", err, string(got))
 	g, h := w.pair() // a close that throws bytes away is a reset, and what was written behind it is lost
 	_, _ = g.Write([]byte("nobody reads this"))
-	time.Sleep(50 * time.Millisecond)
+	w.untilBytes(h, 1)
 	_ = h.Close()
-	time.Sleep(50 * time.Millisecond)
+	w.untilGone(g)
 	got, err = io.ReadAll(g)
 	w.say("unread", err, string(got))
 }
@@ -423,7 +430,7 @@ func samePeersThatAreGone(w *world) {
 	w.say("read", err, n)
 	n, err = a.Write(one1)
 	w.say("write", err, n)
-	time.Sleep(100 * time.Millisecond)
+	w.untilGone(a)
 	n, err = a.Read(one1)
 	w.say("read", err, n)
 	for _, what := range []string{"write", "write again"} {
@@ -478,15 +485,20 @@ func sameDatagrams(w *world) {
 	_, err = s.WriteTo(one1, c.LocalAddr())
 	w.say("writeto", err)
 	w.say("set", s.SetDeadline(time.Time{}))
+	n, err = c.Write(tooMuch)
+	w.say("write", err, n)
 	n, err = c.Write(one1) // nobody is there any more
 	w.say("write", err, n)
 	_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	n, err = c.Read(one1)
 	w.say("refused", err, n)
+	sameRefusals(w)
 	w.say("close", c.Close())
 	_, err = c.Read(one1)
 	w.say("read", err)
 	_, err = c.Write(one1)
+	w.say("write", err)
+	_, err = c.Write(tooMuch)
 	w.say("write", err)
 	for _, network := range []string{"udp", "udp4", "udp6", "tcp", "udp5", ""} {
 		for _, address := range []string{"10.99.99.99:80", w.host + ":99999", w.host, w.host + ":0"} {
@@ -497,6 +509,51 @@ func sameDatagrams(w *world) {
 			}
 		}
 	}
+}
+
+// sameRefusals: what became of a datagram is told to the next call, whichever it is, and before all that has come; but not
+// before a deadline that is over.
+func sameRefusals(w *world) {
+	s, err := w.listenPacket("udp4", w.host+":0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c, err := w.dial(context.Background(), "udp4", s.LocalAddr().String())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, _ = c.Write(one1)
+	_, from, err := s.ReadFrom(one1)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, _ = s.WriteTo([]byte("came before"), from)
+	until(w.t, "no datagram comes", func() bool { datagram, _ := w.seenOfUDP(c); return datagram })
+	_ = s.Close()
+	refuse := func() {
+		_, _ = c.Write(one1)
+		w.untilRefused(c)
+	}
+	for _, data := range []string{"x", ""} {
+		refuse()
+		n, err := c.Write([]byte(data))
+		w.say("write", err, n)
+	}
+	refuse()
+	n, err := c.Write(tooMuch)
+	w.say("write too much", err, n)
+	_ = c.SetDeadline(time.Unix(1, 0))
+	n, err = c.Read(one1)
+	w.say("read, past", err, n)
+	n, err = c.Write(one1)
+	w.say("write, past", err, n)
+	_ = c.SetDeadline(time.Time{})
+	got := make([]byte, 100)
+	for _, what := range []string{"refused", "and what came"} {
+		n, err = c.Read(got)
+		w.say(what, err, string(got[:n]))
+	}
+	w.say("close", c.Close())
 }
 
 func TestSameAsTheKernel(t *testing.T) {

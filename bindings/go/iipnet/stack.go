@@ -47,6 +47,9 @@ func Open(cfg iip.Config) (*Stack, error) {
 	for _, l := range engine.Loops() {
 		lp, err := newLoop(s, l)
 		if err != nil {
+			for _, lp := range s.loops {
+				lp.watch.close()
+			}
 			_, _ = engine.Close()
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package iipnet
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -58,8 +59,8 @@ func (s *Stack) ListenPacket(network, address string) (net.PacketConn, error) {
 }
 
 func (s *Stack) dialUDP(ctx context.Context, network string, peer netip.AddrPort) (net.Conn, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, opError("dial", network, nil, udpAddr(peer), dialError(ctx, err))
+	if ctx.Err() != nil {
+		return nil, opError("dial", network, nil, udpAddr(peer), dialError(ctx))
 	}
 	c, err := s.openUDP(ctx, network, ends{peer: peer})
 	if err != nil {
@@ -69,42 +70,50 @@ func (s *Stack) dialUDP(ctx context.Context, network string, peer netip.AddrPort
 	return c, nil
 }
 
+const triesOfPort = 100 // of those that are free, when any will do
+
 func (s *Stack) openUDP(ctx context.Context, network string, e ends) (*PacketConn, error) {
-	if e.local.Port() == 0 {
-		e.local = withPort(e.local, s.ephemeral())
+	if e.local.Port() != 0 {
+		return s.openAt(ctx, network, e)
 	}
+	for try := 0; ; try++ {
+		e.local = withPort(e.local, s.ephemeral())
+		c, err := s.openAt(ctx, network, e)
+		if try == triesOfPort || !errors.Is(err, syscall.EADDRINUSE) {
+			return c, err
+		}
+	}
+}
+
+func (s *Stack) openAt(ctx context.Context, network string, e ends) (*PacketConn, error) {
 	c := &PacketConn{lp: s.pick(), network: network, local: udpAddr(e.local)}
 	c.readable.L, c.writable.L = &c.mu, &c.mu
-	answer := make(chan iip.Status, 1)
+	answer, opened := make(chan iip.Status, 1), make(chan bool, 1)
 	ok := c.lp.do(func(lp *loop) {
-		if lp == nil {
-			answer <- iip.ErrClosed
-			return
-		}
-		lp.ask(iip.Op{Code: iip.OpUDPOpen}, e, func(op *iip.Op) {
+		lp.askOrEnd(iip.Op{Code: iip.OpUDPOpen}, e, func(op *iip.Op) {
 			if op.Status == iip.OK {
 				c.handle = iip.Handle(op.Out)
 				lp.objects[c.handle.KindSlot()] = c
 			}
 			answer <- op.Status
+			opened <- op.Status == iip.OK
 		})
 	})
 	if !ok {
 		return nil, net.ErrClosed
 	}
-	select {
-	case st := <-answer:
-		if st != iip.OK {
-			return nil, system("bind", st)
-		}
-		return c, nil
-	case <-ctx.Done():
-		go func() { // whatever the answer is, nobody wants it any more
-			if <-answer == iip.OK {
-				_ = c.Close()
-			}
-		}()
-		return nil, dialError(ctx, ctx.Err())
+	err := answered(ctx, answer, "bind")
+	if err != nil {
+		go c.unwanted(opened)
+		return nil, err
+	}
+	return c, nil
+}
+
+// unwanted closes an endpoint that nobody waits for any more, once it is there.
+func (c *PacketConn) unwanted(opened <-chan bool) {
+	if <-opened {
+		_ = c.Close()
 	}
 }
 
@@ -127,22 +136,27 @@ func (c *PacketConn) ReadFromUDPAddrPort(p []byte) (int, netip.AddrPort, error) 
 		switch {
 		case c.closed:
 			return 0, netip.AddrPort{}, c.error("read", c.peer(), net.ErrClosed)
-		case c.rd.expired:
+		case c.rd.expired():
 			return 0, netip.AddrPort{}, c.error("read", c.peer(), os.ErrDeadlineExceeded)
+		case c.soft != iip.OK:
+			return 0, netip.AddrPort{}, c.error("read", c.peer(), c.refusal("read"))
 		case len(c.in) != 0:
 			d := c.in[0]
 			c.in[0] = datagram{}
 			c.in = c.in[1:]
 			return copy(p, d.data), d.from, nil
-		case c.soft != iip.OK:
-			err := system("read", c.soft)
-			c.soft = iip.OK
-			return 0, netip.AddrPort{}, c.error("read", c.peer(), err)
 		case c.gone:
 			return 0, netip.AddrPort{}, c.error("read", c.peer(), system("read", c.status))
 		}
 		c.readable.Wait()
 	}
+}
+
+// refusal is what became of a datagram that was sent before, to the next call, whether it reads or writes: as with the kernel.
+func (c *PacketConn) refusal(call string) error {
+	err := system(call, c.soft)
+	c.soft = iip.OK
+	return err
 }
 
 // ReadFrom reads one datagram, and tells whose it is.
@@ -186,19 +200,20 @@ func (c *PacketConn) Write(p []byte) (int, error) {
 }
 
 func (c *PacketConn) write(p []byte, to netip.AddrPort, addr net.Addr) (int, error) {
-	if len(p) > datagramMax {
-		return 0, c.error("write", addr, system("write", iip.ErrMsgSize))
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
 		switch {
 		case c.closed:
 			return 0, c.error("write", addr, net.ErrClosed)
-		case c.wd.expired:
+		case c.wd.expired():
 			return 0, c.error("write", addr, os.ErrDeadlineExceeded)
+		case len(p) > datagramMax:
+			return 0, c.error("write", addr, system("write", iip.ErrMsgSize))
 		case c.gone:
 			return 0, c.error("write", addr, system("write", c.status))
+		case c.soft != iip.OK:
+			return 0, c.error("write", addr, c.refusal("write"))
 		case len(c.out) < datagramsMax:
 			c.out = append(c.out, datagram{data: append([]byte(nil), p...), from: to})
 			c.tell()
@@ -331,6 +346,7 @@ func (c *PacketConn) event(lp *loop, e *iip.Event) {
 	case e.Type == iip.EventUDPError && c.remote != nil:
 		c.soft = e.Status
 		c.readable.Broadcast()
+		c.writable.Broadcast()
 	case e.Type == iip.EventClosed:
 		c.over(e.Status)
 		delete(lp.objects, e.Src.KindSlot())

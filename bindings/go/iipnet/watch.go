@@ -21,11 +21,13 @@ func newWatch(fd int, ready func()) (*watch, error) {
 		return nil, os.NewSyscallError("fcntl", errno)
 	}
 	if err := syscall.SetNonblock(int(dup), true); err != nil { // that is how os.NewFile knows that it can be polled
+		_ = syscall.Close(int(dup))
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	w := &watch{file: os.NewFile(dup, "iip loop"), arms: make(chan struct{}, 1)}
 	raw, err := w.file.SyscallConn()
 	if err != nil {
+		_ = w.file.Close()
 		return nil, err
 	}
 	go w.run(raw, ready)
