@@ -2,6 +2,7 @@ package iipnet
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"syscall"
@@ -33,7 +34,7 @@ func lookup(ctx context.Context, network, address string, fam int) ([]netip.Addr
 	}
 	port, err := net.DefaultResolver.LookupPort(ctx, network, service)
 	if err != nil {
-		return nil, err
+		return nil, lookupError(ctx, err)
 	}
 	if host == "" {
 		return []netip.AddrPort{netip.AddrPortFrom(anyAddr(fam), uint16(port))}, nil
@@ -42,7 +43,7 @@ func lookup(ctx context.Context, network, address string, fam int) ([]netip.Addr
 	if ip, err := netip.ParseAddr(host); err == nil {
 		ips = append(ips, ip)
 	} else if ips, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host); err != nil {
-		return nil, err
+		return nil, lookupError(ctx, err)
 	}
 	var out []netip.AddrPort
 	for _, ip := range ips {
@@ -54,6 +55,17 @@ func lookup(ctx context.Context, network, address string, fam int) ([]netip.Addr
 		return nil, &net.AddrError{Err: "no suitable address found", Addr: host}
 	}
 	return out, nil
+}
+
+// lookupError is the error of a lookup; that its context has ended, if it has: package net's resolver says either.
+func lookupError(ctx context.Context, err error) error {
+	var dns *net.DNSError
+	if ctx.Err() == nil || !errors.As(err, &dns) {
+		return err
+	}
+	end := dialError(ctx)
+	late := ctx.Err() == context.DeadlineExceeded
+	return &net.DNSError{UnwrapErr: end, Err: end.Error(), Name: dns.Name, IsTimeout: late, IsTemporary: late}
 }
 
 // localAddr is where to listen by a protocol; an address of the other one is not of the type that is wanted.

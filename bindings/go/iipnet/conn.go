@@ -58,6 +58,7 @@ type Conn struct {
 	status  iip.Status // why
 	said    bool       // a call returned that
 	may     uint32     // bytes of an empty buffer, though there are few; guarded by the loop's lock
+	waits   bool       // for one, in a row of the loop's; guarded the same
 	told    bool       // the loop knows that there is something to do
 }
 

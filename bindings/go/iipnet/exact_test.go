@@ -191,7 +191,11 @@ func TestDialsThatEnd(t *testing.T) {
 	defer cancelPast()
 	gone, cancelGone := context.WithCancel(context.Background())
 	cancelGone()
-	for _, address := range []string{"10.0.0.2:7", "name.invalid:7", "10.0.0.99:7"} { // a peer, a lookup, a neighbour
+	addresses := []string{"10.0.0.2:7", "10.0.0.2:nonsense", "10.0.0.99:7"} // a peer, a lookup, a neighbour
+	for range 200 {
+		addresses = append(addresses, "name.invalid:7")
+	}
+	for _, address := range addresses {
 		_, err := client.DialContext(gone, "tcp", address)
 		wantOp(t, err, "dial", context.Canceled, false)
 		_, err = client.DialContext(past, "tcp", address)

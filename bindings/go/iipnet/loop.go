@@ -5,18 +5,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 	"unsafe"
 
 	iip "iip.example/iip"
 )
 
 const (
-	stockMax    = 256     // empty buffers that wait for writers, at most
-	stockLow    = 8       // the same while the port has few: they are what is received into, too
 	backEnough  = 32      // buffers that come back: so many are reason to wake the loop
 	scratchSize = 1 << 20 // memory for datagrams that fit in no buffer, each turn
-	lookAgainIn = time.Millisecond
 )
 
 // object is a connection or an endpoint, as the loop sees it.
@@ -53,7 +49,7 @@ type loop struct {
 	funcs   []func(*loop) // the same for what is rare
 	back    []iip.Handle  // buffers that were read
 	stock   []iip.Span    // empty buffers to write to
-	hungry  []*Conn       // writers that found none
+	waiting writers       // who found none
 	low     bool          // the port has few: who has some on their way to a peer that does not take them gets no more
 	ended   bool          // of no use any more
 	spare   [2][]object   // memory of dirty and later, used again
@@ -113,7 +109,7 @@ func (lp *loop) giveBack(bufs ...iip.Handle) {
 	}
 	lp.mu.Lock()
 	lp.back = append(lp.back, bufs...)
-	enough := len(lp.back) >= backEnough || len(lp.hungry) != 0
+	enough := len(lp.back) >= backEnough || lp.waiting.len() != 0
 	if enough {
 		lp.pending.Store(true)
 	}
@@ -137,24 +133,6 @@ func (lp *loop) flush() {
 	if any {
 		lp.rouse()
 	}
-}
-
-// takeTx takes an empty buffer to write to, as much of it as c may. False: there is none, and c is told when there is.
-func (lp *loop) takeTx(c *Conn) (iip.Span, bool) {
-	lp.mu.Lock()
-	defer lp.mu.Unlock()
-	n := len(lp.stock)
-	if n == 0 || lp.low && c.may == 0 {
-		lp.hungry = append(lp.hungry, c)
-		lp.pending.Store(true)
-		return iip.Span{}, false
-	}
-	s := lp.stock[n-1]
-	if lp.low {
-		s.Len = min(s.Len, c.may)
-	}
-	lp.stock, c.may = lp.stock[:n-1], 0
-	return s, true
 }
 
 // run is the goroutine. It is not locked to a thread: see iip_go_turn_anywhere.
@@ -285,84 +263,6 @@ func (lp *loop) events(events []iip.Event) {
 			lp.l.Release(e.Buf)
 		}
 	}
-}
-
-// restock moves empty buffers to where writers find them.
-func (lp *loop) restock() {
-	limit, low := stockMax, lp.l.State()&iip.StatePoolLow != 0
-	if low {
-		limit = stockLow
-	}
-	lp.mu.Lock()
-	lp.low = low
-	for n := len(lp.stock); n > limit; n-- {
-		lp.l.Release(lp.stock[n-1].Buf)
-		lp.stock = lp.stock[:n-1]
-	}
-	for len(lp.stock) < limit {
-		s := lp.l.TxTake()
-		if s == nil {
-			break
-		}
-		lp.stock = append(lp.stock, *s)
-	}
-	var hungry []*Conn
-	if len(lp.stock) != 0 {
-		hungry, lp.hungry = lp.hungry, nil
-	}
-	if low && len(hungry) != 0 {
-		n := len(lp.stock)
-		lp.mu.Unlock()
-		fed, rest := lp.share(hungry, n)
-		lp.mu.Lock()
-		hungry = hungry[:0]
-		for c, room := range fed {
-			c.may = room
-			hungry = append(hungry, c)
-		}
-		lp.hungry = append(rest, lp.hungry...)
-	}
-	starved := len(lp.hungry) != 0
-	lp.mu.Unlock()
-	if starved && !lp.looks {
-		lp.lookAgain()
-	}
-	for _, c := range hungry {
-		c.feed()
-		lp.roused = true
-	}
-}
-
-// share tells who gets one of n buffers while there are few: those whose peers took all that they were sent and have room
-// for more, and who are closed or over, and so want none. What a peer has no room for would keep its buffer for ever.
-func (lp *loop) share(hungry []*Conn, n int) (fed map[*Conn]uint32, rest []*Conn) {
-	fed = map[*Conn]uint32{}
-	for _, c := range hungry {
-		c.mu.Lock()
-		queued, over := c.outLen, c.gone || c.closed
-		c.mu.Unlock()
-		info, err := lp.l.ConnInfo(c.handle)
-		if over || n > 0 && queued == 0 && err == nil && info.Unsent == 0 && info.SndWnd > info.Unacked {
-			fed[c] = info.SndWnd - info.Unacked
-			n--
-		} else {
-			rest = append(rest, c)
-		}
-	}
-	return fed, rest
-}
-
-// lookAgain looks in a while whether there are empty buffers: most come with an acknowledgement or a release, either of
-// which brings a turn, but a port may also give them back of its own accord.
-func (lp *loop) lookAgain() {
-	lp.looks = true
-	time.AfterFunc(lookAgainIn, func() {
-		lp.do(func(lp *loop) {
-			if lp != nil {
-				lp.looks = false
-			}
-		})
-	})
 }
 
 // fail ends everything that lives on the loop.

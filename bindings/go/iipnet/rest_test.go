@@ -129,12 +129,6 @@ func starve(t *testing.T, server, client *Stack) {
 			wrote <- err
 		}()
 	}
-	hungry := func() bool {
-		lp := client.loops[0]
-		lp.mu.Lock()
-		defer lp.mu.Unlock()
-		return len(lp.hungry) != 0
-	}
 	parks := func() uint64 {
 		st, err := client.loops[0].l.Stats()
 		if err != nil {
@@ -143,7 +137,7 @@ func starve(t *testing.T, server, client *Stack) {
 		return st.Parks
 	}
 	for end, first := time.Now().Add(20*time.Second), uint64(0); ; time.Sleep(time.Millisecond) {
-		if !hungry() {
+		if hungry(client.loops[0]) == 0 {
 			first = 0
 		} else if first == 0 {
 			first = parks() + 1
@@ -163,34 +157,11 @@ func starve(t *testing.T, server, client *Stack) {
 }
 
 // TestStuckPeersStopNobody: peers by the dozen that take nothing, more of them than there are last buffers to give out,
-// and one that reads.
+// and some that read.
 func TestStuckPeersStopNobody(t *testing.T) {
-	const stuck, whole = 100, 200_000
-	server := openRest(t, "stuck", "2", func(cfg *iip.Config) { cfg.Frames = 256 })
-	client := openRest(t, "stuck", "1", func(cfg *iip.Config) { cfg.Tunables = []string{"tcp.rcvbuf=4096"} })
-	l, err := server.Listen("tcp", ":7")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { _, _ = c.Write(make([]byte, whole)); _ = c.Close() }()
-		}
-	}()
-	for range stuck {
-		if _, err := client.Dial("tcp", "10.0.0.2:7"); err != nil {
-			t.Fatal(err)
-		}
-	}
+	_, _, dial := stuckWriters(t, "stuck", 100)
 	for range 3 {
-		c, err := client.Dial("tcp", "10.0.0.2:7")
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := dial()
 		_ = c.SetReadDeadline(time.Now().Add(60 * time.Second))
 		if n, err := io.Copy(io.Discard, c); n != whole || err != nil {
 			t.Fatalf("%d of %d bytes: %v", n, whole, err)

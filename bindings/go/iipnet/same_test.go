@@ -149,7 +149,7 @@ func sameDials(w *world) {
 		}
 	}
 	for _, network := range []string{"tcp", "udp", "tcp6", "tcp5"} {
-		for _, address := range []string{w.host + ":9", w.host, w.host + ":nonsense", w.host + ":99999", "name.invalid:9"} {
+		for _, address := range []string{w.host + ":9", w.host, w.host + ":99999"} {
 			_, err := w.dial(past, network, address)
 			w.say("dial, past", err)
 			_, err = w.dial(gone, network, address)
@@ -248,7 +248,7 @@ func (w *world) movedAway(a, b duplex) (n int, err error) {
 			_ = a.SetReadDeadline(time.Now().Add(time.Hour))
 			late <- !time.Now().Before(first)
 			time.Sleep(time.Until(first) + 10*time.Millisecond)
-			_, _ = b.Write(one1)
+			_, _ = b.Write([]byte("x"))
 		})
 		if n, err = a.Read(one1); !<-late {
 			return n, err
