@@ -54,6 +54,7 @@ type Conn struct {
 	linger0 bool
 	closed  bool       // Close
 	closeOp bool       // was asked for
+	unread  bool       // bytes came between the two, and no one reads them
 	gone    bool       // CLOSED came
 	status  iip.Status // why
 	said    bool       // a call returned that

@@ -28,7 +28,10 @@ func (c *Conn) pump(lp *loop) {
 	if !c.stuck {
 		c.send(lp)
 	}
-	if len(c.out) == 0 && !c.stuck {
+	if c.closeOp && c.unread && lp.l.Room() > 0 {
+		c.unread = false
+		lp.push(iip.Op{Code: iip.OpAbort, Obj: c.handle}, sent{})
+	} else if len(c.out) == 0 && !c.stuck {
 		c.finish(lp)
 	} else if !c.stuck {
 		c.retry(lp)
@@ -73,6 +76,9 @@ func (c *Conn) finish(lp *loop) {
 		lp.push(iip.Op{Code: iip.OpShutdown, Obj: c.handle}, sent{})
 	} else {
 		c.end(lp, iip.OpClose)
+		if c.closeOp && c.unread {
+			c.retry(lp) // and the reset follows what ends the stream, as it came later
+		}
 	}
 }
 
@@ -155,7 +161,7 @@ func (c *Conn) event(lp *loop, e *iip.Event) {
 
 func (c *Conn) arrived(lp *loop, e *iip.Event) {
 	if c.closed || c.noRead {
-		c.linger0 = c.linger0 || c.closed // nobody read it, as with what was there before
+		c.unread = c.unread || c.closed && !c.closeOp
 		lp.l.Release(e.Buf)
 		return
 	}
