@@ -67,17 +67,13 @@ func TestNothingElseCrosses(t *testing.T) {
 		if i/100%2 == 0 {
 			c, d = dialed, accepted
 		}
-		b := [3]byte{byte(i), 2, 3}
+		b, got := [3]byte{byte(i), 2, 3}, [3]byte{}
 		if _, err := c.Write(b[:]); err != nil {
 			t.Fatal(err)
 		}
 		_ = c.SetDeadline(time.Now().Add(time.Minute))
-		for n := 0; n < 3; {
-			k, err := d.Read(b[n:])
-			if err != nil || b[0] != byte(i) {
-				t.Fatal(err)
-			}
-			n += k
+		if _, err := io.ReadFull(d, got[:]); err != nil || got != b {
+			t.Fatal(got, err)
 		}
 	}
 	_ = dialed.Close()

@@ -57,7 +57,7 @@ func hungry(lp *loop) int {
 // TestWaitingWritersCostNothing: how many of them a turn looks at depends on how many it could serve. Each look is a
 // crossing into C beside those of the turns, so they can be counted.
 func TestWaitingWritersCostNothing(t *testing.T) {
-	for _, stuck := range []int{100, 800} {
+	for _, stuck := range []int{50, 200} {
 		server, client, dial := stuckWriters(t, fmt.Sprint("waiting", stuck), stuck)
 		turns := func() uint64 { return server.loops[0].turns.Load() }
 		before, calls, ours, theirs := runtime.NumCgoCall(), int64(0), turns(), client.loops[0].turns.Load()
