@@ -25,6 +25,7 @@ func pair(t testing.TB, port string, tunables ...string) (server, client *iipnet
 
 func openStack(t testing.TB, port, host string, tunables []string) *iipnet.Stack {
 	t.Helper()
+	iipnet.NoneLeft(t)
 	s, err := iipnet.Open(iip.Config{Port: port, Addresses: []string{"10.0.0." + host + "/24", "fd00::" + host + "/64"}, Tunables: tunables})
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,8 @@
 // queues of Go, and never cross into C. While nothing happens that goroutine waits in Go's own poller for the
 // descriptor of the loop; a turn never waits.
 //
+// Close what you open: the garbage collector closes nothing here. What is dropped lives on until Stack.Close.
+//
 // Errors are those of package net: *net.OpError around os.ErrDeadlineExceeded, net.ErrClosed, or a system error
 // (syscall.ECONNRESET, ECONNREFUSED ...), and io.EOF by itself.
 package iipnet

@@ -140,6 +140,7 @@ func TestUnreachable(t *testing.T) {
 // deaf opens a stack and a peer that accepts connections on port 7 until it is told to end.
 func deaf(t *testing.T, tunables ...string) (client *iipnet.Stack, end func()) {
 	t.Helper()
+	iipnet.NoneLeft(t)
 	port := fmt.Sprintf("pair:deaf%d", names.Add(1))
 	peer, err := iip.Open(iip.Config{Port: port, Addresses: []string{"10.0.0.2/24"}})
 	if err != nil {
@@ -244,6 +245,7 @@ func TestDialsThatEndWhileAccepted(t *testing.T) {
 
 // TestListenersEnd: when Close returns, a connect is refused and the address is free, on all loops, however often.
 func TestListenersEnd(t *testing.T) {
+	iipnet.NoneLeft(t)
 	port := fmt.Sprintf("pair:ends%d", names.Add(1))
 	server, err := iipnet.Open(iip.Config{Port: port, Addresses: []string{"10.0.0.2/24"}, Loops: 2})
 	if err != nil {

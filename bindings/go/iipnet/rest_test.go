@@ -15,6 +15,7 @@ import (
 
 func openRest(t *testing.T, name, host string, more func(*iip.Config)) *Stack {
 	t.Helper()
+	NoneLeft(t)
 	cfg := iip.Config{Port: "pair:" + name, Addresses: []string{"10.0.0." + host + "/24"}}
 	if more != nil {
 		more(&cfg)

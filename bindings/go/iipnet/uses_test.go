@@ -191,6 +191,7 @@ func TestMoreLoopsThanProcessors(t *testing.T) {
 }
 
 func many(t *testing.T, loops int) {
+	iipnet.NoneLeft(t)
 	port := fmt.Sprintf("pair:many%d", names.Add(1))
 	server, err := iipnet.Open(iip.Config{Port: port, Addresses: []string{"10.0.0.2/24"}, Loops: loops})
 	if err != nil {
