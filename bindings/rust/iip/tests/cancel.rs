@@ -79,24 +79,24 @@ async fn serve(ready: Sender<()>) {
     }
 }
 
-/// A stream beside the others, which must not notice anything.
-async fn bystander(over: Rc<Cell<bool>>) -> u64 {
+/// A stream beside the others, which must not notice anything; one echo at least, however soon they are over.
+async fn bystander(over: Rc<Cell<bool>>) {
     let stream = TcpStream::connect(at(7)).await.unwrap();
-    let mut rounds = 0;
-    while !over.get() {
-        let bytes = pattern(5000, rounds);
+    for round in 0.. {
+        let bytes = pattern(5000, round);
         stream.write_all(&bytes).await.unwrap();
         let mut back = Vec::new();
         while back.len() < bytes.len() {
             back.extend_from_slice(&stream.recv().await.unwrap().unwrap());
         }
         assert!(back == bytes, "the stream beside was disturbed");
-        rounds += 1;
+        if over.get() {
+            break;
+        }
     }
     stream.shutdown().unwrap();
     assert!(stream.recv().await.unwrap().is_none());
     stream.closed().await.unwrap();
-    rounds
 }
 
 async fn at_rest(runtime: &str) {
@@ -135,7 +135,7 @@ where
         let beside = rt::spawn_local(bystander(over.clone()));
         work(worker.handle().clone()).await;
         over.set(true);
-        assert!(beside.await > 0);
+        beside.await;
         at_rest("client").await;
         // The client goes on turning: a last ACK that the wire lost is asked for again.
         let (tell, told) = std::sync::mpsc::channel();
@@ -157,17 +157,22 @@ where
 #[test]
 fn connects() {
     dropped("connect", |_| async {
-        let mut done = 0;
-        for polls in rounds(100) {
-            match polled(polls, TcpStream::connect(at(7))).await {
+        let (mut done, mut given_up, began) = (0, 0, Instant::now());
+        let mut polls = rounds(usize::MAX);
+        while done + given_up < 100 || done == 0 {
+            assert!(began.elapsed() < PATIENCE, "{given_up} in vain");
+            match polled(polls.next().unwrap(), TcpStream::connect(at(7))).await {
                 Some(stream) => {
                     done += 1;
                     stream.unwrap().write_all(b"x").await.unwrap();
                 }
-                None => rt::yield_now().await,
+                None => {
+                    given_up += 1;
+                    rt::yield_now().await;
+                }
             }
         }
-        assert!((1..100).contains(&done), "{done} of 100");
+        assert!(given_up > 0);
     });
 }
 

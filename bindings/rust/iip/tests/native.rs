@@ -2,13 +2,13 @@
 
 mod common;
 
-use common::{at, connect, side, sides, turn, until, Side};
+use common::{at, connect, patiently, side, sides, turn, until, Side};
 use iip::{Config, Conn, Error, EventKind, Opt, Post, Region, Wait};
 
 /// Sends `bytes` as an echo client would, and reads them back: `sent` behind `taken`, in order.
 fn echo(server: &mut Side, client: &mut Side, conn: Conn, bytes: &[u8]) -> Vec<u8> {
     let (mut at, mut blocked, mut back) = (0, false, Vec::new());
-    for _ in 0..5_000_000 {
+    patiently("not all came back", || {
         while at < bytes.len() && !blocked {
             let Some(mut buf) = client.l.tx_buf() else { break };
             at += buf.extend_from_slice(&bytes[at..]);
@@ -24,11 +24,8 @@ fn echo(server: &mut Side, client: &mut Side, conn: Conn, bytes: &[u8]) -> Vec<u
         }
         blocked = false;
         serve(server);
-        if back.len() == bytes.len() {
-            return back;
-        }
-    }
-    panic!("{} of {} bytes came back", back.len(), bytes.len());
+        (back.len() == bytes.len()).then(|| std::mem::take(&mut back))
+    })
 }
 
 /// An echo by copies, that holds nothing.
@@ -247,12 +244,7 @@ fn registered_memory_lives_until_it_is_done_with() {
 }
 
 fn until_one(side: &mut Side) -> Vec<u8> {
-    for _ in 0..1_000_000 {
-        if let Some(buf) = turn(side).into_iter().find_map(|s| s.buf) {
-            return buf.to_vec();
-        }
-    }
-    panic!("nothing came");
+    patiently("nothing came", || turn(side).into_iter().find_map(|s| s.buf)).to_vec()
 }
 
 #[test]

@@ -217,10 +217,11 @@ fn timers_expire_in_order() {
     let order = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     runtime.block_on(async {
         let mut all = Vec::new();
+        let now_us = rt::with_loop(|l| l.clock_us()).unwrap();
         for ms in [600u64, 200, 400, 0] {
             let order = order.clone();
             all.push(rt::spawn_local(async move {
-                rt::sleep(Duration::from_millis(ms)).await;
+                rt::sleep_until(now_us + ms * 1000).await;
                 order.borrow_mut().push(ms);
             }));
         }

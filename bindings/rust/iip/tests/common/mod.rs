@@ -2,10 +2,24 @@
 #![allow(dead_code)]
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use iip::{Config, Conn, Engine, EventKind, Loop, RxBuf, Wait};
 
 pub const SERVER: &str = "10.0.0.1";
+/// What a wire lost comes after timeouts that double, and the machine may have more to do.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Asks until there is an answer.
+pub fn patiently<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+    }
+    panic!("{what}");
+}
 
 pub struct Side {
     pub l: Loop,
@@ -47,14 +61,9 @@ pub fn turn(side: &mut Side) -> Vec<Seen> {
 
 /// Turns both until one of them brings an event of this kind; everything before it is dropped.
 pub fn until(a: &mut Side, b: &mut Side, kind: EventKind) -> Seen {
-    for _ in 0..2_000_000 {
-        for side in [&mut *a, &mut *b] {
-            if let Some(seen) = turn(side).into_iter().find(|seen| seen.kind == kind) {
-                return seen;
-            }
-        }
-    }
-    panic!("no event {kind:?} came");
+    patiently(&format!("no event {kind:?} came"), || {
+        [&mut *a, &mut *b].into_iter().find_map(|side| turn(side).into_iter().find(|seen| seen.kind == kind))
+    })
 }
 
 /// A connection from client to server: (its handle there, its handle here).
@@ -62,12 +71,9 @@ pub fn connect(server: &mut Side, client: &mut Side, port: u16) -> (Conn, Conn) 
     server.l.listen(at(port), 7).unwrap();
     client.l.connect(at(port), 9).unwrap();
     let (mut there, mut here) = (None, None);
-    for _ in 0..2_000_000 {
+    patiently("not connected", || {
         there = there.or(turn(server).into_iter().find(|s| s.kind == EventKind::Accept).map(|s| s.conn));
         here = here.or(turn(client).into_iter().find(|s| s.kind == EventKind::Connected).map(|s| s.conn));
-        if let (Some(there), Some(here)) = (there, here) {
-            return (there, here);
-        }
-    }
-    panic!("not connected");
+        there.zip(here)
+    })
 }
