@@ -34,6 +34,7 @@ fn error((kind, error): Kind) -> io::Error {
 struct Shared<T>(Mutex<T>);
 
 impl<T> Shared<T> {
+    /// Wakers are code of others, as is what reads: nothing of that runs while it is locked.
     fn lock(&self) -> MutexGuard<'_, T> {
         // Nothing panics while it is locked.
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -78,6 +79,7 @@ impl SendStream {
             }
         });
         poll_fn(|cx| {
+            let waker = cx.waker().clone();
             let mut s = stream.shared.lock();
             if s.ends.is_some() {
                 return Poll::Ready(Ok(()));
@@ -85,7 +87,9 @@ impl SendStream {
             if let Some(e) = s.error {
                 return Poll::Ready(Err(error(e)));
             }
-            s.writer = Some(cx.waker().clone());
+            let before = s.writer.replace(waker);
+            drop(s);
+            drop(before);
             Poll::Pending
         })
         .await?;
@@ -116,6 +120,7 @@ impl SendStream {
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut VecDeque<RxBuf>) -> (T, usize),
     ) -> Poll<io::Result<Option<T>>> {
+        let waker = cx.waker().clone();
         let mut s = self.shared.lock();
         if s.received.is_empty() {
             if s.eof {
@@ -124,7 +129,9 @@ impl SendStream {
             if let Some(e) = s.error {
                 return Poll::Ready(Err(error(e)));
             }
-            s.reader = Some(cx.waker().clone());
+            let before = s.reader.replace(waker);
+            drop(s);
+            drop(before);
             return Poll::Pending;
         }
         let was = s.received_bytes;
@@ -156,24 +163,41 @@ impl SendStream {
         if max == 0 {
             return Poll::Ready(Ok(0));
         }
-        let copy = |received: &mut VecDeque<RxBuf>| {
-            let mut done = 0;
-            while let Some(buf) = received.front_mut().filter(|_| done < max) {
-                let n = buf.len().min(max - done);
-                put(&buf[..n]);
-                done += n;
-                buf.advance(n);
-                if buf.is_empty() {
-                    received.pop_front();
+        let mut done = 0;
+        while done < max {
+            match self.poll_piece(cx, max - done) {
+                Poll::Ready(Ok(Some(piece))) => {
+                    put(&piece);
+                    done += piece.len();
                 }
+                _ if done > 0 => break,
+                Poll::Ready(end) => return Poll::Ready(end.map(|_| 0)),
+                Poll::Pending => return Poll::Pending,
             }
-            (done, done)
+        }
+        Poll::Ready(Ok(done))
+    }
+
+    /// Bytes of one buffer, `max` at most; `None`: the peer has sent all.
+    fn poll_piece(&self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Option<RxBuf>>> {
+        let piece = |received: &mut VecDeque<RxBuf>| {
+            let first = match received.front_mut() {
+                Some(first) if first.len() > max => {
+                    let part = first.slice(..max);
+                    first.advance(max);
+                    Some(part)
+                }
+                _ => received.pop_front(),
+            };
+            let n = first.as_ref().map_or(0, |part| part.len());
+            (first, n)
         };
-        self.poll_received(cx, copy).map_ok(|n| n.unwrap_or(0))
+        self.poll_received(cx, piece).map_ok(Option::flatten)
     }
 
     /// Takes some bytes; pending, it has taken none.
     pub fn poll_write_from(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let waker = cx.waker().clone();
         let mut s = self.shared.lock();
         if let Some(e) = s.error {
             return Poll::Ready(Err(error(e)));
@@ -182,7 +206,9 @@ impl SendStream {
             return Poll::Ready(Err(Error::SHUTDOWN.into()));
         }
         if s.sending_bytes >= QUEUE {
-            s.writer = Some(cx.waker().clone());
+            let before = s.writer.replace(waker);
+            drop(s);
+            drop(before);
             return Poll::Pending;
         }
         let n = bytes.len().min(PIECE);
@@ -348,6 +374,7 @@ impl SendListener {
         let end = ListenerEnd(shared);
         handle.spawn(move || listen(local, end));
         listener.local = poll_fn(|cx| {
+            let waker = cx.waker().clone();
             let mut s = listener.shared.lock();
             if let Some(local) = s.bound {
                 return Poll::Ready(Ok(local));
@@ -355,7 +382,9 @@ impl SendListener {
             if let Some(e) = s.error {
                 return Poll::Ready(Err(error(e)));
             }
-            s.waker = Some(cx.waker().clone());
+            let before = s.waker.replace(waker);
+            drop(s);
+            drop(before);
             Poll::Pending
         })
         .await?;
@@ -365,6 +394,7 @@ impl SendListener {
     /// The next connection. Dropped half-way, it loses none.
     pub async fn accept(&self) -> io::Result<SendStream> {
         poll_fn(|cx| {
+            let waker = cx.waker().clone();
             let mut s = self.shared.lock();
             if let Some(stream) = s.accepted.pop_front() {
                 return Poll::Ready(Ok(stream));
@@ -372,7 +402,9 @@ impl SendListener {
             if let Some(e) = s.error {
                 return Poll::Ready(Err(error(e)));
             }
-            s.waker = Some(cx.waker().clone());
+            let before = s.waker.replace(waker);
+            drop(s);
+            drop(before);
             Poll::Pending
         })
         .await

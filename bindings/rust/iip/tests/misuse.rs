@@ -13,7 +13,7 @@ use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use common::{connect, patiently, side, sides, turn, until, Side};
+use common::{connect, echo, patiently, side, sides, turn, until, Side};
 use iip::net::{TcpListener, TcpStream, UdpSocket};
 use iip::rt::{self, Runtime, Worker};
 use iip::{Config, Conn, Engine, Error, EventKind, Listener, Region, RxBuf, Timer, Udp, Wait};
@@ -29,20 +29,7 @@ fn runtime(port: &str, address: &str) -> Runtime {
 /// A server's thread that echoes, and a runtime for the client.
 fn world(port: &str) -> (Worker, Runtime) {
     let worker = Worker::start(&open(port, "10.0.0.1/24"), 0).unwrap();
-    let (tell, told) = channel();
-    worker.handle().spawn(move || async move {
-        let listener = TcpListener::bind("0.0.0.0:7".parse().unwrap()).unwrap();
-        tell.send(()).unwrap();
-        while let Ok(stream) = listener.accept().await {
-            rt::spawn_local(async move {
-                while let Ok(Some(bytes)) = stream.recv().await {
-                    stream.send(bytes).await?;
-                }
-                stream.shutdown()
-            });
-        }
-    });
-    told.recv().unwrap();
+    echo::serve(&worker);
     (worker, runtime(port, "10.0.0.2/24"))
 }
 

@@ -1,6 +1,9 @@
 //! Tasks, wakers, timers and sockets: between threads, past the end of their runtime, and dropped half-way.
 #![cfg(miri)]
 
+#[path = "../../iip/tests/common/echo.rs"]
+mod echo;
+
 use std::future::{poll_fn, Future};
 use std::pin::pin;
 use std::sync::mpsc::channel;
@@ -8,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use iip::net::{TcpListener, TcpStream, UdpSocket};
+use iip::net::{TcpStream, UdpSocket};
 use iip::rt::{self, Runtime, Worker};
 use iip::send::{SendListener, SendStream};
 use iip::{Config, Engine};
@@ -22,23 +25,6 @@ fn open(port: &str, address: &str) -> Engine {
 fn world(port: &str) -> (Worker, Runtime) {
     let worker = Worker::start(&open(port, "10.0.0.1/24"), 0).unwrap();
     (worker, Runtime::new(open(port, "10.0.0.2/24").attach(0).unwrap()))
-}
-
-fn echo(worker: &Worker) {
-    let (tell, told) = channel();
-    worker.handle().spawn(move || async move {
-        let listener = TcpListener::bind("0.0.0.0:7".parse().unwrap()).unwrap();
-        tell.send(()).unwrap();
-        while let Ok(stream) = listener.accept().await {
-            rt::spawn_local(async move {
-                while let Ok(Some(bytes)) = stream.recv().await {
-                    stream.send(bytes).await?;
-                }
-                stream.shutdown()
-            });
-        }
-    });
-    told.recv().unwrap();
 }
 
 async fn connect() -> TcpStream {
@@ -58,7 +44,7 @@ async fn once<F: Future>(future: F) -> Option<F::Output> {
 #[test]
 fn an_echo_between_threads() {
     let (worker, runtime) = world("pair:echo");
-    echo(&worker);
+    echo::serve(&worker);
     runtime.block_on(async {
         let stream = connect().await;
         let bytes: Vec<u8> = (0..700u32).map(|i| i as u8).collect();
@@ -82,7 +68,7 @@ fn an_echo_between_threads() {
 #[test]
 fn futures_dropped_half_way() {
     let (worker, runtime) = world("pair:drop");
-    echo(&worker);
+    echo::serve(&worker);
     runtime.block_on(async {
         let stream = connect().await;
         for _ in 0..3 {

@@ -59,13 +59,6 @@ impl Sockets {
         !self.active.borrow().is_empty()
     }
 
-    pub(crate) fn clear(&self) {
-        self.streams.borrow_mut().clear();
-        self.listeners.borrow_mut().clear();
-        self.udps.borrow_mut().clear();
-        self.active.borrow_mut().clear();
-    }
-
     /// The runtime ends: whoever waits for one of its sockets is to be woken, and finds that it is gone.
     pub(crate) fn orphan(&self) -> Vec<Waker> {
         let mut wakers = Vec::new();
@@ -75,6 +68,7 @@ impl Sockets {
         wakers.extend(listeners.into_values().filter_map(|listener| listener.orphan()));
         let udps = std::mem::take(&mut *self.udps.borrow_mut());
         wakers.extend(udps.into_values().filter_map(|udp| udp.orphan()));
+        self.active.borrow_mut().clear();
         wakers
     }
 

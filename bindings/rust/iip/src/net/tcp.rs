@@ -155,15 +155,23 @@ impl StreamState {
 
     // ---- what the stream asks ----
 
+    /// The waker goes where `place` says; wakers are code of others, so nothing is borrowed when one is cloned or dropped.
+    fn wait(&self, cx: &Context<'_>, place: impl FnOnce(&mut State) -> &mut Option<Waker>) {
+        let waker = cx.waker().clone();
+        let before = place(&mut self.s.borrow_mut()).replace(waker);
+        drop(before);
+    }
+
     fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut s = self.s.borrow_mut();
+        let s = self.s.borrow();
         if s.gone {
             return Poll::Ready(Err(s.error.unwrap_or(Error::CLOSED).into()));
         }
         if s.connected {
             return Poll::Ready(Ok(()));
         }
-        s.writer = Some(cx.waker().clone());
+        drop(s);
+        self.wait(cx, |s| &mut s.writer);
         Poll::Pending
     }
 
@@ -182,13 +190,14 @@ impl StreamState {
         if s.gone {
             return Poll::Ready(s.error.map_or(Ok(None), |e| Err(e.into())));
         }
-        s.reader = Some(cx.waker().clone());
+        drop(s);
+        self.wait(cx, |s| &mut s.reader);
         Poll::Pending
     }
 
     /// Ready when this turn takes another send of this stream.
     fn poll_sendable(self: &Rc<Self>, rt: &Inner, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut s = self.s.borrow_mut();
+        let s = self.s.borrow();
         if s.shut || s.gone {
             let error = s.error.filter(|_| s.gone).unwrap_or(Error::SHUTDOWN);
             return Poll::Ready(Err(error.into()));
@@ -197,10 +206,11 @@ impl StreamState {
         if s.held.is_empty() && !s.blocked && s.burst < BURST && room && s.connected {
             return Poll::Ready(Ok(()));
         }
-        s.writer = Some(cx.waker().clone());
         if !s.blocked {
             rt.sockets.activate(self);
         }
+        drop(s);
+        self.wait(cx, |s| &mut s.writer);
         Poll::Pending
     }
 
@@ -491,11 +501,12 @@ impl TcpStream {
     /// Waits until the connection is gone: both sides have ended and all was acknowledged, or it failed.
     pub async fn closed(&self) -> io::Result<()> {
         poll_fn(|cx| {
-            let mut s = self.state.s.borrow_mut();
+            let s = self.state.s.borrow();
             if s.gone {
                 return Poll::Ready(s.error.map_or(Ok(()), |e| Err(e.into())));
             }
-            s.writer = Some(cx.waker().clone());
+            drop(s);
+            self.state.wait(cx, |s| &mut s.writer);
             Poll::Pending
         })
         .await
@@ -504,18 +515,17 @@ impl TcpStream {
 
 impl Drop for TcpStream {
     fn drop(&mut self) {
-        let received = {
+        let left = {
             let mut s = self.state.s.borrow_mut();
             s.dropped = true;
-            (s.reader, s.writer) = (None, None);
-            std::mem::take(&mut s.received)
+            (s.reader.take(), s.writer.take(), std::mem::take(&mut s.received))
         };
-        drop(received);
         if let Some(rt) = self.rt.upgrade() {
             if !self.state.s.borrow().gone {
                 rt.sockets.activate(&self.state);
             }
         }
+        drop(left); // wakers are code of others, so it comes last
     }
 }
 
@@ -579,7 +589,9 @@ impl TcpListener {
         if self.rt.strong_count() == 0 {
             return Poll::Ready(Err(Error::CLOSED.into()));
         }
-        *self.state.waker.borrow_mut() = Some(cx.waker().clone());
+        let waker = cx.waker().clone();
+        let before = self.state.waker.replace(Some(waker));
+        drop(before); // code of others: nothing is borrowed
         Poll::Pending
     }
 }

@@ -110,7 +110,9 @@ impl UdpSocket {
         if self.rt.strong_count() == 0 {
             return Poll::Ready(Err(Error::CLOSED.into()));
         }
-        *self.state.waker.borrow_mut() = Some(cx.waker().clone());
+        let waker = cx.waker().clone();
+        let before = self.state.waker.replace(Some(waker));
+        drop(before); // code of others: nothing is borrowed
         Poll::Pending
     }
 

@@ -99,7 +99,8 @@ impl Inner {
 
     /// The task lacks a packet buffer, or one is not for it now.
     pub(crate) fn starve(&self, cx: &Context<'_>) {
-        self.starved.borrow_mut().push(cx.waker().clone());
+        let waker = cx.waker().clone(); // code of others: nothing is borrowed
+        self.starved.borrow_mut().push(waker);
     }
 
     /// What was queued last goes out, and the ends behind it.
@@ -121,9 +122,7 @@ impl Inner {
                 self.turn(Wait::No)?;
             }
         }
-        self.flush()?;
-        self.sockets.clear();
-        Ok(())
+        self.flush()
     }
 
     /// One turn, and what it brought to those who wait for it; they are woken when the batch is read.

@@ -233,16 +233,14 @@ impl<T> Future for JoinHandle<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let mut join = self.state.borrow_mut();
-        match join.out.take() {
-            Some(out) => Poll::Ready(out),
-            None => {
-                let before = join.waker.replace(cx.waker().clone());
-                drop(join);
-                drop(before);
-                Poll::Pending
-            }
+        let out = self.state.borrow_mut().out.take();
+        if let Some(out) = out {
+            return Poll::Ready(out);
         }
+        let waker = cx.waker().clone();
+        let before = self.state.borrow_mut().waker.replace(waker);
+        drop(before); // code of others: nothing is borrowed
+        Poll::Pending
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -25,6 +25,12 @@ pub(crate) struct Timers {
 struct State {
     fired: AtomicBool,
     waker: Mutex<Option<Waker>>,
+}
+
+impl State {
+    fn keep(&self, waker: Option<Waker>) -> Option<Waker> {
+        std::mem::replace(&mut *self.waker.lock().unwrap_or_else(PoisonError::into_inner), waker)
+    }
 }
 
 impl Timers {
@@ -70,7 +76,7 @@ impl Timers {
             }
             let state = entry.remove();
             state.fired.store(true, Ordering::Release);
-            wakers.extend(state.waker.lock().ok().and_then(|mut w| w.take()));
+            wakers.extend(state.keep(None));
         }
     }
 }
@@ -93,10 +99,10 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Ok(mut waker) = self.state.waker.lock() {
-            *waker = Some(cx.waker().clone());
-        }
-        // After the waker stands there: who fires does it in the other order.
+        let waker = cx.waker().clone();
+        let before = self.state.keep(Some(waker));
+        drop(before); // code of others: nothing is locked
+                      // After the waker stands there: who fires does it in the other order.
         if self.state.fired.load(Ordering::Acquire) {
             return Poll::Ready(());
         }
@@ -110,15 +116,14 @@ impl Drop for Sleep {
             return;
         }
         // Elsewhere it stays until its time has come, and wakes nobody.
-        if let Ok(mut waker) = self.state.waker.lock() {
-            *waker = None;
-        }
+        let before = self.state.keep(None);
         if let Some(rt) = super::try_current() {
             let mut waiting = rt.timers.waiting.borrow_mut();
             if waiting.get(&self.key).is_some_and(|state| Arc::ptr_eq(state, &self.state)) {
                 waiting.remove(&self.key);
             }
         }
+        drop(before);
     }
 }
 

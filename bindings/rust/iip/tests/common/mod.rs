@@ -1,6 +1,8 @@
 //! Two engines on the two ends of one in-memory wire, turned by one thread.
 #![allow(dead_code)]
 
+pub mod echo;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
