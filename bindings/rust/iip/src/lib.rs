@@ -72,6 +72,7 @@ pub mod rt;
 #[cfg(feature = "send")]
 pub mod send;
 mod stats;
+mod sync;
 mod turn;
 
 pub use addr::{socket_addr, Ends};

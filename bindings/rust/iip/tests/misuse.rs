@@ -425,6 +425,24 @@ fn a_panic_in_a_task_leaves_the_runtime_as_it_was() {
 }
 
 #[test]
+fn a_panic_in_a_task_keeps_no_other_from_running() {
+    let runtime = runtime("pair:misuse-panic-others", "10.0.0.1/24");
+    let other = runtime.run(|| {
+        drop(rt::spawn_local(async { panic!("a task") }));
+        rt::spawn_local(async { 5 })
+    });
+    let job = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let done = job.clone();
+    runtime.handle().spawn(|| async { panic!("a task that was handed in") });
+    runtime.handle().spawn(move || async move { done.store(true, std::sync::atomic::Ordering::SeqCst) });
+    for _ in 0..2 {
+        assert!(catch_unwind(AssertUnwindSafe(|| runtime.block_on(pending::<()>()))).is_err());
+    }
+    assert_eq!(runtime.block_on(rt::timeout(Duration::from_secs(60), other)), Some(5));
+    assert!(job.load(std::sync::atomic::Ordering::SeqCst));
+}
+
+#[test]
 fn a_runtime_within_a_runtime_panics_and_both_go_on() {
     let first = runtime("pair:misuse-nested", "10.0.0.1/24");
     let second = Rc::new(runtime("pair:misuse-nested", "10.0.0.2/24"));

@@ -29,6 +29,7 @@
 
 #[cfg(feature = "hyper")]
 pub mod hyper;
+mod inbox;
 mod tasks;
 mod time;
 
@@ -46,7 +47,8 @@ pub use time::{sleep, sleep_until, timeout, Sleep};
 
 use crate::net::Sockets;
 use crate::{Engine, Error, Loop, Result, Wait};
-use tasks::{Inbox, Tasks, ROOT};
+use inbox::{Inbox, ROOT};
+use tasks::Tasks;
 pub(crate) use time::Timers;
 
 /// How long a loop waits at most when tasks need buffers and few are free.

@@ -1,82 +1,14 @@
-//! Tasks of one thread, and the queue by which all threads wake them.
+//! Tasks of one thread.
 
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::ThreadId;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
+use super::inbox::{Inbox, Job, TaskWaker, ROOT};
 use crate::Remote;
-
-/// The future of block_on, which is no task.
-pub(crate) const ROOT: usize = usize::MAX;
-
-type Job = Box<dyn FnOnce() + Send>;
-
-/// What other threads hand in.
-pub(crate) struct Inbox {
-    queue: Mutex<Queue>,
-    owner: ThreadId,
-}
-
-struct Queue {
-    ready: Vec<usize>,
-    jobs: Vec<Job>,
-    stopped: bool,
-    /// Gone with the runtime, so that wakers which outlive it keep no engine open.
-    remote: Option<Remote>,
-}
-
-impl Inbox {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        // Nothing panics while it is locked.
-        self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    /// Puts something in; a loop that sleeps in another thread is woken.
-    fn put(&self, f: impl FnOnce(&mut Queue)) {
-        let mut queue = self.lock();
-        f(&mut queue);
-        if std::thread::current().id() != self.owner {
-            if let Some(remote) = &queue.remote {
-                let _ = remote.wake(); // fails in a forked child only
-            }
-        }
-    }
-
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.lock().stopped
-    }
-}
-
-struct TaskWaker {
-    id: usize,
-    queued: AtomicBool,
-    inbox: Arc<Inbox>,
-}
-
-impl TaskWaker {
-    /// Before the poll. It reads what a waker wrote, and so sees all that was done before that wake; a wake after it puts
-    /// the task in again. A store could be late: the wake would be lost.
-    fn begin(&self) {
-        self.queued.swap(false, Ordering::AcqRel);
-    }
-}
-
-impl Wake for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.queued.swap(true, Ordering::AcqRel) {
-            self.inbox.put(|queue| queue.ready.push(self.id));
-        }
-    }
-}
 
 struct Task {
     /// Absent while it is polled.
@@ -94,9 +26,8 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     pub(crate) fn new(remote: Remote) -> Tasks {
-        let queue = Queue { ready: Vec::new(), jobs: Vec::new(), stopped: false, remote: Some(remote) };
-        let inbox = Arc::new(Inbox { queue: Mutex::new(queue), owner: std::thread::current().id() });
-        let root = Arc::new(TaskWaker { id: ROOT, queued: AtomicBool::new(false), inbox: inbox.clone() });
+        let inbox = Arc::new(Inbox::new(remote));
+        let root = Arc::new(TaskWaker::new(ROOT, false, &inbox));
         Tasks { slots: RefCell::default(), free: RefCell::default(), inbox, root }
     }
 
@@ -113,12 +44,11 @@ impl Tasks {
     }
 
     pub(crate) fn wake(&self, id: usize) {
-        self.inbox.lock().ready.push(id);
+        self.inbox.again(vec![id], Vec::new());
     }
 
     pub(crate) fn is_pending(&self) -> bool {
-        let queue = self.inbox.lock();
-        !queue.ready.is_empty() || !queue.jobs.is_empty()
+        self.inbox.is_pending()
     }
 
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
@@ -146,20 +76,19 @@ impl Tasks {
             slots.push(None);
             slots.len() - 1
         });
-        let waker = Arc::new(TaskWaker { id, queued: AtomicBool::new(true), inbox: self.inbox.clone() });
+        let waker = Arc::new(TaskWaker::new(id, true, &self.inbox));
         self.slots.borrow_mut()[id] = Some(Task { future: Some(future), waker });
         self.wake(id);
     }
 
     /// Runs what is ready now, each once; `true`: the future of block_on is too.
     pub(crate) fn run(&self) -> bool {
-        let (ready, jobs) = {
-            let mut queue = self.inbox.lock();
-            (std::mem::take(&mut queue.ready), std::mem::take(&mut queue.jobs))
-        };
-        jobs.into_iter().for_each(|job| job());
+        let mut due = Due::of(&self.inbox);
+        while let Some(job) = due.jobs.next() {
+            job();
+        }
         let mut root = false;
-        for id in ready {
+        while let Some(id) = due.ready.next() {
             if id == ROOT {
                 self.root.begin();
                 root = true;
@@ -195,7 +124,7 @@ impl Tasks {
     /// Drops all of them, and what they spawn meanwhile.
     pub(crate) fn clear(&self) {
         loop {
-            let jobs = std::mem::take(&mut self.inbox.lock().jobs);
+            let (_, jobs) = self.inbox.take();
             let tasks = std::mem::take(&mut *self.slots.borrow_mut());
             self.free.borrow_mut().clear();
             if tasks.is_empty() && jobs.is_empty() {
@@ -207,8 +136,29 @@ impl Tasks {
 
     /// No one wakes the loop any more, or hands in a job.
     pub(crate) fn close(&self) {
-        let remote = self.inbox.lock().remote.take();
-        drop(remote);
+        self.inbox.close();
+    }
+}
+
+/// What a turn is to run; what a panic keeps from running is put in again.
+struct Due<'a> {
+    ready: std::vec::IntoIter<usize>,
+    jobs: std::vec::IntoIter<Job>,
+    inbox: &'a Inbox,
+}
+
+impl Due<'_> {
+    fn of(inbox: &Inbox) -> Due<'_> {
+        let (ready, jobs) = inbox.take();
+        Due { ready: ready.into_iter(), jobs: jobs.into_iter(), inbox }
+    }
+}
+
+impl Drop for Due<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.inbox.again(self.ready.by_ref().collect(), self.jobs.by_ref().collect());
+        }
     }
 }
 
@@ -265,21 +215,12 @@ impl Handle {
         F: Future<Output = ()> + 'static,
     {
         let job: Job = Box::new(move || drop(super::spawn_local(make())));
-        let mut job = Some(job);
-        self.inbox.put(|queue| {
-            if queue.remote.is_some() {
-                queue.jobs.extend(job.take());
-            }
-        });
-        drop(job); // unlocked: it is the caller's, and may wake us
+        drop(self.inbox.hand_in(job)); // unlocked: it is the caller's, and may wake us
     }
 
     /// Ends the thread of a [`Worker`](super::Worker).
     pub(crate) fn stop(&self) {
-        self.inbox.put(|queue| {
-            queue.stopped = true;
-            queue.ready.push(ROOT);
-        });
+        self.inbox.stop();
     }
 }
 
