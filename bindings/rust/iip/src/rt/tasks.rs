@@ -84,11 +84,11 @@ impl Tasks {
     /// Runs what is ready now, each once; `true`: the future of block_on is too.
     pub(crate) fn run(&self) -> bool {
         let mut due = Due::of(&self.inbox);
-        while let Some(job) = due.jobs.next() {
+        for job in due.jobs.by_ref() {
             job();
         }
         let mut root = false;
-        while let Some(id) = due.ready.next() {
+        for id in due.ready.by_ref() {
             if id == ROOT {
                 self.root.begin();
                 root = true;
