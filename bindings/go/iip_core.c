@@ -3475,8 +3475,6 @@ static void iip_stack_fill(struct iip_stack *stk, const struct iip_stack_cfg *cf
     stk->now = now;
     stk->flags = cfg->flags;
     stk->caps = cfg->caps;
-    if (cfg->caps & IIP_CAP_TX_TSO) /* who cuts makes the sums of what he cuts */
-        stk->caps |= IIP_CAP_TX_IP_CSUM | IIP_CAP_TX_TCP_CSUM;
     stk->l2_len = cfg->flags & IIP_STACK_L3 ? 0 : 14;
     stk->tso_max = cfg->tso_max ? iip_min32(cfg->tso_max, 65415) : 65415;
     stk->mem_limit = cfg->mem_limit;

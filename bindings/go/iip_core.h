@@ -266,7 +266,7 @@ enum {
     IIP_CAP_TX_IP_CSUM = 1,
     IIP_CAP_TX_TCP_CSUM = 2,
     IIP_CAP_TX_UDP_CSUM = 4,
-    IIP_CAP_TX_TSO = 8,       /* TCP over IPv4 and IPv6; implies IP_CSUM and TCP_CSUM */
+    IIP_CAP_TX_TSO = 8,       /* TCP over IPv4 and IPv6 */
     IIP_CAP_TX_SG = 16        /* takes chains; without it the core linearises */
 };
 

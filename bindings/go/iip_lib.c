@@ -12,9 +12,9 @@
 #define IIP_VERSION "0.9.0"
 /* Names the release, the private interface and the compiler, as CMake's: a plug-in of another build is refused. */
 #if defined(__clang__)
-#define IIP_BUILD_ID "0.9.0-7f4f3b5efb7b"
+#define IIP_BUILD_ID "0.9.0-fe25c8cad66f"
 #else
-#define IIP_BUILD_ID "0.9.0-8c8b9df8822e"
+#define IIP_BUILD_ID "0.9.0-386d57f25286"
 #endif
 
 /* ==== c/io/args.c ==== */
