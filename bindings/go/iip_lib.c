@@ -10460,13 +10460,14 @@ static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more, uint64_t 
 
 /*
  * Timers are due, and what came meanwhile was not heard: it comes first, and by the clock of before, so that no timer
- * stands between two bursts. What was acknowledged in time is not sent again, however late the loop is.
+ * stands between two bursts. What was acknowledged in time is not sent again, however late the loop is; but where the
+ * application is behind with its events, it gets the rest of them first.
  */
 static uint32_t iip_turn_catch_up(struct iip_loop *loop)
 {
     uint64_t before = loop->asked_at;
     uint32_t bursts = 0, all = 0, n;
-    if (loop->now - before < IIP_LATE_US || iip_stack_deadline(loop->stk) > loop->now)
+    if (loop->more || loop->now - before < IIP_LATE_US || iip_stack_deadline(loop->stk) > loop->now)
         return 0;
     do {
         n = iip_turn_receive(loop, 0, before);
