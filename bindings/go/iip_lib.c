@@ -10458,6 +10458,19 @@ static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more, uint64_t 
     return n;
 }
 
+/* Asked once a turn, and before each burst of a late one: it decides whether arrivals are copied, and whether those who release wake the loop. */
+static void iip_turn_pool(struct iip_loop *loop)
+{
+    uint32_t low = loop->ops->frames_free(loop->queue) < loop->frames_low;
+    if (low == loop->pool_low)
+        return;
+    loop->pool_low = low;
+    atomic_store_explicit(&loop->low, low, memory_order_relaxed);
+    if (low && !loop->low_said++)
+        iip_log_write(atomic_load_explicit(&loop->engine, memory_order_relaxed), IIP_LOG_WARN, loop->index, 0,
+                      IIP_E_NOBUFS, "fewer than %u packet buffers are free: arrivals are copied", loop->frames_low);
+}
+
 /*
  * Timers are due, and what came meanwhile was not heard: it comes first, and by the clock of before, so that no timer
  * stands between two bursts. What was acknowledged in time is not sent again, however late the loop is; but where the
@@ -10470,6 +10483,7 @@ static uint32_t iip_turn_catch_up(struct iip_loop *loop)
     if (loop->more || loop->now - before < IIP_LATE_US || iip_stack_deadline(loop->stk) > loop->now)
         return 0;
     do {
+        iip_turn_pool(loop);
         n = iip_turn_receive(loop, 0, before);
         all += n;
     } while (n >= loop->burst_max && ++bursts < IIP_CATCH_UP);
@@ -10527,19 +10541,6 @@ static void iip_turn_end(struct iip_loop *loop, struct iip_turn *turn)
     loop->stats.turns++;
     if (atomic_load_explicit(&loop->want_stats, memory_order_relaxed))
         iip_stats_publish(loop);
-}
-
-/* Asked once a turn: it decides whether arrivals are copied, and whether those who release wake the loop. */
-static void iip_turn_pool(struct iip_loop *loop)
-{
-    uint32_t low = loop->ops->frames_free(loop->queue) < loop->frames_low;
-    if (low == loop->pool_low)
-        return;
-    loop->pool_low = low;
-    atomic_store_explicit(&loop->low, low, memory_order_relaxed);
-    if (low && !loop->low_said++)
-        iip_log_write(atomic_load_explicit(&loop->engine, memory_order_relaxed), IIP_LOG_WARN, loop->index, 0,
-                      IIP_E_NOBUFS, "fewer than %u packet buffers are free: arrivals are copied", loop->frames_low);
 }
 
 int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)

@@ -281,7 +281,8 @@ func (p *peer) untaken(l *iip.Loop) {
 			continue
 		}
 		c := p.conns[op.Obj]
-		if c == nil || op.Status != iip.OK && op.Status != iip.ErrAgain {
+		full := op.Status == iip.ErrAgain || op.Status == iip.ErrNoBufs || op.Status == iip.ErrNoMem
+		if c == nil || op.Status != iip.OK && !full {
 			l.Release(op.Buf) // the connection is over
 			continue
 		}
