@@ -10458,7 +10458,7 @@ static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more, uint64_t 
     return n;
 }
 
-/* Asked once a turn, and before each burst of a late one: it decides whether arrivals are copied, and whether those who release wake the loop. */
+/* Asked once a turn, and before each burst of a late one: whether arrivals are copied, and those who release wake us. */
 static void iip_turn_pool(struct iip_loop *loop)
 {
     uint32_t low = loop->ops->frames_free(loop->queue) < loop->frames_low;
@@ -10472,19 +10472,19 @@ static void iip_turn_pool(struct iip_loop *loop)
 }
 
 /*
- * Timers are due, and what came meanwhile was not heard: it comes first, and by the clock of before, so that no timer
- * stands between two bursts. What was acknowledged in time is not sent again, however late the loop is; but where the
+ * Timers are due, and what came meanwhile was not heard: it comes first, and as of right before the first timer, so that
+ * none stands between two bursts. What was acknowledged in time is not sent again, however late the loop is; but where the
  * application is behind with its events, it gets the rest of them first.
  */
 static uint32_t iip_turn_catch_up(struct iip_loop *loop)
 {
-    uint64_t before = loop->asked_at;
     uint32_t bursts = 0, all = 0, n;
-    if (loop->more || loop->now - before < IIP_LATE_US || iip_stack_deadline(loop->stk) > loop->now)
+    uint64_t due;
+    if (loop->more || loop->now - loop->asked_at < IIP_LATE_US || (due = iip_stack_deadline(loop->stk)) > loop->now)
         return 0;
     do {
         iip_turn_pool(loop);
-        n = iip_turn_receive(loop, 0, before);
+        n = iip_turn_receive(loop, 0, due - 1);
         all += n;
     } while (n >= loop->burst_max && ++bursts < IIP_CATCH_UP);
     return all;

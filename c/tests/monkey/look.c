@@ -102,6 +102,20 @@ static void look_timer(struct monkey *m, const struct iip_event *e)
     monkey_fail(m, "a timer fired that was cancelled, or has fired before");
 }
 
+/* All that its peer sent has come, where that still stands in its list. */
+static void look_fin(struct monkey *m, struct monkey_conn *c)
+{
+    struct monkey *other = &m->run->side[!m->index];
+    uint32_t i;
+    if (c->fin++)
+        monkey_fail(m, "FIN twice");
+    for (i = 0; i < MONKEY_CONNS; i++) {
+        const struct monkey_conn *peer = &other->conns[i];
+        if (peer->handle && peer->key == (c->key ^ 1) && peer->accepted != c->accepted && c->got != peer->sent)
+            monkey_fail(m, "FIN after %llu bytes of %llu", (unsigned long long)c->got, (unsigned long long)peer->sent);
+    }
+}
+
 static void look_done(struct monkey *m, const struct iip_event *e)
 {
     struct monkey_conn *c = monkey_conn_find(m, e->user);
@@ -150,8 +164,8 @@ static void look_event(struct monkey *m, const struct iip_event *e)
             look_data(m, e);
         break;
     case IIP_EVENT_FIN:
-        if (monkey_conn_find(m, e->src) && known(m, e)->fin++)
-            monkey_fail(m, "FIN twice");
+        if (monkey_conn_find(m, e->src))
+            look_fin(m, known(m, e));
         break;
     case IIP_EVENT_WRITABLE:
         look_writable(m, e);
