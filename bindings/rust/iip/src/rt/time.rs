@@ -102,7 +102,8 @@ impl Future for Sleep {
         let waker = cx.waker().clone();
         let before = self.state.keep(Some(waker));
         drop(before); // code of others: nothing is locked
-                      // After the waker stands there: who fires does it in the other order.
+
+        // After the waker stands there: who fires does it in the other order.
         if self.state.fired.load(Ordering::Acquire) {
             return Poll::Ready(());
         }
