@@ -620,8 +620,7 @@ int32_t iip_loop_area(struct iip_loop *loop, struct iip_area *out);
 /*
  * [owner] One turn. Returns the number of events, which is turn->event_n too.
  *   1. buffers return (releases, other threads' too), operations are done (area.ops, then posted ones)
- *   2. everything due is sent; by a loop that is late, behind what came meanwhile (up to 16 bursts), so that it sends
- *      nothing again that was acknowledged in time
+ *   2. everything due is sent
  *   3. waits, if asked to and nothing is due and no event waits
  *   4. receives a burst of up to 64 packets, runs protocols and timers
  *   5. sends what is due, except acknowledgements of bytes that this turn hands up: they ride on the answer

@@ -5349,7 +5349,6 @@ struct iip_loop {
     const struct iip_port_ops *ops;
     struct iip_port_queue *queue;
     uint64_t now;
-    uint64_t asked_at;            /* when the port was last asked for packets */
     uint32_t burst_n;             /* packets that the wait already received */
     uint32_t burst_max;           /* ... that are received at once */
     uint32_t frames_low;          /* fewer free ones than this are few */
@@ -10366,11 +10365,6 @@ int32_t iip_status_errno(int32_t status)
  * waits would otherwise acknowledge by the delayed-ACK timer alone.
  */
 
-enum {
-    IIP_LATE_US = 1000, /* a loop that did not ask its port for so long was away */
-    IIP_CATCH_UP = 16   /* bursts that it hears then, at most */
-};
-
 uint64_t iip_turn_deadline(struct iip_loop *loop)
 {
     uint64_t stack = iip_stack_deadline(loop->stk);
@@ -10442,11 +10436,10 @@ static void iip_turn_pressure(struct iip_loop *loop, uint32_t n)
     iip_stack_pressure(loop->stk, level);
 }
 
-static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more, uint64_t at)
+static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more)
 {
     uint32_t n = loop->burst_n;
     if (!n && !more) {
-        loop->asked_at = loop->now;
         n = loop->ops->rx(loop->queue, loop->burst, loop->burst_max);
         if (n < loop->burst_max && loop->inbox.cells)
             n += iip_inbox_take(loop, loop->burst + n, loop->burst_max - n);
@@ -10454,40 +10447,8 @@ static uint32_t iip_turn_receive(struct iip_loop *loop, uint32_t more, uint64_t 
     loop->burst_n = 0;
     if (loop->pool_low || loop->pressed)
         iip_turn_pressure(loop, n);
-    iip_stack_input(loop->stk, loop->burst, n, at);
+    iip_stack_input(loop->stk, loop->burst, n, loop->now);
     return n;
-}
-
-/* Asked once a turn, and before each burst of a late one: whether arrivals are copied, and those who release wake us. */
-static void iip_turn_pool(struct iip_loop *loop)
-{
-    uint32_t low = loop->ops->frames_free(loop->queue) < loop->frames_low;
-    if (low == loop->pool_low)
-        return;
-    loop->pool_low = low;
-    atomic_store_explicit(&loop->low, low, memory_order_relaxed);
-    if (low && !loop->low_said++)
-        iip_log_write(atomic_load_explicit(&loop->engine, memory_order_relaxed), IIP_LOG_WARN, loop->index, 0,
-                      IIP_E_NOBUFS, "fewer than %u packet buffers are free: arrivals are copied", loop->frames_low);
-}
-
-/*
- * Timers are due, and what came meanwhile was not heard: it comes first, and as of right before the first timer, so that
- * none stands between two bursts. What was acknowledged in time is not sent again, however late the loop is; but where the
- * application is behind with its events, it gets the rest of them first.
- */
-static uint32_t iip_turn_catch_up(struct iip_loop *loop)
-{
-    uint32_t bursts = 0, all = 0, n;
-    uint64_t due;
-    if (loop->more || loop->now - loop->asked_at < IIP_LATE_US || (due = iip_stack_deadline(loop->stk)) > loop->now)
-        return 0;
-    do {
-        iip_turn_pool(loop);
-        n = iip_turn_receive(loop, 0, due - 1);
-        all += n;
-    } while (n >= loop->burst_max && ++bursts < IIP_CATCH_UP);
-    return all;
 }
 
 /* One loop asks the port, all see what it said. */
@@ -10543,6 +10504,19 @@ static void iip_turn_end(struct iip_loop *loop, struct iip_turn *turn)
         iip_stats_publish(loop);
 }
 
+/* Asked once a turn: it decides whether arrivals are copied, and whether those who release wake the loop. */
+static void iip_turn_pool(struct iip_loop *loop)
+{
+    uint32_t low = loop->ops->frames_free(loop->queue) < loop->frames_low;
+    if (low == loop->pool_low)
+        return;
+    loop->pool_low = low;
+    atomic_store_explicit(&loop->low, low, memory_order_relaxed);
+    if (low && !loop->low_said++)
+        iip_log_write(atomic_load_explicit(&loop->engine, memory_order_relaxed), IIP_LOG_WARN, loop->index, 0,
+                      IIP_E_NOBUFS, "fewer than %u packet buffers are free: arrivals are copied", loop->frames_low);
+}
+
 int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
 {
     int32_t st = iip_loop_check(loop);
@@ -10557,16 +10531,13 @@ int32_t iip_loop_turn(struct iip_loop *loop, struct iip_turn *turn)
     iip_buf_taken(loop, turn->tx_taken);
     iip_turn_release(loop, turn);
     iip_turn_ops(loop, turn);
-    turn->rx_packets = iip_turn_catch_up(loop);
     wait = iip_turn_may_wait(loop, turn);
     iip_stack_output(loop->stk, loop->now);
-    if (wait) {
+    if (wait)
         iip_wake_wait(loop, turn->wait_us);
-        turn->rx_packets += iip_turn_catch_up(loop);
-    }
     iip_turn_link(loop);
     /* An application that is behind with its events gets the rest of them before new packets. */
-    turn->rx_packets += iip_turn_receive(loop, loop->more, loop->now);
+    turn->rx_packets = iip_turn_receive(loop, loop->more);
     loop->event_max = turn->event_max && turn->event_max < loop->event_cap ? turn->event_max : loop->event_cap;
     iip_event_collect(loop);
     iip_buf_lay_out(loop);
@@ -10582,23 +10553,19 @@ static int iip_turn_calls(const struct iip_loop *loop)
 
 uint32_t iip_turn_alone(struct iip_loop *loop, int64_t wait_us)
 {
-    uint32_t n;
     iip_wake_unpark(loop);
     iip_loop_clock(loop);
     iip_turn_pool(loop);
     iip_buf_drain(loop);
     iip_post_apply(loop);
     iip_op_end(loop);
-    n = iip_turn_catch_up(loop);
     iip_stack_output(loop->stk, loop->now);
-    if (wait_us && !loop->still && !iip_turn_calls(loop)) {
+    if (wait_us && !loop->still && !iip_turn_calls(loop))
         iip_wake_wait(loop, wait_us);
-        n += iip_turn_catch_up(loop);
-    }
     iip_turn_link(loop);
     if (atomic_load_explicit(&loop->want_stats, memory_order_relaxed))
         iip_stats_publish(loop);
-    return n + iip_turn_receive(loop, 0, loop->now);
+    return iip_turn_receive(loop, 0);
 }
 
 /* ==== c/sdk/src/version.c ==== */

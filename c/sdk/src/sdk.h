@@ -180,7 +180,6 @@ struct iip_loop {
     const struct iip_port_ops *ops;
     struct iip_port_queue *queue;
     uint64_t now;
-    uint64_t asked_at;            /* when the port was last asked for packets */
     uint32_t burst_n;             /* packets that the wait already received */
     uint32_t burst_max;           /* ... that are received at once */
     uint32_t frames_low;          /* fewer free ones than this are few */
